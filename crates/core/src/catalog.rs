@@ -1,0 +1,67 @@
+//! What the planner asks of the crates that hold data sets, models and methods.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Choice, DatasetFacts, ParamError, Recipe};
+
+/// The four kinds of registered things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodKind {
+    /// A data set.
+    Dataset,
+    /// A network architecture.
+    Model,
+    /// An attack.
+    Attack,
+    /// A defense.
+    Defense,
+}
+
+impl MethodKind {
+    /// The word in messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Dataset => "data set",
+            Self::Model => "model",
+            Self::Attack => "attack",
+            Self::Defense => "defense",
+        }
+    }
+}
+
+/// A registered thing with all its parameters filled in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Method {
+    /// The registered name.
+    pub name: String,
+    /// The name in results and tables.
+    pub label: String,
+    /// Every parameter, defaults included.
+    pub params: Value,
+    /// Raised by its author whenever the same parameters come to mean another result.
+    pub impl_version: u32,
+}
+
+/// The registries, seen from the planner. The binary implements it; tests have a small one of their own.
+pub trait Catalog {
+    /// The registered names of a kind, in the order they are to be listed.
+    fn names(&self, kind: MethodKind) -> Vec<&'static str>;
+
+    /// Fills in a choice's parameters for a data set and checks them. `facts` is `None` for data sets themselves.
+    fn resolve(
+        &self,
+        kind: MethodKind,
+        choice: &Choice,
+        facts: Option<&DatasetFacts>,
+    ) -> Result<Method, ParamError>;
+
+    /// Looks at a resolved data set. The error is one line that names the file and the way out.
+    fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String>;
+
+    /// The training recipe that is customary for the data set.
+    fn recipe(&self, facts: &DatasetFacts) -> Recipe;
+
+    /// Why the attack cannot be run at this ratio on this data set, if so: its cells become `n/a`.
+    fn not_applicable(&self, attack: &Method, facts: &DatasetFacts, poison_ratio: f64) -> Option<String>;
+}

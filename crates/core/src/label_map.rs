@@ -1,0 +1,105 @@
+//! Which class a triggered picture is meant to be taken for.
+
+use serde::{Deserialize, Serialize};
+
+/// The map from a picture's true class to the class its trigger asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum LabelMap {
+    /// Every class becomes this one.
+    AllToOne(u32),
+    /// Class y becomes (y + shift) mod classes.
+    AllToAll(u32),
+}
+
+/// As it stands in a file: `all_to_one: 0`.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    all_to_one: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    all_to_all: Option<u32>,
+}
+
+impl TryFrom<Written> for LabelMap {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        match (written.all_to_one, written.all_to_all) {
+            (Some(target), None) => Ok(Self::AllToOne(target)),
+            (None, Some(shift)) => Ok(Self::AllToAll(shift)),
+            _ => Err("give either `all_to_one: TARGET` or `all_to_all: SHIFT`".into()),
+        }
+    }
+}
+
+impl From<LabelMap> for Written {
+    fn from(map: LabelMap) -> Self {
+        match map {
+            LabelMap::AllToOne(target) => Self { all_to_one: Some(target), all_to_all: None },
+            LabelMap::AllToAll(shift) => Self { all_to_one: None, all_to_all: Some(shift) },
+        }
+    }
+}
+
+impl Default for LabelMap {
+    fn default() -> Self {
+        Self::AllToOne(0)
+    }
+}
+
+impl LabelMap {
+    /// The class that a triggered picture of class `label` is meant to be taken for.
+    pub fn map(self, label: u32, classes: u32) -> u32 {
+        match self {
+            Self::AllToOne(target) => target,
+            Self::AllToAll(shift) => (label + shift % classes) % classes,
+        }
+    }
+
+    /// Whether a test picture of class `label` counts for ASR and RA: only where the trigger would change its class.
+    pub fn counts(self, label: u32, classes: u32) -> bool {
+        self.map(label, classes) != label
+    }
+
+    /// What is wrong with this map for so many classes; `None` where all is well.
+    pub fn problem(self, classes: u32) -> Option<String> {
+        match self {
+            Self::AllToOne(target) if target >= classes => Some(format!(
+                "target label {target} does not exist: the data set has classes 0 to {}",
+                classes.saturating_sub(1)
+            )),
+            Self::AllToAll(shift) if shift % classes == 0 => {
+                Some(format!("a shift of {shift} over {classes} classes maps every class to itself"))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn all_to_one_leaves_out_the_target_class() {
+        let map = LabelMap::AllToOne(3);
+        assert_eq!((0..5).filter(|&y| map.counts(y, 5)).collect::<Vec<_>>(), [0, 1, 2, 4]);
+        assert!((0..5).all(|y| map.map(y, 5) == 3));
+        assert!(map.problem(3).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn all_to_all_is_a_permutation_that_moves_every_class(classes in 2u32..500, shift in 1u32..2000) {
+            let map = LabelMap::AllToAll(shift);
+            let mut image: Vec<u32> = (0..classes).map(|y| map.map(y, classes)).collect();
+            image.sort_unstable();
+            prop_assert_eq!(image, (0..classes).collect::<Vec<_>>());
+            let moves_all = (0..classes).all(|y| map.counts(y, classes));
+            prop_assert_eq!(moves_all, map.problem(classes).is_none());
+        }
+    }
+}

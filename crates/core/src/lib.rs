@@ -1,0 +1,50 @@
+//! The words of scour as types: experiment files, effective configuration, keys, plans, results and metrics.
+//!
+//! Every other crate speaks in these types. This crate must not know torch, polars, files of pictures,
+//! processes or devices: it turns text into a plan and rows into text, and nothing in it takes long.
+
+mod catalog;
+mod choice;
+mod error;
+mod event;
+mod exit_code;
+mod experiment;
+mod facts;
+mod filter;
+mod key;
+mod label_map;
+mod load;
+mod metrics;
+mod overrides;
+mod params;
+mod plan;
+mod poison;
+mod recipe;
+mod result;
+mod seed;
+mod status;
+mod suggest;
+mod task;
+
+pub use catalog::{Catalog, Method, MethodKind};
+pub use choice::Choice;
+pub use error::ConfigError;
+pub use event::WorkerEvent;
+pub use exit_code::ExitCode;
+pub use experiment::{Experiment, Precision};
+pub use facts::DatasetFacts;
+pub use filter::Filter;
+pub use key::{Key, canonical_json};
+pub use label_map::LabelMap;
+pub use load::{load_experiment, parse_experiment};
+pub use metrics::{Measured, accuracy, attack_success_rate, defense_effectiveness_rating, robust_accuracy};
+pub use overrides::apply_overrides;
+pub use params::{Check, ParamError, resolve_params};
+pub use plan::{Cell, Plan, PlanError, Stage, StageKind, plan};
+pub use poison::poison_indices;
+pub use recipe::{Recipe, RecipePatch, Schedule};
+pub use result::{ResultRow, read_results, write_results};
+pub use seed::{Stream, stream_seed};
+pub use status::{FailureReason, Status};
+pub use suggest::{nearest, unknown};
+pub use task::{AttackConfig, DefenseConfig, StageConfig, Task, TaskResult};

@@ -1,0 +1,171 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::{Check, Filter, ParamError, Recipe, parse_experiment, resolve_params};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Strength {
+    strength: f64,
+}
+
+impl Default for Strength {
+    fn default() -> Self {
+        Self { strength: 1.0 }
+    }
+}
+
+impl Check for Strength {
+    fn check(&self) -> Result<(), ParamError> {
+        Ok(())
+    }
+}
+
+/// One data set of two classes, and methods that all take a `strength`.
+struct Small {
+    version: u32,
+}
+
+impl Catalog for Small {
+    fn names(&self, kind: MethodKind) -> Vec<&'static str> {
+        match kind {
+            MethodKind::Dataset => vec!["signs", "dots"],
+            MethodKind::Model => vec!["preact_resnet18"],
+            MethodKind::Attack => vec!["none", "badnets", "sig"],
+            MethodKind::Defense => vec!["none", "ft", "tsbd"],
+        }
+    }
+
+    fn resolve(
+        &self,
+        _: MethodKind,
+        choice: &Choice,
+        _: Option<&DatasetFacts>,
+    ) -> Result<Method, ParamError> {
+        let params = serde_json::to_value(resolve_params::<Strength>(&choice.params)?).unwrap();
+        Ok(Method {
+            name: choice.name.clone(),
+            label: choice.label.clone(),
+            params,
+            impl_version: self.version,
+        })
+    }
+
+    fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String> {
+        Ok(DatasetFacts {
+            name: dataset.name.clone(),
+            classes: 2,
+            size: 8,
+            train_per_class: vec![50, 50],
+            test_per_class: vec![10, 10],
+            fingerprint: dataset.name.clone(),
+        })
+    }
+
+    fn recipe(&self, _: &DatasetFacts) -> Recipe {
+        Recipe::default()
+    }
+
+    fn not_applicable(&self, attack: &Method, _: &DatasetFacts, ratio: f64) -> Option<String> {
+        (attack.name == "sig" && ratio > 0.2).then(|| "too few pictures".to_string())
+    }
+}
+
+fn planned(extra: &str) -> Result<Plan, PlanError> {
+    let text = format!(
+        "name: t\ndatasets: [signs]\nattacks: [none, badnets, sig]\ndefenses: [none, ft, tsbd]\n{extra}"
+    );
+    plan(&parse_experiment(&text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml")
+}
+
+#[test]
+fn an_attacked_model_is_one_stage_whatever_asks_for_it() {
+    let plan = planned("poison_ratios: [0.1, 0.3]\nseeds: [0, 1]\n").unwrap();
+    // none: 1 ratio, badnets: 2, sig: 0.1 runs and 0.3 is n/a; 2 seeds; 3 defenses.
+    assert_eq!(plan.cells.len(), (1 + 2 + 2) * 2 * 3);
+    assert_eq!(plan.cells.iter().filter(|cell| cell.not_applicable.is_some()).count(), 2 * 3);
+    let attacks = plan.stages.values().filter(|stage| stage.kind == StageKind::Attack).count();
+    assert_eq!((attacks, plan.stages.len()), (4 * 2, 4 * 2 * 3));
+    assert!(plan.stages.values().all(|stage| stage.requires.iter().all(|key| plan.stages.contains_key(key))));
+}
+
+#[test]
+fn keys_follow_what_a_result_depends_on_and_nothing_else() {
+    let keys = |plan: Plan| plan.stages.into_keys().collect::<BTreeSet<_>>();
+    let base = keys(planned("").unwrap());
+    assert_eq!(base, keys(planned("title: Another\ndescription: d\n").unwrap()));
+    assert_eq!(base, keys(planned("train: {epochs: 100}\n").unwrap()));
+    for change in ["seeds: [1]\n", "train: {lr: 0.02}\n", "precision: fp32\n", "label_map: {all_to_one: 1}\n"]
+    {
+        assert!(base.is_disjoint(&keys(planned(change).unwrap())), "{change}");
+    }
+    let clean: BTreeSet<_> = keys(planned("clean_ratios: [0.1]\n").unwrap());
+    assert_eq!(base.intersection(&clean).count(), 3, "attacked models do not depend on the clean set");
+    let text = "name: t\ndatasets: [signs]\nattacks: [none, badnets, sig]\ndefenses: [none, ft, tsbd]\n";
+    let experiment = parse_experiment(text, "t.yaml", &[]).unwrap();
+    assert!(base.is_disjoint(&keys(plan(&experiment, &Small { version: 2 }, "t.yaml").unwrap())));
+}
+
+#[test]
+fn mistakes_name_the_place_and_the_way_out() {
+    let message = |text: &str| {
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml")
+            .unwrap_err()
+            .to_string()
+    };
+    let base = "name: t\ndatasets: [signs]\nattacks: [badnets]\ndefenses: [ft]\n";
+    assert_eq!(
+        message(&base.replace("badnets", "badnet")),
+        "t.yaml: unknown attack `badnet`: did you mean `badnets`? (known: none, badnets, sig)"
+    );
+    assert_eq!(
+        message(&base.replace("[ft]", "[{ft: {strenght: 2}}]")),
+        "t.yaml: defense ft: unknown parameter `strenght`: did you mean `strength`? (known: strength)"
+    );
+    assert!(
+        message(&format!("{base}label_map: {{all_to_one: 2}}\n")).contains("target label 2 does not exist")
+    );
+    assert!(
+        message(&format!("{base}train_for: {{sings: {{epochs: 1}}}}\n")).contains("did you mean `signs`")
+    );
+    assert!(
+        message(&format!("{base}train: {{batch_size: 1}}\n")).contains("`batch_size` must be at least 2")
+    );
+}
+
+#[test]
+fn filters_keep_cells_with_the_stages_they_need() {
+    let plan = planned("seeds: [0, 1]\n").unwrap();
+    let kept = |text: &str| {
+        let filter = Filter::parse(text, &plan).unwrap();
+        let kept = plan.keep(|cell| filter.accepts(cell));
+        (kept.cells.len(), kept.stages.len())
+    };
+    assert_eq!(kept("attack=badnets,sig defense=tsbd"), (4, 8));
+    assert_eq!(kept("defense=!none,!ft seed=1"), (3, 6));
+    assert_eq!(kept("defense=none"), (6, 6));
+    let error = Filter::parse("attack=badnet", &plan).unwrap_err().to_string();
+    assert!(error.contains("did you mean `badnets`"), "{error}");
+    assert!(Filter::parse("attak=badnets", &plan).is_err());
+}
+
+proptest! {
+    #[test]
+    fn shards_cover_the_plan_without_overlap(count in 1usize..7) {
+        let plan = planned("seeds: [0, 1, 2]\npoison_ratios: [0.05, 0.1]\n").unwrap();
+        let mut seen = BTreeSet::new();
+        let mut cells = 0;
+        for index in 1..=count {
+            let shard = plan.shard(index, count);
+            cells += shard.cells.len();
+            for key in shard.stages.into_keys() {
+                prop_assert!(seen.insert(key), "a stage in two shards");
+            }
+        }
+        prop_assert_eq!(cells, plan.cells.len());
+        prop_assert_eq!(seen.len(), plan.stages.len());
+    }
+}

@@ -1,0 +1,89 @@
+//! What a worker process is given, and what it gives back.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Key, LabelMap, Measured, Method, Precision, Recipe, Status};
+
+/// Everything an attacked model depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttackConfig {
+    /// Data set.
+    pub dataset: Method,
+    /// Fingerprint of its pictures and labels.
+    pub fingerprint: String,
+    /// Architecture.
+    pub model: Method,
+    /// Attack.
+    pub attack: Method,
+    /// What triggered pictures are to be taken for.
+    pub label_map: LabelMap,
+    /// Share of the training set that is poisoned.
+    pub poison_ratio: f64,
+    /// The repeat.
+    pub seed: u64,
+    /// How the model is trained.
+    pub recipe: Recipe,
+    /// Number format of training.
+    pub precision: Precision,
+}
+
+/// Everything a defended model depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DefenseConfig {
+    /// The attacked model it starts from.
+    pub attacked: AttackConfig,
+    /// The defense.
+    pub defense: Method,
+    /// Size of the clean set as a share of the training set.
+    pub clean_ratio: f64,
+}
+
+/// The work of one stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StageConfig {
+    /// Poison, train, evaluate.
+    Attack(AttackConfig),
+    /// Defend, evaluate.
+    Defense(DefenseConfig),
+}
+
+/// One line of JSON on a worker's standard input.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Task {
+    /// The stage's key.
+    pub key: Key,
+    /// What to do.
+    pub config: StageConfig,
+    /// Folders of the finished stages it builds on, by key.
+    pub requires: Vec<(Key, PathBuf)>,
+    /// Existing empty folder for its files.
+    pub out: PathBuf,
+    /// Existing folder that outlives a killed worker: a training leaves its half-way state here and takes it up again.
+    pub scratch: PathBuf,
+    /// Where downloaded data sets lie.
+    pub data: PathBuf,
+    /// `cpu` or `cuda:0` (the parent shows a worker one GPU only).
+    pub device: String,
+    /// Threads for libtorch and rayon.
+    pub threads: usize,
+}
+
+/// A stage's result, kept as `result.json` beside its files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskResult {
+    /// How it ended.
+    pub status: Status,
+    /// Measured by the engine, where a model came out.
+    pub measured: Option<Measured>,
+    /// Wall-clock seconds of the method itself, evaluation and data loading left out.
+    pub seconds: f64,
+    /// Number format that was really used: `bf16` or `fp32`.
+    pub precision: String,
+    /// Highest memory use of the worker, in MiB, where known.
+    pub peak_memory_mib: Option<u64>,
+    /// Facts of the method worth keeping, such as the epoch at which unlearning stopped.
+    pub details: serde_json::Value,
+}
