@@ -1,1 +1,13 @@
-//! x
+//! Network architectures, with PyTorch's parameter names and initialisation.
+//!
+//! This crate must not know data sets, training, attacks or defenses. A new architecture is one file and one line
+//! in the registry.
+
+mod model;
+mod pass;
+mod preact_resnet;
+mod registry;
+
+pub use model::{Model, ModelSpec, Network};
+pub use pass::{Pass, Tap};
+pub use registry::{ARCHITECTURES, Architecture, architecture};

@@ -1,1 +1,25 @@
-//! x
+//! All that touches libtorch and that tch lacks: devices and number formats, bf16 autocast, channels-last memory,
+//! a fused SGD, seeded random streams, layers as PyTorch has them, checkpoints.
+//!
+//! This crate must not know data sets, attacks, defenses, or what an experiment is. It is the only one with
+//! unsafe code.
+
+mod checkpoint;
+mod device;
+mod layers;
+mod memory;
+mod precision;
+mod random;
+mod sgd;
+mod shim;
+mod state;
+
+pub use checkpoint::{CheckpointError, load_tensors, read_metadata, save_tensors};
+pub use device::{parse_device, peak_memory_mib, use_threads};
+pub use layers::{BatchNorm, BatchNormMode, Conv2d, Linear};
+pub use memory::{channels_last, contiguous};
+pub use precision::{NumberFormat, resolve_precision, with_autocast};
+pub use random::Random;
+pub use sgd::Sgd;
+pub use shim::deterministic_algorithms;
+pub use state::{Entry, State};

@@ -1,0 +1,41 @@
+use scour_torch::BatchNormMode;
+use tch::Tensor;
+
+/// Sees the output of every named module on its way and may put another in its place.
+pub trait Tap {
+    /// `name` is the module's, such as `layer1.0.bn1`; `features` is the flattened input of the last layer.
+    fn output(&mut self, name: &str, output: Tensor) -> Tensor;
+}
+
+impl<F: FnMut(&str, Tensor) -> Tensor> Tap for F {
+    fn output(&mut self, name: &str, output: Tensor) -> Tensor {
+        self(name, output)
+    }
+}
+
+/// How one forward pass is done.
+pub struct Pass<'a> {
+    /// What BatchNorm layers normalise with.
+    pub batch_norm: BatchNormMode,
+    tap: Option<&'a mut dyn Tap>,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass without a tap.
+    pub fn new(batch_norm: BatchNormMode) -> Self {
+        Self { batch_norm, tap: None }
+    }
+
+    /// A pass that shows every module's output to `tap`.
+    pub fn tapped(batch_norm: BatchNormMode, tap: &'a mut dyn Tap) -> Self {
+        Self { batch_norm, tap: Some(tap) }
+    }
+
+    /// What networks call with each module's output. `name` is made only where somebody listens.
+    pub(crate) fn output(&mut self, name: impl FnOnce() -> String, output: Tensor) -> Tensor {
+        match &mut self.tap {
+            Some(tap) => tap.output(&name(), output),
+            None => output,
+        }
+    }
+}

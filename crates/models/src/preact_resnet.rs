@@ -1,0 +1,240 @@
+//! PreAct-ResNet18 as the backdoor literature uses it: 3x3 stem without BatchNorm, four layers of two pre-activation
+//! blocks, no BatchNorm after the last block, mean pooling, one linear layer. 11,171,146 parameters for 10 classes.
+//!
+//! A shortcut is a 1x1 convolution where stride or width change; it is fed the activated tensor relu(bn1(x)).
+
+use scour_core::{Check, ParamError, resolve_params};
+use scour_torch::{BatchNorm, Conv2d, Linear, Random, State};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use crate::{Architecture, ModelSpec, Network, Pass};
+
+/// The registry entry.
+pub(crate) struct PreActResNet18;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    /// Channels of the first layer; the others have twice, four and eight times as many.
+    width: i64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { width: 64 }
+    }
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        if (1..=1024).contains(&self.width) {
+            return Ok(());
+        }
+        Err(ParamError(format!("`width` must be in 1 to 1024, not {}", self.width)))
+    }
+}
+
+impl Architecture for PreActResNet18 {
+    fn name(&self) -> &'static str {
+        "preact_resnet18"
+    }
+
+    fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
+        let params: Params = resolve_params(params)?;
+        serde_json::to_value(params).map_err(|error| ParamError(error.to_string()))
+    }
+
+    fn build(
+        &self,
+        spec: &ModelSpec,
+        state: &mut State,
+        random: &mut Random,
+        device: Device,
+    ) -> Result<Box<dyn Network>, String> {
+        let params: Params = resolve_params(&spec.params).map_err(|error| error.to_string())?;
+        let width = params.width;
+        let conv1 = Conv2d::new(state, "conv1", random, device, (3, width), 3, 1, 1, false);
+        let mut blocks = vec![];
+        let mut input = width;
+        for layer in 0..4 {
+            let output = width << layer;
+            for block in 0..2 {
+                let stride = if layer > 0 && block == 0 { 2 } else { 1 };
+                let name = format!("layer{}.{block}", layer + 1);
+                blocks.push(Block::new(state, name, random, device, (input, output), stride));
+                input = output;
+            }
+        }
+        let linear = Linear::new(state, "linear", random, device, input, i64::from(spec.classes));
+        Ok(Box::new(Net { conv1, blocks, linear }))
+    }
+}
+
+struct Net {
+    conv1: Conv2d,
+    blocks: Vec<Block>,
+    linear: Linear,
+}
+
+impl Network for Net {
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Tensor {
+        let mut x = pass.output(|| "conv1".into(), self.conv1.forward(x));
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, pass);
+            if i % 2 == 1 {
+                x = pass.output(|| format!("layer{}", i / 2 + 1), x);
+            }
+        }
+        let features = x.mean_dim([2i64, 3].as_slice(), false, None::<Kind>);
+        let features = pass.output(|| "features".into(), features);
+        pass.output(|| "linear".into(), self.linear.forward(&features))
+    }
+}
+
+struct Block {
+    name: String,
+    bn1: BatchNorm,
+    conv1: Conv2d,
+    bn2: BatchNorm,
+    conv2: Conv2d,
+    shortcut: Option<Conv2d>,
+}
+
+impl Block {
+    fn new(
+        state: &mut State,
+        name: String,
+        random: &mut Random,
+        device: Device,
+        (input, output): (i64, i64),
+        stride: i64,
+    ) -> Self {
+        let bn1 = BatchNorm::new(state, &format!("{name}.bn1"), device, input);
+        let mut conv = |part: &str, channels, kernel, stride, state: &mut State| {
+            Conv2d::new(
+                state,
+                &format!("{name}.{part}"),
+                random,
+                device,
+                channels,
+                kernel,
+                stride,
+                kernel / 2,
+                false,
+            )
+        };
+        let conv1 = conv("conv1", (input, output), 3, stride, state);
+        let bn2 = BatchNorm::new(state, &format!("{name}.bn2"), device, output);
+        let conv2 = conv("conv2", (output, output), 3, 1, state);
+        let shortcut =
+            (stride != 1 || input != output).then(|| conv("shortcut.0", (input, output), 1, stride, state));
+        Self { name, bn1, conv1, bn2, conv2, shortcut }
+    }
+
+    fn forward(&self, x: &Tensor, pass: &mut Pass) -> Tensor {
+        let name = |part: &'static str| move || format!("{}.{part}", self.name);
+        let activated = pass.output(name("bn1"), self.bn1.forward(x, pass.batch_norm)).relu();
+        let out = pass.output(name("conv1"), self.conv1.forward(&activated));
+        let out = pass.output(name("bn2"), self.bn2.forward(&out, pass.batch_norm)).relu();
+        let out = pass.output(name("conv2"), self.conv2.forward(&out));
+        let shortcut = self.shortcut.as_ref().map(|conv| conv.forward(&activated));
+        let sum = match shortcut {
+            Some(shortcut) => out + pass.output(name("shortcut.0"), shortcut),
+            None => out + x,
+        };
+        pass.output(|| self.name.clone(), sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Model;
+    use scour_torch::BatchNormMode;
+    use serde_json::json;
+
+    fn model(width: i64, classes: u32) -> Model {
+        let spec =
+            ModelSpec { name: "preact_resnet18".into(), params: json!({"width": width}), classes, size: 32 };
+        Model::new(&spec, Device::Cpu, 1).unwrap()
+    }
+
+    #[test]
+    fn names_shapes_and_counts_are_those_of_the_reference_network() {
+        let model = model(64, 10);
+        assert_eq!(model.state().parameter_count(), 11_171_146);
+        let names: Vec<&str> = model.state().entries().iter().map(|e| e.name.as_str()).collect();
+        assert_eq!(names.len(), 102);
+        assert_eq!(
+            names[..8],
+            [
+                "conv1.weight",
+                "layer1.0.bn1.weight",
+                "layer1.0.bn1.bias",
+                "layer1.0.bn1.running_mean",
+                "layer1.0.bn1.running_var",
+                "layer1.0.bn1.num_batches_tracked",
+                "layer1.0.conv1.weight",
+                "layer1.0.bn2.weight"
+            ]
+        );
+        assert_eq!(names[100..], ["linear.weight", "linear.bias"]);
+        let shortcuts: Vec<&&str> = names.iter().filter(|n| n.contains("shortcut")).collect();
+        assert_eq!(shortcuts.len(), 3);
+        let convolutions = model.main_convolutions();
+        assert_eq!(convolutions.len(), 17);
+        assert_eq!(convolutions.iter().map(|(_, w)| w.size()[0]).sum::<i64>(), 3904);
+        assert_eq!(convolutions.iter().map(|(_, w)| w.numel()).sum::<usize>(), 10_987_200);
+        assert!(
+            model
+                .state()
+                .get("layer3.1.bn2.weight")
+                .unwrap()
+                .eq_tensor(&Tensor::ones([256], (Kind::Float, Device::Cpu)))
+                .all()
+                .int64_value(&[])
+                == 1
+        );
+    }
+
+    #[test]
+    fn the_modes_of_batch_norm_leave_the_traces_they_should() {
+        let model = model(4, 10);
+        let x = Random::new(2).normal(&[6, 3, 32, 32], Device::Cpu);
+        let before = model.state().copies();
+        let same = |a: &[(String, Tensor)], b: &[(String, Tensor)]| a.iter().zip(b).all(|(a, b)| a.1 == b.1);
+        let eval = model.evaluate(&x);
+        let frozen = model.forward(&x, &mut Pass::new(BatchNormMode::TrainFrozen));
+        assert!(same(&before, &model.state().copies()), "eval and frozen passes change nothing");
+        let trained = model.train(&x);
+        assert_eq!(trained, frozen, "both use the batch's statistics");
+        assert_ne!(eval, trained);
+        let mean = model.state().get("layer1.0.bn1.running_mean").unwrap().copy();
+        let input =
+            x.conv2d(model.state().get("conv1.weight").unwrap(), None::<Tensor>, [1, 1], [1, 1], [1, 1], 1);
+        let expected = input.mean_dim([0i64, 2, 3].as_slice(), false, None::<Kind>) * 0.1;
+        assert!((mean - expected).abs().max().double_value(&[]) < 1e-6);
+        let variance = model.state().get("layer1.0.bn1.running_var").unwrap().copy();
+        let unbiased = input.var_dim([0i64, 2, 3].as_slice(), true, false) * 0.1 + 0.9;
+        assert!((variance - unbiased).abs().max().double_value(&[]) < 1e-5);
+        assert_eq!(model.state().get("layer1.0.bn1.num_batches_tracked").unwrap().int64_value(&[]), 1);
+    }
+
+    #[test]
+    fn taps_see_and_replace_outputs() {
+        let model = model(4, 7);
+        let x = Random::new(3).normal(&[2, 3, 32, 32], Device::Cpu);
+        let mut seen = vec![];
+        let mut tap = |name: &str, output: Tensor| {
+            seen.push((name.to_string(), output.size()));
+            if name == "features" { output * 0.0 } else { output }
+        };
+        let logits = model.forward(&x, &mut Pass::tapped(BatchNormMode::Eval, &mut tap));
+        let bias = model.state().get("linear.bias").unwrap();
+        assert_eq!(logits, bias.expand([2, 7], false));
+        assert!(seen.contains(&("layer4.1.conv2".to_string(), vec![2, 32, 4, 4])));
+        assert!(seen.contains(&("features".to_string(), vec![2, 32])));
+    }
+}

@@ -1,0 +1,35 @@
+use scour_core::ParamError;
+use scour_torch::{Random, State};
+use serde_json::Value;
+use tch::Device;
+
+use crate::preact_resnet::PreActResNet18;
+use crate::{ModelSpec, Network};
+
+/// An architecture as the registry knows it.
+pub trait Architecture: Sync {
+    /// The registered name.
+    fn name(&self) -> &'static str;
+    /// Raised when the same parameters come to mean another network.
+    fn impl_version(&self) -> u32 {
+        1
+    }
+    /// Fills in and checks parameters.
+    fn resolve(&self, params: &Value) -> Result<Value, ParamError>;
+    /// Builds the network, adding its tensors to `state` in PyTorch's order.
+    fn build(
+        &self,
+        spec: &ModelSpec,
+        state: &mut State,
+        random: &mut Random,
+        device: Device,
+    ) -> Result<Box<dyn Network>, String>;
+}
+
+/// Every architecture.
+pub static ARCHITECTURES: &[&dyn Architecture] = &[&PreActResNet18];
+
+/// The architecture of that name.
+pub fn architecture(name: &str) -> Option<&'static dyn Architecture> {
+    ARCHITECTURES.iter().copied().find(|architecture| architecture.name() == name)
+}

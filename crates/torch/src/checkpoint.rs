@@ -1,0 +1,114 @@
+//! Tensors in safetensors files, written whole or not at all.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use tch::{Device, Kind, Tensor};
+
+use crate::memory::contiguous;
+
+/// What can be wrong with a checkpoint file.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no safetensors file, or holds something unexpected.
+    #[error("{path}: not a usable safetensors file: {message}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+fn kind_of(dtype: Dtype) -> Option<Kind> {
+    Some(match dtype {
+        Dtype::F32 => Kind::Float,
+        Dtype::F64 => Kind::Double,
+        Dtype::F16 => Kind::Half,
+        Dtype::BF16 => Kind::BFloat16,
+        Dtype::I64 => Kind::Int64,
+        Dtype::I32 => Kind::Int,
+        Dtype::U8 => Kind::Uint8,
+        Dtype::BOOL => Kind::Bool,
+        _ => return None,
+    })
+}
+
+fn dtype_of(kind: Kind) -> Option<Dtype> {
+    Some(match kind {
+        Kind::Float => Dtype::F32,
+        Kind::Double => Dtype::F64,
+        Kind::Half => Dtype::F16,
+        Kind::BFloat16 => Dtype::BF16,
+        Kind::Int64 => Dtype::I64,
+        Kind::Int => Dtype::I32,
+        Kind::Uint8 => Dtype::U8,
+        Kind::Bool => Dtype::BOOL,
+        _ => return None,
+    })
+}
+
+/// Writes named tensors and text metadata to `path`, through a temporary file beside it.
+pub fn save_tensors(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    metadata: &[(&str, String)],
+) -> Result<(), CheckpointError> {
+    let invalid = |message: String| CheckpointError::Invalid { path: path.into(), message };
+    let mut bytes: Vec<(&str, Dtype, Vec<usize>, Vec<u8>)> = vec![];
+    for (name, tensor) in tensors {
+        let tensor = contiguous(&tensor.detach().to_device(Device::Cpu));
+        let dtype =
+            dtype_of(tensor.kind()).ok_or_else(|| invalid(format!("`{name}` is {:?}", tensor.kind())))?;
+        let mut data = vec![0u8; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+        if !data.is_empty() {
+            tensor.copy_data_u8(&mut data, tensor.numel());
+        }
+        bytes.push((name, dtype, tensor.size().iter().map(|&d| d as usize).collect(), data));
+    }
+    let mut views = vec![];
+    for (name, dtype, shape, data) in &bytes {
+        let view =
+            TensorView::new(*dtype, shape.clone(), data).map_err(|error| invalid(error.to_string()))?;
+        views.push((*name, view));
+    }
+    let metadata: HashMap<String, String> = metadata.iter().map(|(k, v)| ((*k).into(), v.clone())).collect();
+    let data = safetensors::serialize(views, Some(metadata)).map_err(|error| invalid(error.to_string()))?;
+    let io = |source| CheckpointError::Io { path: path.into(), source };
+    let temporary = path.with_extension("safetensors.tmp");
+    std::fs::write(&temporary, data).map_err(io)?;
+    std::fs::rename(&temporary, path).map_err(io)
+}
+
+/// Reads all tensors of a file onto a device, in the file's order.
+pub fn load_tensors(path: &Path, device: Device) -> Result<Vec<(String, Tensor)>, CheckpointError> {
+    let data = std::fs::read(path).map_err(|source| CheckpointError::Io { path: path.into(), source })?;
+    let invalid = |message: String| CheckpointError::Invalid { path: path.into(), message };
+    let file = SafeTensors::deserialize(&data).map_err(|error| invalid(error.to_string()))?;
+    let mut tensors = vec![];
+    for (name, view) in file.tensors() {
+        let kind = kind_of(view.dtype()).ok_or_else(|| invalid(format!("`{name}` is {:?}", view.dtype())))?;
+        let shape: Vec<i64> = view.shape().iter().map(|&d| d as i64).collect();
+        let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)
+            .map_err(|error| invalid(format!("`{name}`: {error}")))?;
+        tensors.push((name, tensor.to_device(device)));
+    }
+    Ok(tensors)
+}
+
+/// Reads the text metadata of a file.
+pub fn read_metadata(path: &Path) -> Result<HashMap<String, String>, CheckpointError> {
+    let data = std::fs::read(path).map_err(|source| CheckpointError::Io { path: path.into(), source })?;
+    let (_, header) = SafeTensors::read_metadata(&data)
+        .map_err(|error| CheckpointError::Invalid { path: path.into(), message: error.to_string() })?;
+    Ok(header.metadata().clone().unwrap_or_default())
+}

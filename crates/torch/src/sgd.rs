@@ -1,0 +1,71 @@
+use tch::Tensor;
+
+use crate::shim;
+
+/// SGD with momentum and L2 penalty as PyTorch has it: g <- g + wd * w; buf <- momentum * buf + g (first step:
+/// buf <- g); w <- w - lr * buf. One fused call for all parameters.
+pub struct Sgd {
+    parameters: Vec<Tensor>,
+    momenta: Vec<Tensor>,
+    momentum: f64,
+    weight_decay: f64,
+    first: bool,
+}
+
+impl Sgd {
+    /// Over these parameters (handles, the same memory as the model's).
+    pub fn new(parameters: Vec<Tensor>, momentum: f64, weight_decay: f64) -> Self {
+        let momenta = parameters.iter().map(|p| p.detach().zeros_like()).collect();
+        Self { parameters, momenta, momentum, weight_decay, first: true }
+    }
+
+    /// Forgets the gradients, computes those of `loss` and takes a step.
+    pub fn minimise(&mut self, loss: &Tensor, lr: f64) {
+        shim::drop_gradients(&mut self.parameters);
+        loss.backward();
+        self.step(lr);
+    }
+
+    /// A step along the gradients that the parameters hold now.
+    pub fn step(&mut self, lr: f64) {
+        let (momentum, weight_decay) = (self.momentum, self.weight_decay);
+        shim::sgd_step(&mut self.parameters, &mut self.momenta, lr, momentum, weight_decay, self.first);
+        self.first = false;
+    }
+
+    /// A step along the given gradients, one a parameter, in order.
+    pub fn step_along(&mut self, gradients: &[Tensor], lr: f64) {
+        assert_eq!(gradients.len(), self.parameters.len(), "one gradient a parameter");
+        tch::no_grad(|| {
+            for ((p, m), g) in self.parameters.iter_mut().zip(&mut self.momenta).zip(gradients) {
+                let g = g + &*p * self.weight_decay;
+                let _ = m.g_mul_scalar_(self.momentum);
+                let _ = m.g_add_(&g);
+                let _ = p.g_add_(&(&*m * -lr));
+            }
+        });
+        self.first = false;
+    }
+
+    /// The momentum buffers, to be kept with a half-way checkpoint.
+    pub fn momenta(&self) -> &[Tensor] {
+        &self.momenta
+    }
+
+    /// Takes momentum buffers up again.
+    pub fn restore(&mut self, momenta: &[Tensor]) {
+        tch::no_grad(|| {
+            for (own, saved) in self.momenta.iter_mut().zip(momenta) {
+                own.copy_(&saved.to_device(own.device()));
+            }
+        });
+        self.first = false;
+    }
+}
+
+impl Drop for Sgd {
+    /// Gradients go with the optimizer, so that nothing after it adds to them.
+    fn drop(&mut self) {
+        shim::drop_gradients(&mut self.parameters);
+    }
+}

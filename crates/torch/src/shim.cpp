@@ -1,0 +1,78 @@
+// What tch does not expose: bf16 autocast on any device, memory formats, a fused optimizer step.
+// Tensors cross as pointers to at::Tensor, which is what tch's C_tensor is. A function that can fail returns
+// a message to be freed with scour_free, or null when all went well.
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/Context.h>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <vector>
+
+namespace {
+char* message_of(const std::exception& error) { return strdup(error.what()); }
+
+template <typename Body> char* guarded(Body body) {
+  try {
+    body();
+    return nullptr;
+  } catch (const std::exception& error) {
+    return message_of(error);
+  }
+}
+
+c10::DeviceType device_type(int cuda) { return cuda ? c10::DeviceType::CUDA : c10::DeviceType::CPU; }
+}  // namespace
+
+extern "C" {
+void scour_free(char* text) { free(text); }
+
+// Turns bf16 autocast on (and one level deeper), returning whether it was on before.
+int scour_autocast_enter(int cuda) {
+  auto device = device_type(cuda);
+  bool before = at::autocast::is_autocast_enabled(device);
+  at::autocast::set_autocast_dtype(device, at::kBFloat16);
+  at::autocast::set_autocast_enabled(device, true);
+  at::autocast::increment_nesting();
+  return before;
+}
+
+void scour_autocast_exit(int cuda, int before) {
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(device_type(cuda), before != 0);
+}
+
+// A tensor with the same values whose memory runs over channels fastest (or in the usual order).
+char* scour_memory_format(const at::Tensor* tensor, int channels_last, at::Tensor** out) {
+  return guarded([&] {
+    auto format = channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+    *out = new at::Tensor(tensor->contiguous(format));
+  });
+}
+
+// SGD with momentum and L2 penalty over all parameters at once; parameters without a gradient stay as they are.
+char* scour_sgd_step(at::Tensor** parameters, at::Tensor** momenta, size_t count, double lr, double momentum,
+                     double weight_decay, int first) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    std::vector<at::Tensor> p, g, m;
+    for (size_t i = 0; i < count; i++) {
+      if (!parameters[i]->grad().defined()) continue;
+      p.push_back(*parameters[i]);
+      g.push_back(parameters[i]->grad());
+      m.push_back(*momenta[i]);
+    }
+    if (!p.empty()) at::_fused_sgd_(p, g, m, weight_decay, momentum, lr, 0.0, false, false, first != 0);
+  });
+}
+
+// Drops the gradients, so that the next backward pass writes instead of adding.
+char* scour_drop_gradients(at::Tensor** parameters, size_t count) {
+  return guarded([&] {
+    for (size_t i = 0; i < count; i++) parameters[i]->mutable_grad().reset();
+  });
+}
+
+// Whether the device computes bf16 in hardware is asked elsewhere; here only what libtorch is told to do.
+void scour_deterministic(int on) { at::globalContext().setDeterministicAlgorithms(on != 0, true); }
+}

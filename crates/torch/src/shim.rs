@@ -1,0 +1,113 @@
+//! The C++ shim's functions, made safe.
+
+use std::ffi::{CStr, c_char, c_int};
+
+use tch::Tensor;
+use torch_sys::C_tensor;
+
+unsafe extern "C" {
+    fn scour_free(text: *mut c_char);
+    fn scour_autocast_enter(cuda: c_int) -> c_int;
+    fn scour_autocast_exit(cuda: c_int, before: c_int);
+    fn scour_memory_format(
+        tensor: *const C_tensor,
+        channels_last: c_int,
+        out: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    fn scour_sgd_step(
+        parameters: *mut *mut C_tensor,
+        momenta: *mut *mut C_tensor,
+        count: usize,
+        lr: f64,
+        momentum: f64,
+        weight_decay: f64,
+        first: c_int,
+    ) -> *mut c_char;
+    fn scour_drop_gradients(parameters: *mut *mut C_tensor, count: usize) -> *mut c_char;
+    fn scour_deterministic(on: c_int);
+}
+
+/// Panics with libtorch's own message, as tch's functions do: the worker turns it into a cell's reason.
+fn check(message: *mut c_char) {
+    if message.is_null() {
+        return;
+    }
+    // SAFETY: a message that is not null is a C string from strdup, freed here and nowhere else.
+    let text = unsafe {
+        let text = CStr::from_ptr(message).to_string_lossy().into_owned();
+        scour_free(message);
+        text
+    };
+    panic!("{text}");
+}
+
+/// Keeps bf16 autocast on while it lives.
+pub(crate) struct Autocast {
+    cuda: c_int,
+    before: c_int,
+}
+
+impl Autocast {
+    pub(crate) fn enter(cuda: bool) -> Self {
+        let cuda = c_int::from(cuda);
+        // SAFETY: sets thread-local flags of libtorch; takes no pointers.
+        Self { cuda, before: unsafe { scour_autocast_enter(cuda) } }
+    }
+}
+
+impl Drop for Autocast {
+    fn drop(&mut self) {
+        // SAFETY: as above; `before` is what entering returned.
+        unsafe { scour_autocast_exit(self.cuda, self.before) }
+    }
+}
+
+pub(crate) fn memory_format(tensor: &Tensor, channels_last: bool) -> Tensor {
+    let mut out = std::ptr::null_mut();
+    // SAFETY: `tensor` lives through the call; on success `out` is a new at::Tensor that tch frees.
+    unsafe {
+        check(scour_memory_format(tensor.as_ptr(), c_int::from(channels_last), &mut out));
+        Tensor::from_ptr(out)
+    }
+}
+
+fn pointers(tensors: &mut [Tensor]) -> Vec<*mut C_tensor> {
+    tensors.iter_mut().map(Tensor::as_mut_ptr).collect()
+}
+
+/// One SGD step on `parameters`, whose gradients libtorch holds; `momenta` are updated too.
+pub(crate) fn sgd_step(
+    parameters: &mut [Tensor],
+    momenta: &mut [Tensor],
+    lr: f64,
+    momentum: f64,
+    weight_decay: f64,
+    first: bool,
+) {
+    assert_eq!(parameters.len(), momenta.len());
+    let (mut p, mut m) = (pointers(parameters), pointers(momenta));
+    // SAFETY: both arrays hold as many live tensors as said.
+    check(unsafe {
+        scour_sgd_step(
+            p.as_mut_ptr(),
+            m.as_mut_ptr(),
+            p.len(),
+            lr,
+            momentum,
+            weight_decay,
+            c_int::from(first),
+        )
+    });
+}
+
+pub(crate) fn drop_gradients(parameters: &mut [Tensor]) {
+    let mut p = pointers(parameters);
+    // SAFETY: the array holds as many live tensors as said.
+    check(unsafe { scour_drop_gradients(p.as_mut_ptr(), p.len()) });
+}
+
+/// Asks libtorch for deterministic algorithms where it has them; it warns where it has none.
+pub fn deterministic_algorithms(on: bool) {
+    // SAFETY: sets a global flag of libtorch.
+    unsafe { scour_deterministic(c_int::from(on)) }
+}
