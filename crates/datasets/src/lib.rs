@@ -1,1 +1,15 @@
-//! x
+//! Data sets as plain u8 arrays: what is read from disk, what the project draws itself, and how each is customarily used.
+//!
+//! Every data set is a [`Source`] in [`SOURCES`]. Adding one takes a file that implements the trait, a line in that
+//! table and a row in `tests/sources.rs`. This crate must not know torch, devices, attacks or defenses, and it
+//! never writes but for its cache of decoded pictures.
+
+mod cifar10;
+mod dataset;
+mod error;
+mod signs;
+mod source;
+
+pub use dataset::{Dataset, Profile, Split};
+pub use error::DatasetError;
+pub use source::{SOURCES, Source, source};

@@ -1,0 +1,97 @@
+//! What a data set is once it is in memory, and what is customary about it.
+
+use scour_core::{DatasetFacts, Recipe};
+
+/// One split: pictures as u8, N x 3 x size x size, row-major (so each picture is its red, green and blue plane in
+/// turn), and labels, one a picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// The pictures one after the other.
+    pub pixels: Vec<u8>,
+    /// The class of each picture, below the data set's `classes`.
+    pub labels: Vec<u32>,
+}
+
+impl Split {
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no picture.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Picture `index` as 3 x size x size bytes. Panics when there is no such picture, as a slice does.
+    pub fn picture(&self, index: usize) -> &[u8] {
+        let bytes = self.pixels.len() / self.labels.len().max(1);
+        &self.pixels[index * bytes..(index + 1) * bytes]
+    }
+
+    /// Pictures of each class.
+    pub(crate) fn per_class(&self, classes: u32) -> Vec<usize> {
+        count_per_class(&self.labels, classes)
+    }
+}
+
+/// Pictures of each of `classes` classes. Labels have been checked against `classes` before.
+pub(crate) fn count_per_class(labels: &[u32], classes: u32) -> Vec<usize> {
+    let mut counts = vec![0; classes as usize];
+    for &label in labels {
+        counts[label as usize] += 1;
+    }
+    counts
+}
+
+/// A data set in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// The registered name.
+    pub name: String,
+    /// Number of classes.
+    pub classes: u32,
+    /// Height and width of every picture, in pixels.
+    pub size: u32,
+    /// A name for each class, in the order of the labels.
+    pub class_names: Vec<String>,
+    /// What models are trained on.
+    pub train: Split,
+    /// What they are evaluated on.
+    pub test: Split,
+}
+
+impl Dataset {
+    /// What a plan needs to know of it.
+    pub(crate) fn facts(&self, fingerprint: String) -> DatasetFacts {
+        DatasetFacts {
+            name: self.name.clone(),
+            classes: self.classes,
+            size: self.size,
+            train_per_class: self.train.per_class(self.classes),
+            test_per_class: self.test.per_class(self.classes),
+            fingerprint,
+        }
+    }
+}
+
+/// What is customary for a data set and does not depend on its pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Mean of each channel, of pixels scaled to 0..1; subtracted before a picture enters a model.
+    pub mean: [f64; 3],
+    /// Standard deviation of each channel, of pixels scaled to 0..1; divided by.
+    pub std: [f64; 3],
+    /// Zeros around the picture from which a training crop of the original size is cut, in pixels.
+    pub crop_padding: u32,
+    /// Whether training mirrors half of the pictures left to right.
+    pub horizontal_flip: bool,
+    /// How models are trained on it when an experiment does not say otherwise.
+    pub recipe: Recipe,
+    /// Terms of use in a few words.
+    pub licence: &'static str,
+    /// How the data may lie on disk below `--data`; empty where nothing is read.
+    pub layouts: &'static str,
+    /// Where the official files come from; empty where there is no such place.
+    pub origin: &'static str,
+}

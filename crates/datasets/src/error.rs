@@ -1,0 +1,74 @@
+use std::path::{Path, PathBuf};
+
+use scour_core::ParamError;
+
+/// Why a data set cannot be used. Every message is one line that names the file, what was expected and the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// A parameter is unknown or out of range.
+    #[error("{dataset}: {problem}")]
+    Param {
+        /// The data set's registered name.
+        dataset: &'static str,
+        /// What is wrong with the parameter.
+        problem: ParamError,
+    },
+    /// Nothing that looks like the data set lies below the data folder.
+    #[error("{dataset}: {} does not exist. Expected {layouts}. Name the folder that holds it with --data DIR", .path.display())]
+    Missing {
+        /// The data set's registered name.
+        dataset: &'static str,
+        /// The file or folder looked for.
+        path: PathBuf,
+        /// The accepted layouts.
+        layouts: &'static str,
+    },
+    /// A file is there but cannot be read.
+    #[error("cannot read {}: {source}. Check its permissions, or name another folder with --data DIR", .path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file's size is not the one that its format has.
+    #[error("{} has {found} bytes where {expected} are expected: it is cut short or another file; fetch it again", .path.display())]
+    WrongSize {
+        /// The file.
+        path: PathBuf,
+        /// Bytes it has.
+        found: u64,
+        /// Bytes it must have.
+        expected: u64,
+    },
+    /// A label that is no class.
+    #[error("{}: {place} has label {label} where 0 to {} are expected: the file is damaged, fetch it again", .path.display(), .classes - 1)]
+    Label {
+        /// The file that holds the label.
+        path: PathBuf,
+        /// Where in the file: `record 17`, `line 4`.
+        place: String,
+        /// The label as written.
+        label: String,
+        /// Number of classes.
+        classes: u32,
+    },
+    /// Anything else about one file or folder.
+    #[error("{}: {problem}", .path.display())]
+    Invalid {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong and what to do about it.
+        problem: String,
+    },
+}
+
+impl DatasetError {
+    pub(crate) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Invalid { path: path.into(), problem: problem.into() }
+    }
+
+    pub(crate) fn unreadable(path: &Path, source: std::io::Error) -> Self {
+        Self::Unreadable { path: path.into(), source }
+    }
+}

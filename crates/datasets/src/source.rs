@@ -1,0 +1,40 @@
+//! The registry of data sets.
+
+use std::path::Path;
+
+use scour_core::{DatasetFacts, ParamError};
+use serde_json::Value;
+
+use crate::{Dataset, DatasetError, Profile, cifar10::Cifar10, signs::Signs};
+
+/// A data set that an experiment can name.
+pub trait Source: Sync {
+    /// The registered name: lower case, and never changed once results carry it.
+    fn name(&self) -> &'static str;
+
+    /// The name in headings.
+    fn title(&self) -> &'static str;
+
+    /// Normalisation, augmentation, recipe, licence and layouts.
+    fn profile(&self) -> Profile;
+
+    /// Raised whenever the same files and parameters come to mean other pictures or labels.
+    fn impl_version(&self) -> u32;
+
+    /// Fills in the defaults of `params` (a JSON object) and checks them. The result resolves to itself.
+    fn resolve(&self, params: &Value) -> Result<Value, ParamError>;
+
+    /// Counts pictures and takes the fingerprint of the content below the folder `data`, without keeping pictures.
+    fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError>;
+
+    /// Reads the data set from the folder `data` into memory.
+    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError>;
+}
+
+/// Every data set, in the order in which they are listed.
+pub static SOURCES: &[&dyn Source] = &[&Signs, &Cifar10];
+
+/// The data set registered under `name`.
+pub fn source(name: &str) -> Option<&'static dyn Source> {
+    SOURCES.iter().copied().find(|source| source.name() == name)
+}
