@@ -29,8 +29,8 @@ impl Split {
         &self.pixels[index * bytes..(index + 1) * bytes]
     }
 
-    /// Pictures of each class.
-    pub(crate) fn per_class(&self, classes: u32) -> Vec<usize> {
+    /// Pictures of each class; every label is below `classes`.
+    pub fn per_class(&self, classes: u32) -> Vec<usize> {
         count_per_class(&self.labels, classes)
     }
 }
@@ -62,8 +62,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// What a plan needs to know of it.
-    pub(crate) fn facts(&self, fingerprint: String) -> DatasetFacts {
+    /// What a plan needs to know of it; `fingerprint` changes whenever a picture or a label does.
+    pub fn facts(&self, fingerprint: String) -> DatasetFacts {
         DatasetFacts {
             name: self.name.clone(),
             classes: self.classes,

@@ -79,8 +79,8 @@ impl Source for Signs {
 
     fn profile(&self) -> Profile {
         Profile {
-            mean: [0.4, 0.38, 0.38],
-            std: [0.2, 0.19, 0.2],
+            mean: [0.406, 0.366, 0.376],
+            std: [0.171, 0.155, 0.165],
             crop_padding: 4,
             // A mirrored arrow is another class.
             horizontal_flip: false,

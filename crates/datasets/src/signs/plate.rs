@@ -91,9 +91,9 @@ impl Outline {
             Self::Disc => 1.0 - (x * x + y * y).sqrt(),
             Self::Octagon => 0.95 - ax.max(ay).max((ax + ay) * 0.707),
             Self::Square => 0.85 - ax.max(ay),
-            Self::Diamond => (1.05 - ax - ay) * 0.707,
+            Self::Diamond => (1.2 - ax - ay) * 0.707,
             // The lower edge and the two slanted ones of an equilateral triangle.
-            Self::Triangle => (0.6 - y).min(0.6 - ax * 0.866 + y * 0.5),
+            Self::Triangle => (0.72 - y).min(0.66 - ax * 0.866 + y * 0.5),
         }
     }
 
@@ -102,8 +102,8 @@ impl Outline {
         match self {
             Self::Disc | Self::Octagon => (0.0, 1.0),
             Self::Square => (0.0, 1.0),
-            Self::Diamond => (0.0, 0.8),
-            Self::Triangle => (0.12, 0.66),
+            Self::Diamond => (0.0, 0.95),
+            Self::Triangle => (0.16, 0.84),
         }
     }
 }
@@ -124,7 +124,7 @@ impl Glyph {
                 (ax < 0.14 && y > -0.62 && y < 0.2) || x * x + (y - 0.48) * (y - 0.48) < 0.028
             }
             Self::Plus => (ax < 0.15 && ay < 0.58) || (ay < 0.15 && ax < 0.58),
-            Self::Lozenge => ax + ay < 0.52,
+            Self::Lozenge => ax + ay > 0.32 && ax + ay < 0.68,
         }
     }
 }

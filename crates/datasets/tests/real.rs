@@ -1,0 +1,56 @@
+//! The real data sets, where they are at hand: `SCOUR_DATA=DIR cargo test -p scour-datasets --test real -- --ignored`.
+
+use std::path::Path;
+use std::time::Instant;
+
+use scour_datasets::{Split, source};
+use serde_json::json;
+
+/// Mean and standard deviation of each channel, of pixels scaled to 0..1.
+fn moments(split: &Split) -> Vec<(f64, f64)> {
+    let area = split.picture(0).len() / 3;
+    (0..3)
+        .map(|channel| {
+            let (mut sum, mut squares) = (0u64, 0u64);
+            for plane in split.pixels.chunks_exact(area).skip(channel).step_by(3) {
+                for &byte in plane {
+                    sum += u64::from(byte);
+                    squares += u64::from(byte) * u64::from(byte);
+                }
+            }
+            let count = (split.len() * area) as f64;
+            let mean = sum as f64 / count;
+            (mean / 255.0, (squares as f64 / count - mean * mean).sqrt() / 255.0)
+        })
+        .collect()
+}
+
+#[expect(clippy::print_stdout, reason = "figures for people to compare")]
+fn check(name: &str, data: &str, train: usize, test: usize, classes: u32) {
+    let root = std::env::var("SCOUR_DATA").unwrap_or_else(|_| "data".into());
+    let data = Path::new(&root).join(data);
+    let source = source(name).unwrap();
+    let params = source.resolve(&json!({})).unwrap();
+    let start = Instant::now();
+    let dataset = source.load(&params, &data).unwrap_or_else(|error| panic!("{error}"));
+    let load = start.elapsed();
+    let start = Instant::now();
+    let facts = source.facts(&params, &data).unwrap();
+    let facts_after = start.elapsed();
+    let start = Instant::now();
+    assert_eq!(source.load(&params, &data).unwrap(), dataset);
+    let again = start.elapsed();
+    assert_eq!((dataset.train.len(), dataset.test.len(), dataset.classes), (train, test, classes));
+    assert_eq!(dataset.facts(facts.fingerprint.clone()), facts);
+    println!("{name}: first load {load:.2?}, facts {facts_after:.2?}, second load {again:.2?}");
+    println!("  {}", facts.fingerprint);
+    for (mean, std) in moments(&dataset.train) {
+        println!("  train mean {mean:.6} std {std:.6}");
+    }
+}
+
+#[test]
+#[ignore = "needs the real pictures"]
+fn cifar10() {
+    check("cifar10", "", 50_000, 10_000, 10);
+}

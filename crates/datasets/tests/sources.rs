@@ -1,0 +1,54 @@
+//! One row for each registered data set, and what every one of them promises.
+
+use std::path::Path;
+
+use scour_datasets::{SOURCES, source};
+use serde_json::json;
+
+/// Name, title, whether pictures come from disk, whether training mirrors them, epochs of the customary recipe.
+const ROWS: &[(&str, &str, bool, bool, u32)] =
+    &[("signs", "Signs", false, false, 10), ("cifar10", "CIFAR-10", true, true, 100)];
+
+#[test]
+fn the_registry_is_as_the_rows_say() {
+    let registered: Vec<_> = SOURCES
+        .iter()
+        .map(|source| {
+            let profile = source.profile();
+            let on_disk = !profile.layouts.is_empty();
+            (source.name(), source.title(), on_disk, profile.horizontal_flip, profile.recipe.epochs)
+        })
+        .collect();
+    assert_eq!(registered, ROWS);
+}
+
+#[test]
+fn every_source_resolves_its_defaults_and_refuses_unknown_parameters() {
+    for found in SOURCES {
+        let name = found.name();
+        assert_eq!(source(name).map(|source| source.title()), Some(found.title()));
+        assert_eq!(found.profile().recipe.problem(), None, "{name}");
+        assert!(found.profile().std.iter().all(|&std| std > 0.0), "{name}");
+        let message = found.resolve(&json!({"no_such": 1})).unwrap_err().to_string();
+        assert!(message.contains("unknown parameter `no_such`"), "{name}: {message}");
+        let resolved = found.resolve(&json!({})).unwrap();
+        assert_eq!(found.resolve(&resolved).unwrap(), resolved, "{name}");
+    }
+    assert!(source("cifar").is_none());
+}
+
+#[test]
+fn what_is_not_there_is_said_in_one_line_with_the_way_out() {
+    let data = Path::new("no/such/folder");
+    for found in SOURCES.iter().filter(|source| !source.profile().layouts.is_empty()) {
+        let params = found.resolve(&json!({})).unwrap();
+        for message in [
+            found.load(&params, data).unwrap_err().to_string(),
+            found.facts(&params, data).unwrap_err().to_string(),
+        ] {
+            assert!(message.starts_with(found.name()), "{message}");
+            assert!(message.contains("no/such/folder") && message.contains("--data DIR"), "{message}");
+            assert!(!message.contains('\n'), "{message}");
+        }
+    }
+}
