@@ -1,1 +1,7 @@
-//! x
+//! The defenses that TSBD is compared with, one file each.
+//!
+//! This crate must not know TSBD, attacks, stores or test sets.
+
+mod ft;
+
+pub use ft::FineTuning;

@@ -1,1 +1,25 @@
-//! x
+//! The recipe: pictures on the device, augmentation as tensor operations, the training loop, the one `evaluate()`,
+//! and the traits by which attacks and defenses are reached.
+//!
+//! This crate must not know any single attack or defense, nor stores, processes or experiment files.
+
+mod batch_maker;
+mod defense;
+mod error;
+mod evaluate;
+mod fit;
+mod halfway;
+mod images;
+mod preprocess;
+mod reporter;
+mod schedule;
+
+pub use batch_maker::{Batch, BatchMaker, Plain};
+pub use defense::{DefenderView, Defense, Outcome};
+pub use error::TrainError;
+pub use evaluate::{Trigger, evaluate, predictions};
+pub use fit::{Fit, FitSummary, fit};
+pub use images::ImageSet;
+pub use preprocess::Preprocess;
+pub use reporter::{Progress, Reporter, Silent};
+pub use schedule::LearningRate;

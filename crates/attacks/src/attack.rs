@@ -1,0 +1,91 @@
+//! The trait by which attacks are reached.
+
+use std::path::Path;
+
+use scour_core::{DatasetFacts, LabelMap, ParamError};
+use scour_torch::NumberFormat;
+use scour_train::{BatchMaker, ImageSet, Preprocess, Reporter, TrainError, Trigger};
+use serde_json::Value;
+use tch::{Device, Tensor};
+
+/// What an attacker has.
+pub struct AttackContext<'a> {
+    /// The clean training set, on the device.
+    pub train: &'a ImageSet,
+    /// Number of classes.
+    pub classes: u32,
+    /// What triggered pictures are to be taken for.
+    pub map: LabelMap,
+    /// Share of the training set to poison.
+    pub poison_ratio: f64,
+    /// The repeat.
+    pub seed: u64,
+    /// How the data set is normalised and augmented.
+    pub preprocess: &'a Preprocess,
+    /// What training computes in.
+    pub format: NumberFormat,
+    /// Where half-way states are kept.
+    pub scratch: &'a Path,
+    /// Whom to tell.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl AttackContext<'_> {
+    /// Height and width of the pictures.
+    pub fn size(&self) -> i64 {
+        self.train.pictures.size()[2]
+    }
+
+    /// Where the pictures are.
+    pub fn device(&self) -> Device {
+        self.train.device()
+    }
+}
+
+/// An attack ready for training.
+pub struct Prepared<'a> {
+    /// The training set as the attacker left it.
+    pub train: ImageSet,
+    /// Poisoned pictures, by index, ascending.
+    pub poisoned: Vec<u32>,
+    /// The trigger; shares memory with whatever `maker` goes on training. `None` for the clean model.
+    pub trigger: Option<Box<dyn Trigger>>,
+    /// Takes part in training where the attack controls it; `None` for attacks by poisoned data alone.
+    pub maker: Option<Box<dyn BatchMaker + 'a>>,
+}
+
+/// An attack. Adding one is one file that implements this and one line in the registry.
+pub trait Attack: Sync {
+    /// The registered name.
+    fn name(&self) -> &'static str;
+
+    /// Raised whenever the same parameters come to mean another result.
+    fn impl_version(&self) -> u32 {
+        1
+    }
+
+    /// Fills in parameters, with the data set's own defaults, and checks them.
+    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError>;
+
+    /// Why the attack cannot be run at this ratio on this data set, if so.
+    fn not_applicable(&self, _params: &Value, _facts: &DatasetFacts, _ratio: f64) -> Option<String> {
+        None
+    }
+
+    /// Draws the trigger and poisons. `params` is what `resolve` returned.
+    fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError>;
+
+    /// Makes the trigger again from what `Trigger::tensors` returned. `None` for the clean model.
+    fn restore(
+        &self,
+        params: &Value,
+        tensors: &[(String, Tensor)],
+    ) -> Result<Option<Box<dyn Trigger>>, TrainError>;
+}
+
+/// The tensor of that name among a trigger's saved ones.
+pub(crate) fn saved(tensors: &[(String, Tensor)], name: &str) -> Result<Tensor, TrainError> {
+    tensors.iter().find(|(saved, _)| saved == name).map(|(_, tensor)| tensor.shallow_clone()).ok_or_else(
+        || TrainError::File(format!("the saved trigger lacks `{name}`: retrain with --rerun all")),
+    )
+}

@@ -1,0 +1,79 @@
+//! FT: ordinary fine-tuning of all weights on the clean set.
+//!
+//! SGD 0.01, momentum 0.9, weight decay 5e-4, batch 256, 100 epochs with a cosine to 0; the last weights are kept.
+
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, resolve_params};
+use scour_models::Model;
+use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, fit};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The registry entry.
+pub struct FineTuning;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    /// Passes over the clean set; the cosine is as long.
+    epochs: u32,
+    /// Pictures a step.
+    batch_size: usize,
+    /// Highest learning rate.
+    lr: f64,
+    /// SGD momentum.
+    momentum: f64,
+    /// L2 penalty.
+    weight_decay: f64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { epochs: 100, batch_size: 256, lr: 0.01, momentum: 0.9, weight_decay: 5e-4 }
+    }
+}
+
+impl Params {
+    fn recipe(&self) -> Recipe {
+        Recipe {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            lr: self.lr,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            schedule: Schedule::Cosine,
+            cosine_epochs: self.epochs,
+            train_pictures: 0,
+        }
+    }
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        self.recipe().problem().map_or(Ok(()), |problem| Err(ParamError(problem)))
+    }
+}
+
+impl Defense for FineTuning {
+    fn name(&self) -> &'static str {
+        "ft"
+    }
+
+    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
+        serde_json::to_value(resolve_params::<Params>(params)?).map_err(|error| ParamError(error.to_string()))
+    }
+
+    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let params: Params = resolve_params(params).map_err(|error| TrainError::Method(error.to_string()))?;
+        let options = Fit {
+            recipe: &params.recipe(),
+            drop_last: false,
+            format: view.format,
+            seed: view.seed,
+            scratch: None,
+            step: "fine-tuning",
+            reporter: view.reporter,
+        };
+        let summary = fit(model, view.clean, &mut Plain(view.preprocess), &options)?;
+        Ok(Outcome::default().with("last_loss", summary.losses.last().copied().unwrap_or(f64::NAN)))
+    }
+}

@@ -1,0 +1,59 @@
+//! The trait by which defenses are reached, and all that they are given.
+
+use std::path::Path;
+
+use scour_core::{DatasetFacts, ParamError};
+use scour_models::Model;
+use scour_torch::NumberFormat;
+use serde_json::Value;
+
+use crate::{ImageSet, Preprocess, Reporter, TrainError};
+
+/// What a defender has: a few clean pictures. There is no way from here to a test set or a trigger.
+pub struct DefenderView<'a> {
+    /// The clean set.
+    pub clean: &'a ImageSet,
+    /// How the data set is normalised and augmented.
+    pub preprocess: &'a Preprocess,
+    /// Number format for ordinary training; defenses that need fp32 say so themselves.
+    pub format: NumberFormat,
+    /// Of everything the defense draws.
+    pub seed: u64,
+    /// Where it may leave files of its own, such as scores.
+    pub out: &'a Path,
+    /// Whom to tell.
+    pub reporter: &'a dyn Reporter,
+}
+
+/// What a defense says of its run besides the model.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Facts worth keeping, by name.
+    pub details: serde_json::Map<String, Value>,
+}
+
+impl Outcome {
+    /// Adds a fact.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// A defense. Adding one is one file that implements this and one line in its crate's registry.
+pub trait Defense: Sync {
+    /// The registered name.
+    fn name(&self) -> &'static str;
+
+    /// Raised whenever the same parameters come to mean another result.
+    fn impl_version(&self) -> u32 {
+        1
+    }
+
+    /// Fills in parameters, with the data set's own defaults, and checks them.
+    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError>;
+
+    /// Changes `model` in place. `params` is what `resolve` returned.
+    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError>;
+}

@@ -1,0 +1,129 @@
+//! The training loop.
+
+use std::path::Path;
+use std::time::Instant;
+
+use scour_core::{Recipe, Stream, stream_seed};
+use scour_models::Model;
+use scour_torch::{NumberFormat, Random, Sgd, channels_last, with_autocast};
+use tch::{Kind, Tensor};
+
+use crate::halfway::Halfway;
+use crate::{BatchMaker, ImageSet, LearningRate, Progress, Reporter, TrainError};
+
+/// How a model is trained.
+pub struct Fit<'a> {
+    /// Epochs, batch size, optimizer.
+    pub recipe: &'a Recipe,
+    /// Leave the last, smaller batch out: attackers do, defenders with their few pictures do not.
+    pub drop_last: bool,
+    /// What it computes in.
+    pub format: NumberFormat,
+    /// Of batch order and augmentation.
+    pub seed: u64,
+    /// Where half-way states are kept, if they are to be.
+    pub scratch: Option<&'a Path>,
+    /// Names the work in progress and half-way state.
+    pub step: &'a str,
+    /// Whom to tell.
+    pub reporter: &'a dyn Reporter,
+}
+
+/// What a training leaves besides the model.
+#[derive(Clone, Debug)]
+pub struct FitSummary {
+    /// Mean loss of each epoch.
+    pub losses: Vec<f64>,
+    /// Wall-clock seconds, those before an interruption included.
+    pub seconds: f64,
+}
+
+/// Trains `model` in place: cross-entropy, SGD, all parameters.
+pub fn fit(
+    model: &Model,
+    data: &ImageSet,
+    maker: &mut dyn BatchMaker,
+    options: &Fit,
+) -> Result<FitSummary, TrainError> {
+    let recipe = options.recipe;
+    let batch = recipe.batch_size.min(data.len());
+    let steps = if options.drop_last { data.len() / batch.max(1) } else { data.len().div_ceil(batch.max(1)) };
+    if steps == 0 {
+        return Err(TrainError::Method(format!("{}: there are no pictures to train on", options.step)));
+    }
+    if options.format == NumberFormat::Bf16 {
+        model.state().to_channels_last();
+    }
+    let mut sgd = Sgd::new(model.state().parameters(), recipe.momentum, recipe.weight_decay);
+    let mut rate = LearningRate::new(recipe, steps);
+    let mut halfway = Halfway::new(options.scratch, options.step);
+    let (mut losses, mut before) = (vec![], 0.0);
+    if let Some(resumed) = halfway.take_up(model, &mut sgd, maker) {
+        resumed.losses.iter().for_each(|&loss| rate.epoch_ended(loss));
+        (losses, before) = (resumed.losses, resumed.seconds);
+        options.reporter.note(&format!("{} goes on after epoch {}", options.step, losses.len()));
+    }
+    let started = Instant::now();
+    for epoch in losses.len() as u32..recipe.epochs {
+        let (loss, accuracy) = one_epoch(model, data, maker, options, &mut sgd, &rate, epoch, batch, steps)?;
+        if !loss.is_finite() {
+            let last = losses.last().copied().unwrap_or(f64::NAN);
+            return Err(TrainError::NotFinite { step: options.step.into(), at: u64::from(epoch) + 1, last });
+        }
+        losses.push(loss);
+        rate.epoch_ended(loss);
+        let (done, total) = (u64::from(epoch) + 1, u64::from(recipe.epochs));
+        let progress =
+            Progress { step: options.step, done, total, loss: Some(loss), accuracy: Some(accuracy) };
+        options.reporter.progress(progress);
+        let seconds = before + started.elapsed().as_secs_f64();
+        let stop = options.reporter.interrupted();
+        halfway.save(stop, model, &sgd, maker, &losses, seconds)?;
+        if stop {
+            return Err(TrainError::Interrupted);
+        }
+    }
+    Ok(FitSummary { losses, seconds: before + started.elapsed().as_secs_f64() })
+}
+
+#[expect(clippy::too_many_arguments, reason = "the loop's own state, split off for length only")]
+fn one_epoch(
+    model: &Model,
+    data: &ImageSet,
+    maker: &mut dyn BatchMaker,
+    options: &Fit,
+    sgd: &mut Sgd,
+    rate: &LearningRate,
+    epoch: u32,
+    batch: usize,
+    steps: usize,
+) -> Result<(f64, f64), TrainError> {
+    let device = data.device();
+    let stream = |stream| Random::new(stream_seed(options.seed, stream, u64::from(epoch)));
+    let order = stream(Stream::Order).permutation(data.len(), device);
+    let mut augmentation = stream(Stream::Augment);
+    // Sums stay on the device, so that no step waits for a GPU.
+    let mut loss_sum = Tensor::zeros([] as [i64; 0], (Kind::Float, device));
+    let mut hits = Tensor::zeros([] as [i64; 0], (Kind::Int64, device));
+    let mut seen = 0;
+    for step in 0..steps {
+        let start = step * batch;
+        let indices = order.narrow(0, start as i64, batch.min(data.len() - start) as i64);
+        let raw = data.select(&indices);
+        let made = maker.make(model, &raw.pictures, &raw.labels, &mut augmentation)?;
+        let input =
+            if options.format == NumberFormat::Bf16 { channels_last(&made.input) } else { made.input };
+        let logits = with_autocast(options.format, device, || model.train(&input)).to_kind(Kind::Float);
+        let mut loss = logits.cross_entropy_for_logits(&made.labels);
+        loss_sum += loss.detach();
+        hits += logits.detach().argmax(1, false).eq_tensor(&made.labels).sum(Kind::Int64);
+        seen += made.labels.numel();
+        if let Some(extra) = made.extra_loss {
+            loss = loss + extra;
+        }
+        sgd.minimise(&loss, rate.at(epoch, step));
+        maker.stepped(epoch);
+    }
+    let accuracy = 100.0 * hits.int64_value(&[]) as f64 / seen as f64;
+    Ok((loss_sum.double_value(&[]) / steps as f64, accuracy))
+}

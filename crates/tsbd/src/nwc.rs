@@ -1,0 +1,148 @@
+//! Stage 1b, neuron weight change: how much unlearning moved each neuron.
+//!
+//! A neuron is a filter of a main-path convolution. NWC(l, k) = sum_i |W_unlearned[k, i] - W_original[k, i]|: an L1
+//! norm, not divided by the fan-in, ranked over all layers together.
+
+use std::path::Path;
+
+use scour_models::Model;
+use scour_train::TrainError;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::Fidelity;
+
+/// Absolute weight changes of one layer.
+pub(crate) struct LayerChange {
+    /// Module name.
+    pub(crate) layer: String,
+    /// f32 [filters, weights a filter], on the CPU.
+    pub(crate) change: Tensor,
+}
+
+/// A neuron and its score.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Neuron {
+    /// Index of the layer in registration order.
+    pub(crate) layer: usize,
+    /// Index of the filter in its layer.
+    pub(crate) filter: usize,
+    /// Its NWC.
+    pub(crate) score: f64,
+}
+
+/// |W_unlearned - W_original| of every main-path convolution, in registration order.
+pub(crate) fn weight_changes(original: &Model, unlearned: &Model) -> Vec<LayerChange> {
+    no_grad(|| {
+        let pairs = original.main_convolutions().into_iter().zip(unlearned.main_convolutions());
+        pairs
+            .map(|((layer, before), (_, after))| {
+                let change = (after - &before).abs().reshape([before.size()[0], -1]).to_device(Device::Cpu);
+                LayerChange { layer, change }
+            })
+            .collect()
+    })
+}
+
+/// All neurons, highest NWC first. Equal scores keep the order of layers and filters.
+pub(crate) fn rank(changes: &[LayerChange], fidelity: Fidelity) -> Result<Vec<Neuron>, TrainError> {
+    let mut neurons = vec![];
+    for (layer, change) in changes.iter().enumerate() {
+        let kind = if fidelity == Fidelity::Benchmark { Kind::Float } else { Kind::Double };
+        let sums = change.change.to_kind(kind).sum_dim_intlist(1, false, kind).to_kind(Kind::Double);
+        let sums = Vec::<f64>::try_from(sums).map_err(|error| TrainError::Method(error.to_string()))?;
+        for (filter, &sum) in sums.iter().enumerate() {
+            if !sum.is_finite() {
+                return Err(TrainError::NotFinite { step: "unlearning".into(), at: 0, last: f64::NAN });
+            }
+            let score = match fidelity {
+                Fidelity::Corrected => sum,
+                Fidelity::Benchmark => format!("{sum:.4}").parse().unwrap_or(sum),
+            };
+            neurons.push(Neuron { layer, filter, score });
+        }
+    }
+    neurons.sort_by(|a, b| b.score.total_cmp(&a.score));
+    Ok(neurons)
+}
+
+/// How many of `neurons` the share `n` chooses: cut down to a whole number.
+pub(crate) fn chosen(neurons: usize, n: f64) -> usize {
+    (neurons as f64 * n) as usize
+}
+
+/// Writes `nwc.csv`: layer, filter, score, selected; highest score first.
+pub(crate) fn write(
+    path: &Path,
+    changes: &[LayerChange],
+    ranked: &[Neuron],
+    chosen: usize,
+) -> Result<(), TrainError> {
+    let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
+    let mut writer = csv::Writer::from_path(path).map_err(file)?;
+    writer.write_record(["layer", "filter", "score", "selected"]).map_err(file)?;
+    for (rank, neuron) in ranked.iter().enumerate() {
+        let (filter, score) = (neuron.filter.to_string(), neuron.score.to_string());
+        let selected = if rank < chosen { "true" } else { "false" };
+        writer.write_record([&changes[neuron.layer].layer, &filter, &score, selected]).map_err(file)?;
+    }
+    writer.flush().map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(name: &str, rows: &[&[f32]]) -> LayerChange {
+        let flat: Vec<f32> = rows.concat();
+        let change = Tensor::from_slice(&flat).reshape([rows.len() as i64, -1]);
+        LayerChange { layer: name.into(), change }
+    }
+
+    fn order(ranked: &[Neuron]) -> Vec<(usize, usize)> {
+        ranked.iter().map(|neuron| (neuron.layer, neuron.filter)).collect()
+    }
+
+    #[test]
+    fn scores_are_sums_ranked_over_all_layers_with_stable_ties() {
+        let changes = [
+            layer("a", &[&[0.5, 0.25], &[0.25, 0.25]]),
+            layer("b", &[&[0.25, 0.25, 0.0], &[1.0, 0.0, 0.5], &[0.0, 0.0, 0.0]]),
+        ];
+        let ranked = rank(&changes, Fidelity::Corrected).unwrap();
+        assert_eq!(order(&ranked), [(1, 1), (0, 0), (0, 1), (1, 0), (1, 2)]);
+        assert_eq!(ranked.iter().map(|n| n.score).collect::<Vec<_>>(), [1.5, 0.75, 0.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn the_benchmark_loses_what_is_beyond_four_decimals() {
+        let changes = [layer("a", &[&[0.100_01], &[0.100_04], &[0.100_06]])];
+        assert_eq!(order(&rank(&changes, Fidelity::Corrected).unwrap()), [(0, 2), (0, 1), (0, 0)]);
+        assert_eq!(order(&rank(&changes, Fidelity::Benchmark).unwrap()), [(0, 2), (0, 0), (0, 1)]);
+    }
+
+    #[test]
+    fn the_share_is_cut_down_as_in_the_papers_table() {
+        let table = [
+            (0.01, 39),
+            (0.05, 195),
+            (0.1, 390),
+            (0.15, 585),
+            (0.2, 780),
+            (0.25, 976),
+            (0.3, 1171),
+            (0.4, 1561),
+            (0.5, 1952),
+            (0.7, 2732),
+            (0.9, 3513),
+            (0.0, 0),
+        ];
+        for (n, filters) in table {
+            assert_eq!(chosen(3904, n), filters, "n = {n}");
+        }
+    }
+
+    #[test]
+    fn a_score_that_is_not_finite_is_an_error() {
+        assert!(rank(&[layer("a", &[&[f32::NAN]])], Fidelity::Corrected).is_err());
+    }
+}
