@@ -1,0 +1,141 @@
+//! The help pages.
+
+use std::ffi::OsString;
+
+use crate::failure::Failure;
+use crate::say;
+
+/// The commands, in the order in which one meets them.
+pub(crate) const COMMANDS: [&str; 6] = ["sweep", "test", "report", "bench", "setup", "doctor"];
+
+const XTASK: &str = "\
+cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by hand
+
+  sweep [EXPERIMENT.yaml] [OPTIONS]  set up, build, run an experiment, make its report
+  test [ARGUMENTS]                   set up, build, check formatting and lints, run every test
+  report DIR                         make the report of a folder of results again
+  bench [OPTIONS]                    measure training speed, beside PyTorch if asked
+  setup                              find or install the libtorch that goes with this project
+  doctor                             what this machine has, what it lacks, and the way out
+
+`cargo xtask COMMAND --help` tells more.
+
+Exit codes: 0 all done, 2 wrong arguments or experiment, 3 something the machine lacks,
+5 done but not the whole plan, 100 some cells failed, 130 interrupted.";
+
+const SWEEP: &str = "\
+cargo xtask sweep [EXPERIMENT.yaml] [OPTIONS] [-- SBATCH OPTIONS]
+
+Sets up libtorch if needed, builds scour, runs `scour sweep` on the experiment, then builds and runs the report
+program. Without an experiment it runs experiments/quick.yaml, which needs no download. All arguments go to
+`scour sweep` as they are. Run it again to go on after an interruption: nothing is trained twice.
+
+  --out DIR                  folder for the results (default: results/<experiment's name>)
+  --data DIR                 folder with the data sets (default: data)
+  --devices LIST             auto, cpu, or such as cuda:0,cuda:1
+  --filter 'KEY=A,B ...'     only these cells, such as 'attack=badnets defense=tsbd'
+  --set KEY=VALUE            change a setting of the experiment
+  --rerun failed|all         do these cells again
+  --dry-run                  show the plan, run nothing";
+
+const TEST: &str = "\
+cargo xtask test [--fast] [ARGUMENTS OF cargo test]
+
+Sets up libtorch if needed, then: formatting, clippy with warnings as errors, and every test of the workspace.
+Each dependency is built once for all of it.
+
+  --fast     tests only
+  ARGUMENTS  go to cargo test as they are, such as `nwc` or `-- --ignored`
+
+libtorch computes on one thread in each test, unless OMP_NUM_THREADS is set.";
+
+const REPORT: &str = "\
+cargo xtask report DIR [OPTIONS]
+
+Makes DIR/report/index.html, tables.md and tables.tex out of DIR/results.csv, with the program scour-report, which
+gets all arguments as they are. The first build of it takes some minutes.";
+
+const BENCH: &str = "\
+cargo xtask bench [OPTIONS]
+
+Without --pytorch: builds scour and runs `scour bench` with the options as they are.
+With --pytorch: trains PreAct-ResNet18 with scour and with plain eager fp32 PyTorch in turns, prints a table of
+pictures a second and writes results/bench/throughput.csv. Needs a libtorch that lies in a Python environment, as
+`cargo xtask setup` installs it; the Python packages PyTorch itself needs are added to that environment.
+
+  --pytorch              compare with PyTorch
+  --rounds R             turns of each (default 3)
+  --widths A,B           widths of the net (default 64,16)
+  --batch B              pictures in a batch (default 128)
+  --seconds S            time of each measurement (default 20)
+  --threads T            CPU threads of both (default: all cores)
+  --precision auto|fp32  of scour; PyTorch always computes in fp32 (default auto)";
+
+const SETUP: &str = "\
+cargo xtask setup
+
+Finds a libtorch 2.11 or installs one, and lets `.libtorch` lead to it; from then on plain `cargo build`,
+`cargo test` and editors work. It takes the first of these:
+
+  1. LIBTORCH_USE_PYTORCH=1  the PyTorch of your Python
+  2. LIBTORCH=FOLDER         a libtorch of yours
+  3. .libtorch               where it leads already
+  4. .libtorch-venv          installed before, or now: 1.3 GB, or 4.7 GB where there is an NVIDIA driver
+
+An install that broke off is resumed. In the environment:
+
+  SCOUR_PYTHON=PROGRAM            the Python to install with (3.10 to 3.14)
+  SCOUR_TORCH_INSTALL=small|full  overrules what the driver says
+  SCOUR_TORCH_INDEX_URL=URL       take PyTorch from another package index, such as one of builds for CPUs alone
+  SCOUR_PIP_ARGS='...'            more arguments for pip
+  LIBTORCH_BYPASS_VERSION_CHECK=1 accept any version";
+
+const DOCTOR: &str = "\
+cargo xtask doctor
+
+Prints versions, devices, memory, disk and data sets, and for each thing that is missing one line with the way out.
+Changes nothing. Exit code 0 if all is well, 3 if something needed is missing.";
+
+/// Whether the arguments ask for help, before any `--`.
+pub(crate) fn is_asked_for(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--help" || word == "-h")
+}
+
+/// Prints a page: that of a command, or `xtask` for the overview.
+pub(crate) fn print(page: &str) -> anyhow::Result<u8> {
+    say::answer(match page {
+        "xtask" => XTASK,
+        "sweep" => SWEEP,
+        "test" => TEST,
+        "report" => REPORT,
+        "bench" => BENCH,
+        "setup" => SETUP,
+        "doctor" => DOCTOR,
+        unknown => {
+            let known = COMMANDS.join(", ");
+            return Err(Failure::Usage(format!("no command `{unknown}`: there are {known}")).into());
+        }
+    });
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_page_and_stands_in_the_overview() {
+        for command in COMMANDS {
+            assert_eq!(print(command).unwrap(), 0);
+            assert!(XTASK.contains(&format!("\n  {command}")), "{command}");
+        }
+        assert!(print("swep").is_err());
+    }
+
+    #[test]
+    fn help_is_asked_for_only_before_the_dashes() {
+        let words = |list: &[&str]| -> Vec<OsString> { list.iter().map(OsString::from).collect() };
+        assert!(is_asked_for(&words(&["x.yaml", "--help"])));
+        assert!(!is_asked_for(&words(&["x.yaml", "--", "-h"])));
+    }
+}
