@@ -1,1 +1,42 @@
-//! x
+//! The sweep engine: carries out a plan, stage by stage, on the devices of one machine, and writes down what came out.
+//!
+//! A stage is worked off by a child process that reads one [`Task`](scour_core::Task) and writes
+//! [`WorkerEvent`](scour_core::WorkerEvent)s. What it leaves behind goes into a content-addressed [`Store`], so that
+//! nothing is trained twice and a killed sweep goes on where it stopped.
+//!
+//! This crate must not know torch, polars, data sets or methods: to it a stage is a key, a title, what it requires,
+//! and a configuration that only the worker understands.
+
+mod clock;
+mod devices;
+mod diagnosis;
+mod disk;
+mod dry_run;
+mod error;
+mod eta;
+mod events;
+mod files;
+mod gallery;
+mod lease;
+mod ledger;
+mod manifest;
+mod options;
+mod order;
+mod progress;
+mod results;
+mod scheduler;
+mod signals;
+mod standing;
+mod store;
+mod sweep;
+mod terminal;
+mod worker;
+
+pub use devices::{Device, DeviceError, parse_devices, slots};
+pub use disk::MIN_FREE_MIB;
+pub use dry_run::dry_run;
+pub use error::SweepError;
+pub use manifest::{FileRecord, Manifest};
+pub use options::{Rerun, Slot, Summary, SweepOptions};
+pub use store::{Entry, FailedRecord, Store};
+pub use sweep::sweep;

@@ -1,0 +1,158 @@
+//! `--devices`: which hardware a sweep may use, and how a worker is kept to its share of it.
+
+use crate::Slot;
+
+/// A piece of hardware that workers run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// What people read and write: `cpu`, `cuda:1`.
+    pub name: String,
+    /// What a task says: `cpu`, or `cuda:0` since a worker sees one GPU only.
+    pub device: String,
+    /// Environment variables that make it so.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A `--devices` that cannot be had: one line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--devices {given}: {message}")]
+pub struct DeviceError {
+    given: String,
+    message: String,
+}
+
+/// Reads `auto`, `cpu`, or a list such as `cuda:0,cuda:1`. `auto` is every GPU if there is one, and the CPU otherwise.
+///
+/// `cuda_visible` is this process's `CUDA_VISIBLE_DEVICES`, where set: `cuda:1` then is the second of its entries, as it
+/// is for any CUDA program, and GPUs it leaves out stay out. `cuda_count` is how many GPUs can be used.
+pub fn parse_devices(
+    text: &str,
+    cuda_visible: Option<&str>,
+    cuda_count: usize,
+) -> Result<Vec<Device>, DeviceError> {
+    let entries = visible_entries(cuda_visible, cuda_count);
+    let fail = |message: String| DeviceError { given: text.into(), message };
+    if text == "auto" {
+        let all = (0..entries.len()).map(|index| cuda(index, &entries[index], cuda_visible.is_some()));
+        return Ok(if entries.is_empty() { vec![cpu()] } else { all.collect() });
+    }
+    let mut devices: Vec<Device> = vec![];
+    for name in text.split(',').map(str::trim) {
+        let device = if name == "cpu" {
+            cpu()
+        } else {
+            let index: usize =
+                name.strip_prefix("cuda:").and_then(|index| index.parse().ok()).ok_or_else(|| {
+                    fail(format!("unknown device `{name}` (known: auto, cpu, cuda:0, cuda:1, ...)"))
+                })?;
+            let entry = entries.get(index).ok_or_else(|| {
+                fail(match entries.len() {
+                    0 => format!("there is no `{name}`: no GPU can be used here; use cpu, or see `doctor`"),
+                    1 => format!("there is no `{name}`: the only GPU is cuda:0"),
+                    count => format!("there is no `{name}`: the GPUs are cuda:0 to cuda:{}", count - 1),
+                })
+            })?;
+            cuda(index, entry, cuda_visible.is_some())
+        };
+        if devices.contains(&device) {
+            return Err(fail(format!("`{name}` stands there twice; see --jobs-per-device")));
+        }
+        devices.push(device);
+    }
+    Ok(devices)
+}
+
+/// The names under which CUDA knows the usable GPUs: indices, or what the user wrote, such as UUIDs.
+fn visible_entries(cuda_visible: Option<&str>, cuda_count: usize) -> Vec<String> {
+    match cuda_visible {
+        None => (0..cuda_count).map(|index| index.to_string()).collect(),
+        // CUDA ignores everything from the first invalid entry on; -1 is the customary one.
+        Some(list) => list
+            .split(',')
+            .map(str::trim)
+            .take_while(|entry| !entry.is_empty() && !entry.starts_with('-'))
+            .take(cuda_count)
+            .map(String::from)
+            .collect(),
+    }
+}
+
+fn cpu() -> Device {
+    // A worker on the CPU has no business on a GPU, where a mere context takes hundreds of MiB.
+    let environment = vec![("CUDA_VISIBLE_DEVICES".into(), String::new())];
+    Device { name: "cpu".into(), device: "cpu".into(), environment }
+}
+
+fn cuda(index: usize, entry: &str, inherited: bool) -> Device {
+    let mut environment = vec![("CUDA_VISIBLE_DEVICES".into(), entry.into())];
+    if !inherited {
+        // Then the index means the same as in nvidia-smi. A list that the user wrote was meant in the user's order.
+        environment.push(("CUDA_DEVICE_ORDER".into(), "PCI_BUS_ID".into()));
+    }
+    Device { name: format!("cuda:{index}"), device: "cuda:0".into(), environment }
+}
+
+/// The slots of some devices, `jobs_per_device` (at least 1) on each. `cores` CPU threads are shared out evenly.
+pub fn slots(devices: &[Device], jobs_per_device: usize, cores: usize) -> Vec<Slot> {
+    let jobs = jobs_per_device.max(1);
+    let threads = (cores / (devices.len() * jobs).max(1)).max(1);
+    // The first job of every device comes before the second of any, so that few stages spread over many devices.
+    (1..=jobs)
+        .flat_map(|job| devices.iter().map(move |device| (job, device)))
+        .map(|(job, device)| Slot {
+            name: if jobs == 1 { device.name.clone() } else { format!("{} #{job}", device.name) },
+            device: device.device.clone(),
+            environment: device.environment.clone(),
+            threads,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str, visible: Option<&str>, count: usize) -> Vec<(String, String)> {
+        let devices = parse_devices(text, visible, count).unwrap();
+        devices.into_iter().map(|device| (device.name, device.environment[0].1.clone())).collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|(a, b)| ((*a).to_string(), (*b).to_string())).collect()
+    }
+
+    #[test]
+    fn auto_is_every_gpu_or_else_the_cpu() {
+        assert_eq!(names("auto", None, 0), pairs(&[("cpu", "")]));
+        assert_eq!(names("auto", None, 2), pairs(&[("cuda:0", "0"), ("cuda:1", "1")]));
+        assert_eq!(names("auto", Some(""), 0), pairs(&[("cpu", "")]));
+        assert_eq!(names("auto", Some("-1"), 4), pairs(&[("cpu", "")]));
+    }
+
+    #[test]
+    fn indices_count_in_the_inherited_list() {
+        assert_eq!(names("auto", Some("3,1"), 2), pairs(&[("cuda:0", "3"), ("cuda:1", "1")]));
+        assert_eq!(names("cuda:1,cpu", Some("GPU-a, GPU-b"), 2), pairs(&[("cuda:1", "GPU-b"), ("cpu", "")]));
+        assert_eq!(parse_devices("cuda:0", Some("5"), 1).unwrap()[0].environment.len(), 1);
+        assert_eq!(parse_devices("cuda:0", None, 1).unwrap()[0].environment[1].1, "PCI_BUS_ID");
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_one_line() {
+        let message = |text, visible, count| parse_devices(text, visible, count).unwrap_err().to_string();
+        assert!(message("cuda:0", None, 0).contains("no GPU can be used here"));
+        assert!(message("cuda:2", Some("4,5"), 2).contains("cuda:0 to cuda:1"));
+        assert!(message("gpu0", None, 1).contains("unknown device `gpu0`"));
+        assert!(message("cpu,cpu", None, 1).contains("--jobs-per-device"));
+        assert!(message("", None, 1).contains("unknown device ``"));
+    }
+
+    #[test]
+    fn cores_are_shared_out() {
+        let devices = parse_devices("auto", None, 2).unwrap();
+        let slots = slots(&devices, 2, 10);
+        let names: Vec<_> = slots.iter().map(|slot| (slot.name.as_str(), slot.threads)).collect();
+        assert_eq!(names, [("cuda:0 #1", 2), ("cuda:1 #1", 2), ("cuda:0 #2", 2), ("cuda:1 #2", 2)]);
+        assert_eq!(super::slots(&devices[..1], 1, 0)[0].threads, 1);
+    }
+}

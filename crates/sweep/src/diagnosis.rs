@@ -1,0 +1,81 @@
+//! Why a worker ended without a result, judged by how it ended and by its last words.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use scour_core::{FailureReason, Status};
+
+const KILLED: i32 = 9;
+
+/// The status of a stage whose worker ended without a result. `log` is the end of what it wrote.
+pub(crate) fn diagnose(exit: ExitStatus, log: &str) -> Status {
+    let ending = match (exit.code(), exit.signal()) {
+        (_, Some(signal)) => format!("killed by signal {signal}"),
+        (Some(code), _) => format!("ended with exit code {code}"),
+        _ => "ended".to_string(),
+    };
+    let lower = log.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let (reason, ending) = if has(&["no space left on device", "disk quota exceeded"]) {
+        (FailureReason::NoSpace, ending)
+    } else if has(&[
+        "out of memory",
+        "cannot allocate memory",
+        "can't allocate memory",
+        "std::bad_alloc",
+        "memory allocation of",
+    ]) {
+        (FailureReason::Oom, ending)
+    } else if exit.signal() == Some(KILLED) {
+        // The kernel's way with whoever takes too much memory; nothing else of ours sends it to a worker at work.
+        (FailureReason::Oom, format!("{ending}: out of memory?"))
+    } else {
+        (FailureReason::Panic, ending)
+    };
+    let message = match last_words(log) {
+        Some(words) => format!("the worker was {ending}; its last words: {words}"),
+        None => format!("the worker was {ending}, without a word"),
+    };
+    Status::Failed { reason, message: message.replace("was ended", "ended") }
+}
+
+/// The line that tells most: what a Rust panic says if there is one, else the last line.
+fn last_words(log: &str) -> Option<&str> {
+    let mut lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if let Some(at) = lines.iter().rposition(|line| line.contains(" panicked at ")) {
+        lines.truncate(at + 2);
+    }
+    lines.pop()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diagnosed(raw: i32, log: &str) -> (FailureReason, String) {
+        match diagnose(ExitStatus::from_raw(raw), log) {
+            Status::Failed { reason, message } => (reason, message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn endings_have_reasons() {
+        let (reason, message) = diagnosed(9, "");
+        assert_eq!(reason, FailureReason::Oom);
+        assert_eq!(message, "the worker was killed by signal 9: out of memory?, without a word");
+        let (reason, message) = diagnosed(3 << 8, "a\nlast\n\n");
+        assert_eq!(reason, FailureReason::Panic);
+        assert_eq!(message, "the worker ended with exit code 3; its last words: last");
+        assert_eq!(diagnosed(1 << 8, "CUDA out of memory. Tried").0, FailureReason::Oom);
+        assert_eq!(diagnosed(6, "memory allocation of 8 bytes failed").0, FailureReason::Oom);
+        assert_eq!(diagnosed(1 << 8, "write: No space left on device (os 28)").0, FailureReason::NoSpace);
+        assert_eq!(diagnosed(11, "x").0, FailureReason::Panic);
+    }
+
+    #[test]
+    fn a_panic_is_quoted_by_its_message() {
+        let log = "thread 'main' panicked at src/x.rs:3:5:\nindex out of bounds\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert!(diagnosed(101 << 8, log).1.ends_with("its last words: index out of bounds"));
+    }
+}

@@ -1,0 +1,44 @@
+//! Free space, looked at before work is begun rather than found missing at its end.
+
+use std::path::Path;
+
+use crate::SweepError;
+use crate::error::AtPath;
+
+/// MiB that must be free where the store lies before a stage is begun. A full-width model with its half-way state is
+/// about 150 MiB, and a second stage may be at work beside it. `SCOUR_MIN_FREE_MIB` in the environment overrides it.
+pub const MIN_FREE_MIB: u64 = 500;
+
+fn needed_mib() -> u64 {
+    std::env::var("SCOUR_MIN_FREE_MIB").ok().and_then(|text| text.parse().ok()).unwrap_or(MIN_FREE_MIB)
+}
+
+/// One line on what is missing if too little is free on the folder's file system.
+pub(crate) fn shortage(folder: &Path) -> Result<Option<String>, SweepError> {
+    let stats =
+        rustix::fs::statvfs(folder).map_err(std::io::Error::from).at("look for free space at", folder)?;
+    let free = (u128::from(stats.f_bavail) * u128::from(stats.f_frsize)) >> 20;
+    Ok(shortage_message(free, needed_mib(), folder))
+}
+
+fn shortage_message(free: u128, needed: u64, folder: &Path) -> Option<String> {
+    (free < u128::from(needed)).then(|| {
+        format!(
+            "no space: {free} MiB are free where the store lies ({}) and {needed} MiB are needed. Free some, or name \
+             another place with --store; the same command then goes on where it stopped",
+            folder.display()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_how_much_is_missing_and_where() {
+        assert_eq!(shortage_message(500, 500, Path::new("/s")), None);
+        let message = shortage_message(499, 500, Path::new("/s")).unwrap();
+        assert!(message.contains("499 MiB") && message.contains("500 MiB") && message.contains("(/s)"));
+    }
+}

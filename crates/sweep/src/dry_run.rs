@@ -1,0 +1,86 @@
+//! `--dry-run`: what a sweep would do, without doing it.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use scour_core::{Cell, Key, Plan, Status};
+
+use crate::order::plan_order;
+use crate::results::StageEnd;
+use crate::standing::{Standing, standings};
+use crate::{Rerun, Store};
+
+/// A line a cell, in the order of the results, and totals. Nothing is written, not even the store's folder.
+///
+/// A cell is `cached` (finished, also with a model that is degenerate), `run`, `failed` (and not to be tried again without
+/// `--rerun failed`), or `n/a`.
+pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> String {
+    let order = plan_order(plan);
+    let standings = standings(plan, &order, &Store::at(store), rerun);
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut text = String::new();
+    for cell in &plan.cells {
+        let (word, remark) = cell_word(plan, &standings, cell);
+        *counts.entry(word).or_default() += 1;
+        let name = format!(
+            "{}/{}/{}@{}/s{} > {}",
+            cell.dataset, cell.model, cell.attack, cell.poison_ratio, cell.seed, cell.defense
+        );
+        let clean =
+            if cell.key == cell.attacked { String::new() } else { format!("  clean {}", cell.clean_ratio) };
+        let remark = if remark.is_empty() { remark } else { format!("  ({remark})") };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{word:<7} {}  {name}{clean}{remark}", cell.key);
+    }
+    let count = |word| counts.get(word).copied().unwrap_or_default();
+    let stages = order.iter().filter(|key| will_run(plan, &standings, key)).count();
+    let _ = writeln!(
+        text,
+        "{} cells: {} cached, {} to run, {} failed, {} n/a; {stages} stages to run",
+        plan.cells.len(),
+        count("cached"),
+        count("run"),
+        count("failed"),
+        count("n/a"),
+    );
+    text
+}
+
+fn cell_word(plan: &Plan, standings: &HashMap<Key, Standing>, cell: &Cell) -> (&'static str, String) {
+    if let Some(why) = &cell.not_applicable {
+        return ("n/a", why.clone());
+    }
+    match standings.get(&cell.key) {
+        Some(Standing::Stored(entry)) if !will_run(plan, standings, &cell.attacked) => {
+            ("cached", entry.result.status.reason())
+        }
+        Some(Standing::Failed(record)) => ("failed", record.result.status.reason()),
+        _ if will_run(plan, standings, &cell.key) => ("run", String::new()),
+        Some(Standing::Stored(_)) => ("run", "its attacked model only".into()),
+        _ => match unusable_requirement(plan, standings, &cell.key).map(|end| end.result.status) {
+            Some(Status::NotApplicable { why }) => ("n/a", why),
+            status => ("failed", status.map(|status| status.reason()).unwrap_or_default()),
+        },
+    }
+}
+
+/// How the stage ends without being run, because of what it requires.
+fn unusable_requirement(plan: &Plan, standings: &HashMap<Key, Standing>, key: &Key) -> Option<StageEnd> {
+    plan.stages.get(key)?.requires.iter().find_map(|required| {
+        let title = &plan.stages[required].title;
+        match standings.get(required)? {
+            Standing::Failed(record) => Some(StageEnd::failed(record.result.clone(), true).passed_on(title)),
+            Standing::Stored(entry) => {
+                let end = StageEnd::stored(entry.clone(), true);
+                (!end.usable()).then(|| end.passed_on(title))
+            }
+            Standing::Run { .. } => unusable_requirement(plan, standings, required),
+        }
+    })
+}
+
+fn will_run(plan: &Plan, standings: &HashMap<Key, Standing>, key: &Key) -> bool {
+    matches!(standings.get(key), Some(Standing::Run { .. }))
+        && unusable_requirement(plan, standings, key).is_none()
+}

@@ -1,0 +1,73 @@
+//! Leases: of all sweeps on a store, one at a time works on a stage.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::{FdFlags, fcntl_setfd};
+
+/// The right to work on a stage, held as a lock on a file. The system takes it back from a process that dies, so that
+/// it needs neither a time limit nor a process id, and holds between machines where the file system locks between them.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lease {
+    /// Takes the lease that the file stands for; `None` while another process holds it.
+    pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
+        loop {
+            let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Whoever held it before may have removed the file between opening and locking: then this lock is on a
+            // file without a name, and the next one to ask would get another.
+            let locked = file.metadata()?;
+            match fs::metadata(path) {
+                Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => {
+                    return Ok(Some(Self { file, path: path.into() }));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Starts a child that holds the lease too: a worker that outlives a killed sweep by a moment still writes to its
+    /// folders, and until it is gone nobody else may.
+    pub(crate) fn share_with<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        fcntl_setfd(&self.file, FdFlags::empty())?;
+        let started = start();
+        fcntl_setfd(&self.file, FdFlags::CLOEXEC)?;
+        started
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Only the name goes here; the lock goes with the last process that holds the file open.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_and_free_again_when_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lease");
+        let first = Lease::take(&path).unwrap().unwrap();
+        assert!(Lease::take(&path).unwrap().is_none());
+        drop(first);
+        assert!(!path.exists());
+        assert!(Lease::take(&path).unwrap().is_some());
+    }
+}

@@ -1,0 +1,175 @@
+//! The results folder: everything that a sweep writes down about itself while it runs.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use scour_core::{Key, Plan, ResultRow, Stage, Status, WorkerEvent};
+use serde_json::json;
+
+use crate::eta::Eta;
+use crate::events::EventLog;
+use crate::gallery::Gallery;
+use crate::progress::{Progress, progress_text, result_text};
+use crate::results::{Ends, StageEnd, write_tables};
+use crate::{SweepError, SweepOptions, clock};
+
+/// Keeps `results.csv`, `cells.csv`, `events.jsonl`, `sweep.log`, `gallery/` and the display up to date.
+pub(crate) struct Ledger<'a> {
+    plan: &'a Plan,
+    out: &'a Path,
+    slots: Vec<String>,
+    pub(crate) events: EventLog,
+    pub(crate) progress: Progress,
+    gallery: Gallery,
+    eta: Eta,
+    pub(crate) ends: Ends,
+    pub(crate) rows: Vec<ResultRow>,
+    /// Stages that a worker ran to an end.
+    pub(crate) trained: usize,
+}
+
+impl<'a> Ledger<'a> {
+    pub(crate) fn open(options: &'a SweepOptions) -> Result<Self, SweepError> {
+        let out = options.out.as_path();
+        let slots: Vec<String> = options.slots.iter().map(|slot| slot.name.clone()).collect();
+        Ok(Self {
+            plan: &options.plan,
+            out,
+            events: EventLog::open(&out.join("events.jsonl"))?,
+            progress: Progress::open(&out.join("sweep.log"), &slots)?,
+            slots,
+            gallery: Gallery::of(&options.plan, out),
+            eta: Eta::default(),
+            ends: Ends::new(),
+            rows: vec![],
+            trained: 0,
+        })
+    }
+
+    /// The file with a stage's standard error.
+    pub(crate) fn log_path(&self, key: &Key) -> PathBuf {
+        self.out.join("logs").join(format!("{key}.log"))
+    }
+
+    /// Takes note of a stage that had ended before this sweep. [`Ledger::write_tables`] comes after all of them.
+    pub(crate) fn known(&mut self, stage: &Stage, end: StageEnd) -> Result<(), SweepError> {
+        self.take(stage, end)
+    }
+
+    fn take(&mut self, stage: &Stage, end: StageEnd) -> Result<(), SweepError> {
+        if let Some(folder) = &end.folder {
+            self.gallery.copy(&stage.key, folder, !end.cached)?;
+        }
+        if end.result.measured.is_some() {
+            self.eta.learn(stage.kind, end.result.seconds);
+        }
+        self.ends.insert(stage.key.clone(), end);
+        Ok(())
+    }
+
+    pub(crate) fn write_tables(&mut self) -> Result<(), SweepError> {
+        self.rows = write_tables(self.out, self.plan, &self.ends)?;
+        Ok(())
+    }
+
+    fn line(&mut self, word: &str, text: &str) {
+        let (done, all) = (self.rows.len(), self.plan.cells.len());
+        let width = all.to_string().len();
+        self.progress.line(&format!("[{done:>width$}/{all}] {word:<7} {text}"));
+    }
+
+    pub(crate) fn started(&mut self, stage: &Stage, slot: usize, attempt: u32) -> Result<(), SweepError> {
+        let name = self.slots[slot].clone();
+        self.events.write_about("stage-started", stage, Some(&name), json!({"attempt": attempt}))?;
+        self.line("start", &format!("{}  on {name}", stage.title));
+        self.progress.slot_starts(slot, &stage.title);
+        Ok(())
+    }
+
+    /// What a worker says before its result.
+    pub(crate) fn heard(
+        &mut self,
+        stage: &Stage,
+        slot: usize,
+        event: &WorkerEvent,
+    ) -> Result<(), SweepError> {
+        let name = self.slots[slot].as_str();
+        match event {
+            WorkerEvent::Progress { step, done, total, loss, accuracy } => {
+                let text = progress_text(&stage.title, step, (*done, *total), (*loss, *accuracy));
+                self.progress.slot_progress(slot, *done, *total, &text);
+                let fields =
+                    json!({"step": step, "done": done, "total": total, "loss": loss, "accuracy": accuracy});
+                self.events.write_about("progress", stage, Some(name), fields)
+            }
+            WorkerEvent::Note { text } => {
+                self.events.write_about("note", stage, Some(name), json!({"text": text}))?;
+                self.line("note", &format!("{}: {text}", stage.title));
+                Ok(())
+            }
+            WorkerEvent::Finished { .. } => Ok(()),
+        }
+    }
+
+    /// Something about a stage that people should know.
+    pub(crate) fn remark(&mut self, word: &str, stage: &Stage, text: &str) -> Result<(), SweepError> {
+        self.events.write_about("note", stage, None, json!({"text": text}))?;
+        self.line(word, &format!("{}: {text}", stage.title));
+        Ok(())
+    }
+
+    /// A slot is free again.
+    pub(crate) fn slot_free(&mut self, slot: usize) {
+        self.progress.slot_ends(slot);
+    }
+
+    /// A stage has ended, on a slot or without being run.
+    pub(crate) fn ended(
+        &mut self,
+        stage: &Stage,
+        end: StageEnd,
+        slot: Option<usize>,
+    ) -> Result<(), SweepError> {
+        let result = end.result.clone();
+        let cached = end.cached;
+        self.trained += usize::from(slot.is_some());
+        self.take(stage, end)?;
+        self.write_tables()?;
+        let fields = json!({
+            "status": result.status.word(),
+            "reason": result.status.reason(),
+            "cached": cached,
+            "measured": result.measured,
+            "seconds": result.seconds,
+        });
+        let name = slot.map(|slot| self.slots[slot].clone());
+        self.events.write_about("stage-finished", stage, name.as_deref(), fields)?;
+        let word = match result.status {
+            Status::Ok if cached => "cached",
+            Status::Ok => "done",
+            _ => result.status.word(),
+        };
+        self.line(word, &format!("{}  {}", stage.title, result_text(&result)));
+        Ok(())
+    }
+
+    /// Brings the line of totals up to date. `running` are the stages at work and when they were started.
+    pub(crate) fn show_totals(&mut self, running: &[(&Stage, Instant)]) {
+        let remaining = self.plan.stages.values().filter(|stage| !self.ends.contains_key(&stage.key));
+        let remaining = remaining.map(|stage| {
+            let since = running.iter().find(|(other, _)| other.key == stage.key);
+            (stage.kind, since.map_or(0.0, |(_, since)| since.elapsed().as_secs_f64()))
+        });
+        let left = match self.eta.seconds(remaining, self.slots.len()) {
+            Some(seconds) => format!("about {} left", clock::span(seconds)),
+            None => "time left not known yet".into(),
+        };
+        let failed = self.rows.iter().filter(|row| row.status == "failed").count();
+        self.progress.totals(&format!(
+            "{} of {} cells done, {failed} failed, {} stages running, {left}",
+            self.rows.len(),
+            self.plan.cells.len(),
+            running.len(),
+        ));
+    }
+}

@@ -1,0 +1,40 @@
+//! In which order stages are taken up.
+
+use std::collections::{HashMap, HashSet};
+
+use scour_core::{Key, Plan};
+
+/// Every stage of the plan, each after those it requires, and otherwise in the order of the cells.
+pub(crate) fn plan_order(plan: &Plan) -> Vec<Key> {
+    fn visit(plan: &Plan, key: &Key, seen: &mut HashSet<Key>, order: &mut Vec<Key>) {
+        let Some(stage) = plan.stages.get(key) else { return };
+        if seen.insert(key.clone()) {
+            for required in &stage.requires {
+                visit(plan, required, seen, order);
+            }
+            order.push(key.clone());
+        }
+    }
+    let (mut seen, mut order) = (HashSet::new(), vec![]);
+    for key in plan.cells.iter().flat_map(|cell| [&cell.attacked, &cell.key]).chain(plan.stages.keys()) {
+        visit(plan, key, &mut seen, &mut order);
+    }
+    order
+}
+
+/// The order in which ready stages get a slot.
+///
+/// On one slot the order does not change when the last stage ends, so that it is the order of the results: the first
+/// attack is through with all its defenses before the second begins. On several slots, stages that others wait for go
+/// first: an attack that is trained last leaves slots idle until its defenses can begin.
+pub(crate) fn priority(plan: &Plan, order: &[Key], slots: usize) -> Vec<Key> {
+    let mut waited_for: HashMap<&Key, usize> = HashMap::new();
+    for required in plan.stages.values().flat_map(|stage| &stage.requires) {
+        *waited_for.entry(required).or_default() += 1;
+    }
+    let mut priority = order.to_vec();
+    if slots > 1 {
+        priority.sort_by_key(|key| !waited_for.contains_key(key));
+    }
+    priority
+}

@@ -1,0 +1,284 @@
+//! The store: finished stages by key, whole or not at all.
+//!
+//! ```text
+//! <2 digits>/<key>/    a finished stage: its files, result.json, manifest.json
+//! failed/<key>.json    how a stage failed
+//! scratch/<key>/       half-way state of a stage, which outlives a killed worker
+//! tmp/<key>.<pid>/     what a worker is writing
+//! lease/<key>          locked while a sweep works on the stage
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use scour_core::{FailureReason, Key, Stage, Status, TaskResult};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::AtPath;
+use crate::files::{self, remove_folder, sync_folder, write_whole};
+use crate::lease::Lease;
+use crate::manifest::{MANIFEST, Manifest, RESULT, record_files};
+use crate::{SweepError, clock};
+
+/// A folder of finished stages, shared by all sweeps that name it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// A finished stage in the store.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// What came out.
+    pub result: TaskResult,
+}
+
+/// How a stage failed, without a model to keep.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FailedRecord {
+    /// The stage.
+    pub key: Key,
+    /// The stage, for people.
+    pub title: String,
+    /// When: RFC 3339, UTC.
+    pub time: String,
+    /// What came out; its status is `Failed`.
+    pub result: TaskResult,
+}
+
+impl FailedRecord {
+    /// Why, where the status says so.
+    pub(crate) fn reason(&self) -> FailureReason {
+        match self.result.status {
+            Status::Failed { reason, .. } => reason,
+            _ => FailureReason::Error,
+        }
+    }
+}
+
+impl Store {
+    /// The store in this folder, for reading: nothing is made or changed.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The store in this folder, for a sweep: makes what is absent, and fails where it cannot be written to or locked.
+    pub(crate) fn open(root: &Path) -> Result<Self, SweepError> {
+        let store = Self { root: files::writable_folder(root, "--store")? };
+        for part in ["tmp", "lease", "failed", "scratch"] {
+            let folder = store.root.join(part);
+            fs::create_dir_all(&folder).at("create", &folder)?;
+        }
+        let probe = store.root.join("lease").join(format!("probe.{}", std::process::id()));
+        Lease::take(&probe).map_err(|error| {
+            SweepError::Environment(format!(
+                "cannot lock files in {}: {error}. Name a folder on another file system with --store",
+                store.root.display()
+            ))
+        })?;
+        store.remove_stale()?;
+        Ok(store)
+    }
+
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the stage is, or will be.
+    pub fn folder(&self, key: &Key) -> PathBuf {
+        self.root.join(&key.as_str()[..2]).join(key.as_str())
+    }
+
+    /// The stage, if it is finished and its folder is as its manifest says.
+    pub fn find(&self, key: &Key) -> Option<Entry> {
+        let folder = self.folder(key);
+        let manifest = Manifest::read(&folder)?;
+        if manifest.key != *key || manifest.problem(&folder, false).is_some() {
+            return None;
+        }
+        let result = serde_json::from_slice(&fs::read(folder.join(RESULT)).ok()?).ok()?;
+        Some(Entry { folder, result })
+    }
+
+    /// Compares every byte of a finished stage with its manifest. The error is one line that names what differs.
+    pub fn verify(&self, key: &Key) -> Result<(), String> {
+        let folder = self.folder(key);
+        let manifest = Manifest::read(&folder)
+            .ok_or_else(|| format!("{} is not there or not readable", folder.join(MANIFEST).display()))?;
+        manifest.problem(&folder, true).map_or(Ok(()), Err)
+    }
+
+    /// How the stage failed, if the last try did.
+    pub fn failure(&self, key: &Key) -> Option<FailedRecord> {
+        serde_json::from_slice(&fs::read(self.failure_path(key)).ok()?).ok()
+    }
+
+    fn failure_path(&self, key: &Key) -> PathBuf {
+        self.root.join("failed").join(format!("{key}.json"))
+    }
+
+    fn temporary(&self, key: &Key) -> PathBuf {
+        self.root.join("tmp").join(format!("{key}.{}", std::process::id()))
+    }
+
+    fn scratch_path(&self, key: &Key) -> PathBuf {
+        self.root.join("scratch").join(key.as_str())
+    }
+
+    /// Takes the right to work on the stage; `None` while another sweep does.
+    pub(crate) fn lease(&self, key: &Key) -> Result<Option<Lease>, SweepError> {
+        let path = self.root.join("lease").join(key.as_str());
+        Lease::take(&path).at("lock", &path)
+    }
+
+    /// An empty folder for the worker's files. Only for the holder of the lease.
+    pub(crate) fn begin(&self, key: &Key) -> Result<PathBuf, SweepError> {
+        let folder = self.temporary(key);
+        remove_folder(&folder).and_then(|()| fs::create_dir_all(&folder)).at("create", &folder)?;
+        Ok(folder)
+    }
+
+    /// Throws away what a worker has written.
+    pub(crate) fn abandon(&self, key: &Key) -> Result<(), SweepError> {
+        let folder = self.temporary(key);
+        remove_folder(&folder).at("remove", &folder)
+    }
+
+    /// The folder for half-way state, with whatever an earlier worker left there.
+    pub(crate) fn scratch(&self, key: &Key) -> Result<PathBuf, SweepError> {
+        let folder = self.scratch_path(key);
+        fs::create_dir_all(&folder).at("create", &folder)?;
+        Ok(folder)
+    }
+
+    /// Forgets the half-way state.
+    pub(crate) fn drop_scratch(&self, key: &Key) -> Result<(), SweepError> {
+        let folder = self.scratch_path(key);
+        remove_folder(&folder).at("remove", &folder)
+    }
+
+    /// Makes what the worker has written the finished stage. A stage that is there already stays, unless `replace`.
+    /// Only for the holder of the lease.
+    pub(crate) fn commit(
+        &self,
+        stage: &Stage,
+        result: &TaskResult,
+        provenance: &Value,
+        replace: bool,
+    ) -> Result<Entry, SweepError> {
+        let temporary = self.temporary(&stage.key);
+        self.seal(&temporary, stage, result, provenance).at("write", &temporary)?;
+        let folder = self.folder(&stage.key);
+        if !replace && let Some(entry) = self.find(&stage.key) {
+            self.abandon(&stage.key)?;
+            return Ok(entry);
+        }
+        self.put_in_place(&temporary, &folder).at("write", &folder)?;
+        let forgotten = match fs::remove_file(self.failure_path(&stage.key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        forgotten.at("remove", &self.failure_path(&stage.key))?;
+        self.drop_scratch(&stage.key)?;
+        // Read back, so that a result is the same to the last digit now and from the store later.
+        self.find(&stage.key).ok_or_else(|| {
+            SweepError::Environment(format!(
+                "{} is not as it was written: the file system cannot be trusted; name another with --store",
+                folder.display()
+            ))
+        })
+    }
+
+    /// Writes result and manifest, and makes the folder's content durable.
+    fn seal(&self, folder: &Path, stage: &Stage, result: &TaskResult, provenance: &Value) -> io::Result<()> {
+        write_whole(&folder.join(RESULT), &pretty(result)?)?;
+        let manifest = Manifest {
+            key: stage.key.clone(),
+            title: stage.title.clone(),
+            config: stage.config.clone(),
+            created: clock::now(),
+            provenance: provenance.clone(),
+            files: record_files(folder)?,
+        };
+        for file in &manifest.files {
+            if let Some(below) = Path::new(&file.path).parent().filter(|below| *below != Path::new("")) {
+                sync_folder(&folder.join(below))?;
+            }
+        }
+        write_whole(&folder.join(MANIFEST), &pretty(&manifest)?)
+    }
+
+    fn put_in_place(&self, temporary: &Path, folder: &Path) -> io::Result<()> {
+        let parent = folder.parent().unwrap_or(&self.root);
+        fs::create_dir_all(parent)?;
+        // What is there, damaged or to be replaced, changes places with the new one, so that a reader finds one of both.
+        // Not every file system can do that; then it steps aside first.
+        let swap = renameat_with(CWD, temporary, CWD, folder, RenameFlags::EXCHANGE);
+        let aside = temporary.with_extension(format!("{}.old", std::process::id()));
+        if swap.is_err() {
+            match fs::rename(folder, &aside) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            fs::rename(temporary, folder)?;
+        }
+        sync_folder(parent)?;
+        sync_folder(&self.root)?;
+        remove_folder(temporary)?;
+        remove_folder(&aside)
+    }
+
+    /// Remembers a failure, for the next sweep and for reports.
+    pub(crate) fn record_failure(&self, stage: &Stage, result: &TaskResult) -> Result<(), SweepError> {
+        let path = self.failure_path(&stage.key);
+        let record = FailedRecord {
+            key: stage.key.clone(),
+            title: stage.title.clone(),
+            time: clock::now(),
+            result: result.clone(),
+        };
+        pretty(&record).and_then(|text| write_whole(&path, &text)).at("write", &path)
+    }
+
+    /// Removes what killed sweeps have left: temporary folders, leases, and half-way states of stages that are finished.
+    /// Whatever another sweep works on is told by its lease, and stays.
+    fn remove_stale(&self) -> Result<(), SweepError> {
+        let names = |part: &str| {
+            let folder = self.root.join(part);
+            let entries = fs::read_dir(&folder).at("read", &folder)?;
+            Ok::<_, SweepError>(entries.flatten().map(|entry| entry.file_name()).collect::<Vec<_>>())
+        };
+        for part in ["tmp", "scratch", "lease"] {
+            for name in names(part)? {
+                let path = self.root.join(part).join(&name);
+                let name = name.to_string_lossy();
+                let key = name.split('.').next().unwrap_or_default();
+                let lease = self.root.join("lease").join(if part == "lease" { &name } else { key });
+                let Some(_lease) = Lease::take(&lease).at("lock", &lease)? else { continue };
+                let unused = match part {
+                    "tmp" => true,
+                    "scratch" => serde_json::from_value(Value::from(key))
+                        .is_ok_and(|key| self.failure(&key).is_none() && self.find(&key).is_some()),
+                    _ => false,
+                };
+                if unused {
+                    remove_folder(&path).at("remove", &path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// JSON that people can read too.
+pub(crate) fn pretty(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(text)
+}

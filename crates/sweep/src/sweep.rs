@@ -1,0 +1,209 @@
+//! A sweep from beginning to end.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use scour_core::ExitCode;
+use serde_json::{Value, json};
+
+use crate::error::AtPath;
+use crate::files::{writable_folder, write_whole};
+use crate::ledger::Ledger;
+use crate::order::plan_order;
+use crate::scheduler::{Scheduler, Stop};
+use crate::signals::StopSignals;
+use crate::standing::{Standing, standings};
+use crate::store::pretty;
+use crate::{Store, Summary, SweepError, SweepOptions, clock, disk};
+
+/// Carries out the plan: runs what the store does not hold, and writes `results.csv` and its companions to the results
+/// folder after every cell.
+///
+/// Killed at any time, the same call goes on where it stopped, and ends with the same results. Cells that fail are no
+/// error: they are rows, and the summary's exit code tells of them. An error means that the machine is not as needed;
+/// no worker is left running either way.
+pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
+    let began = Instant::now();
+    options.out = writable_folder(&options.out, "--out")?;
+    let _lock = lock(&options.out)?;
+    let store = Store::open(&options.store)?;
+    options.data = std::path::absolute(&options.data).at("find", &options.data)?;
+    check_worker(&options.worker)?;
+    if options.slots.is_empty() {
+        return Err(SweepError::Environment("there is no device to run on; name one with --devices".into()));
+    }
+    let logs = options.out.join("logs");
+    std::fs::create_dir_all(&logs).at("create", &logs)?;
+    let signals = StopSignals::listen()?;
+    let order = plan_order(&options.plan);
+    let standings = standings(&options.plan, &order, &store, options.rerun);
+    let to_run = standings.values().filter(|standing| matches!(standing, Standing::Run { .. })).count();
+    if to_run > 0
+        && let Some(message) = disk::shortage(store.root())?
+    {
+        return Err(SweepError::Environment(message));
+    }
+    let experiment_path = options.out.join("experiment.json");
+    pretty(&experiment_file(&options))
+        .and_then(|text| write_whole(&experiment_path, &text))
+        .at("write", &experiment_path)?;
+
+    let ledger = Ledger::open(&options)?;
+    let mut scheduler = Scheduler::new(&options, &store, &signals, ledger, &order, standings)?;
+    let cached = scheduler.ledger.rows.iter().filter(|row| row.status != "n/a").count();
+    let cells = options.plan.cells.len();
+    let slots: Vec<&str> = options.slots.iter().map(|slot| slot.name.as_str()).collect();
+    let ledger = &mut scheduler.ledger;
+    ledger.events.write(
+        "sweep-started",
+        json!({"name": options.experiment.name, "cells": cells, "cached": cached, "to_run": to_run, "slots": slots}),
+    )?;
+    ledger.progress.line(&format!(
+        "{}: {cells} cells, {cached} of them known already; {to_run} stages to run on {}",
+        options.experiment.name,
+        slots.join(", ")
+    ));
+    scheduler.run();
+    let stop = scheduler.stop.take();
+    let mut ledger = scheduler.ledger;
+    let summary = summarize(&options, &ledger, stop.as_ref(), cached, began);
+    if let Some(Stop::Broken(error)) = stop {
+        return Err(error);
+    }
+    // The work is done and kept: a disk that is full by now is no reason to end otherwise.
+    let _ = ledger.events.write(
+        "sweep-finished",
+        json!({"exit": summary.exit as u8, "ok": summary.ok, "failed": summary.failed,
+               "not_applicable": summary.not_applicable, "cached": cached, "pending": summary.pending,
+               "trained": summary.trained, "seconds": summary.seconds}),
+    );
+    tell(&mut ledger, &options, &summary, stop.as_ref());
+    Ok(summary)
+}
+
+/// One sweep at a time writes to a results folder. The lock goes when the file is closed, however the process ends.
+fn lock(out: &Path) -> Result<File, SweepError> {
+    let path = out.join(".lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).at("write", &path)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(SweepError::Environment(format!(
+            "another sweep is writing to {}: wait for it, or name another folder with --out",
+            out.display()
+        ))),
+        // A file system without locks has no second sweep that could be told; the store insists on them.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// A bare name is looked up by the system later; a path has to be there now.
+fn check_worker(worker: &Path) -> Result<(), SweepError> {
+    if worker.components().count() > 1 && !worker.is_file() {
+        return Err(SweepError::Environment(format!(
+            "the worker {} is not there; build it again with `cargo build`",
+            worker.display()
+        )));
+    }
+    Ok(())
+}
+
+fn experiment_file(options: &SweepOptions) -> Value {
+    let experiment = &options.experiment;
+    let command = options.provenance.get("command").and_then(Value::as_str).map(String::from);
+    json!({
+        "name": experiment.name,
+        "title": experiment.title.as_ref().unwrap_or(&experiment.name),
+        "description": experiment.description,
+        "experiment": experiment,
+        "command": command.unwrap_or_else(command_line),
+        "provenance": options.provenance,
+        "started": clock::now(),
+        "cells": options.plan.cells.len(),
+    })
+}
+
+/// The command line of this process, quoted so that it can be given to a shell again.
+fn command_line() -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    let quoted = std::env::args_os().map(|argument| {
+        let argument = argument.to_string_lossy().into_owned();
+        if !argument.is_empty() && argument.chars().all(plain) {
+            argument
+        } else {
+            format!("'{}'", argument.replace('\'', r"'\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+fn summarize(
+    options: &SweepOptions,
+    ledger: &Ledger,
+    stop: Option<&Stop>,
+    cached: usize,
+    began: Instant,
+) -> Summary {
+    let count = |word: &str| ledger.rows.iter().filter(|row| row.status == word).count();
+    let (cells, failed) = (options.plan.cells.len(), count("failed"));
+    let pending = cells - ledger.rows.len();
+    let exit = match stop {
+        // A signal that came when everything was done has interrupted nothing.
+        Some(Stop::Interrupted) if pending > 0 => ExitCode::Interrupted,
+        Some(Stop::NoSpace(_) | Stop::Broken(_)) => ExitCode::Environment,
+        _ if failed > 0 => ExitCode::CellsFailed,
+        _ if !options.complete => ExitCode::Incomplete,
+        _ => ExitCode::Done,
+    };
+    Summary {
+        exit,
+        cells,
+        ok: count("ok"),
+        failed,
+        not_applicable: count("n/a"),
+        cached,
+        pending,
+        trained: ledger.trained,
+        seconds: began.elapsed().as_secs_f64(),
+        out: options.out.clone(),
+    }
+}
+
+/// The last lines of a sweep.
+fn tell(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary, stop: Option<&Stop>) {
+    let failed: Vec<String> = ledger
+        .rows
+        .iter()
+        .filter(|row| row.status == "failed")
+        .map(|row| {
+            let stage = options.plan.stages.values().find(|stage| stage.key.as_str() == row.key);
+            let title = stage.map_or(row.key.as_str(), |stage| stage.title.as_str());
+            let log: Option<PathBuf> =
+                stage.map(|stage| ledger.log_path(&stage.key)).filter(|path| path.exists());
+            let log = log.map(|path| format!(" (log: {})", path.display())).unwrap_or_default();
+            format!("failed  {title}: {}{log}", row.reason)
+        })
+        .collect();
+    for line in failed {
+        ledger.progress.line(&line);
+    }
+    ledger.progress.line(&format!(
+        "{} cells: {} ok, {} failed, {} n/a, {} not reached; {} known before, {} stages run, in {}",
+        summary.cells,
+        summary.ok,
+        summary.failed,
+        summary.not_applicable,
+        summary.pending,
+        summary.cached,
+        summary.trained,
+        clock::span(summary.seconds),
+    ));
+    match stop {
+        Some(Stop::NoSpace(message)) => ledger.progress.line(message),
+        Some(Stop::Interrupted) if summary.pending > 0 => {
+            ledger.progress.line("interrupted; the same command goes on where it stopped");
+        }
+        Some(Stop::FailFast) => ledger.progress.line("stopped at the first failure, as --fail-fast asks"),
+        _ => {}
+    }
+    ledger.progress.line(&format!("results: {}", options.out.join("results.csv").display()));
+}

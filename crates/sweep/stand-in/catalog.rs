@@ -1,0 +1,58 @@
+//! A catalog of methods without a deed, to plan sweeps from in tests.
+
+use scour_core::{
+    Catalog, Choice, DatasetFacts, Experiment, Method, MethodKind, ParamError, Plan, Recipe,
+    parse_experiment, plan,
+};
+
+struct Nothing;
+
+impl Catalog for Nothing {
+    fn names(&self, kind: MethodKind) -> Vec<&'static str> {
+        match kind {
+            MethodKind::Dataset => vec!["dots"],
+            MethodKind::Model => vec!["preact_resnet18"],
+            MethodKind::Attack => vec!["none", "badnets", "blended", "sig"],
+            MethodKind::Defense => vec!["none", "ft", "tsbd"],
+        }
+    }
+
+    fn resolve(
+        &self,
+        _: MethodKind,
+        choice: &Choice,
+        _: Option<&DatasetFacts>,
+    ) -> Result<Method, ParamError> {
+        let (name, label, params) = (choice.name.clone(), choice.label.clone(), choice.params.clone());
+        Ok(Method { name, label, params, impl_version: 1 })
+    }
+
+    fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String> {
+        Ok(DatasetFacts {
+            name: dataset.name.clone(),
+            classes: 2,
+            size: 8,
+            train_per_class: vec![50, 50],
+            test_per_class: vec![10, 10],
+            fingerprint: "dots".into(),
+        })
+    }
+
+    fn recipe(&self, _: &DatasetFacts) -> Recipe {
+        Recipe::default()
+    }
+
+    fn not_applicable(&self, attack: &Method, _: &DatasetFacts, _: f64) -> Option<String> {
+        (attack.name == "sig").then(|| "too few pictures".to_string())
+    }
+}
+
+/// Two attacks that can be run, one that cannot, and two defenses: 9 cells, 6 stages a seed.
+pub(crate) fn planned(seeds: &str) -> (Experiment, Plan) {
+    let text = format!(
+        "name: t\ndatasets: [dots]\nattacks: [badnets, blended, sig]\ndefenses: [none, ft, tsbd]\nseeds: {seeds}\n"
+    );
+    let experiment = parse_experiment(&text, "t.yaml", &[]).expect("a valid experiment");
+    let plan = plan(&experiment, &Nothing, "t.yaml").expect("a valid plan");
+    (experiment, plan)
+}

@@ -1,0 +1,154 @@
+//! Stands in for the worker in tests, and for a whole `scour sweep` where a test has to kill it.
+//!
+//! `work` carries out a task as the file `behaviour` in the data folder says, one `ATTACK[/DEFENSE]=WORD` a line, and notes
+//! it in `runs.log` there. `sweep DIR` sweeps the plan of the tests in DIR.
+
+mod catalog;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use scour_core::{FailureReason, Measured, StageConfig, Status, Task, TaskResult, WorkerEvent};
+use scour_sweep::{Rerun, Slot, SweepOptions};
+
+fn main() -> std::process::ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["work"] => work().expect("the work of a test"),
+        ["sweep", dir] => return sweep(Path::new(dir)),
+        _ => return std::process::ExitCode::from(2),
+    }
+    std::process::ExitCode::SUCCESS
+}
+
+fn sweep(dir: &Path) -> std::process::ExitCode {
+    let (experiment, plan) = catalog::planned("[0]");
+    let options = SweepOptions {
+        experiment,
+        plan,
+        complete: true,
+        out: dir.join("out"),
+        store: dir.join("store"),
+        data: dir.join("data"),
+        slots: vec![Slot { name: "cpu".into(), device: "cpu".into(), environment: vec![], threads: 1 }],
+        worker: std::env::current_exe().expect("a path of its own"),
+        worker_args: vec!["work".into()],
+        rerun: Rerun::No,
+        fail_fast: false,
+        provenance: serde_json::Value::Null,
+    };
+    match scour_sweep::sweep(options) {
+        Ok(summary) => summary.exit.into(),
+        Err(error) => error.exit_code().into(),
+    }
+}
+
+fn say(event: &WorkerEvent) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer(&mut stdout, event)?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
+}
+
+fn work() -> io::Result<()> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    let task: Task = serde_json::from_str(&line)?;
+    let name = match &task.config {
+        StageConfig::Attack(config) => config.attack.label.clone(),
+        StageConfig::Defense(config) => {
+            format!("{}/{}", config.attacked.attack.label, config.defense.label)
+        }
+    };
+    for (_, folder) in &task.requires {
+        fs::read(folder.join("model.bin"))?;
+    }
+    let mut runs = OpenOptions::new().create(true).append(true).open(task.data.join("runs.log"))?;
+    runs.write_all(format!("{name}\n").as_bytes())?;
+    let behaviour = fs::read_to_string(task.data.join("behaviour")).unwrap_or_default();
+    let behaviour = behaviour.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+    fs::write(task.out.join("model.bin"), task.key.as_str())?;
+    say(&WorkerEvent::Note { text: format!("working on {name}") })?;
+    let status = behave(behaviour.unwrap_or("ok"), &task)?;
+    let measured = matches!(status, Status::Ok | Status::Failed { reason: FailureReason::Degenerate, .. });
+    if let StageConfig::Attack(_) = task.config {
+        fs::create_dir(task.out.join("gallery"))?;
+        fs::write(task.out.join("gallery/000-clean.png"), "a picture")?;
+    }
+    let seed = number_of(task.key.as_str());
+    let result = TaskResult {
+        status,
+        measured: measured.then(|| Measured {
+            acc: 80.0 + seed / 7.0,
+            asr: Some(seed * 33.0 / 3.1),
+            ra: Some(seed),
+        }),
+        seconds: seed,
+        precision: "fp32".into(),
+        peak_memory_mib: None,
+        details: serde_json::Value::Null,
+    };
+    say(&WorkerEvent::Finished { result })
+}
+
+/// A number in [0, 1) that depends on the text.
+fn number_of(text: &str) -> f64 {
+    f64::from(text.bytes().fold(7u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte))))
+        / 4_294_967_296.0
+}
+
+fn behave(word: &str, task: &Task) -> io::Result<Status> {
+    let failed = |reason, message: &str| Status::Failed { reason, message: message.into() };
+    let first = task.scratch.join("tried");
+    match word {
+        "nan" => return Ok(failed(FailureReason::Nan, "loss is not finite")),
+        "degenerate" => return Ok(failed(FailureReason::Degenerate, "one class only")),
+        "n/a" => return Ok(Status::NotApplicable { why: "not for this model".into() }),
+        "die" => die("index out of bounds"),
+        "die-once" if !first.exists() => {
+            fs::write(first, "")?;
+            die("once");
+        }
+        "full" => die("No space left on device"),
+        "kill" => {
+            let pid = rustix::process::getpid();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
+        }
+        "wait" => wait(task)?,
+        _ => {}
+    }
+    Ok(Status::Ok)
+}
+
+fn die(words: &str) -> ! {
+    let _ = writeln!(io::stderr(), "{words}");
+    std::process::exit(1)
+}
+
+/// Works until the file `go` appears in the data folder, or ends with a half-way state when standard input does.
+fn wait(task: &Task) -> io::Result<()> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&ended);
+    std::thread::spawn(move || {
+        // Nothing more is ever written to it: the read ends when the other side does.
+        let _ = io::stdin().lock().read_line(&mut String::new());
+        flag.store(true, Ordering::Relaxed);
+    });
+    fs::write(task.data.join("waiting"), std::process::id().to_string())?;
+    while !task.data.join("go").exists() {
+        if ended.load(Ordering::Relaxed) {
+            fs::write(task.scratch.join("half-way"), "state")?;
+            fs::write(task.data.join("saved"), "")?;
+            std::process::exit(0);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if task.scratch.join("half-way").exists() {
+        fs::write(task.data.join("resumed"), "")?;
+    }
+    Ok(())
+}

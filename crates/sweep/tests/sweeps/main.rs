@@ -1,0 +1,7 @@
+//! Whole sweeps, with a stand-in for the worker.
+
+#[path = "../../stand-in/catalog.rs"]
+mod catalog;
+mod killed;
+mod place;
+mod whole;

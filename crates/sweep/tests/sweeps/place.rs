@@ -1,0 +1,75 @@
+//! A sweep in a folder of its own, with the stand-in for a worker.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::catalog::planned;
+use scour_core::ResultRow;
+use scour_sweep::{Rerun, Slot, SweepOptions};
+
+pub(crate) const STAND_IN: &str = env!("CARGO_BIN_EXE_scour-sweep-stand-in");
+
+pub(crate) struct Place {
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("data")).unwrap();
+        Self { dir }
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    pub(crate) fn behave(&self, lines: &str) {
+        fs::write(self.path("data/behaviour"), lines).unwrap();
+    }
+
+    pub(crate) fn options(&self) -> SweepOptions {
+        let (experiment, plan) = planned("[0]");
+        SweepOptions {
+            experiment,
+            plan,
+            complete: true,
+            out: self.path("out"),
+            store: self.path("store"),
+            data: self.path("data"),
+            slots: vec![cpu("cpu")],
+            worker: STAND_IN.into(),
+            worker_args: vec!["work".into()],
+            rerun: Rerun::No,
+            fail_fast: false,
+            provenance: serde_json::json!({"command": "scour sweep t.yaml"}),
+        }
+    }
+
+    /// What the workers did since the last call, in order.
+    pub(crate) fn runs(&self) -> Vec<String> {
+        let path = self.path("data/runs.log");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(path);
+        text.lines().map(String::from).collect()
+    }
+
+    pub(crate) fn results(&self) -> String {
+        fs::read_to_string(self.path("out/results.csv")).unwrap()
+    }
+
+    pub(crate) fn rows(&self) -> Vec<ResultRow> {
+        scour_core::read_results(&self.path("out/results.csv")).unwrap()
+    }
+
+    /// Status and reason of the row.
+    pub(crate) fn outcome(&self, attack: &str, defense: &str) -> (String, String) {
+        let rows = self.rows();
+        let row = rows.iter().find(|row| row.attack == attack && row.defense == defense).unwrap();
+        (row.status.clone(), row.reason.clone())
+    }
+}
+
+pub(crate) fn cpu(name: &str) -> Slot {
+    Slot { name: name.into(), device: "cpu".into(), environment: vec![], threads: 1 }
+}
