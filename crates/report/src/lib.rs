@@ -1,1 +1,29 @@
-//! x
+//! From a results folder to tables and pages that a person reads: mean and standard deviation over seeds,
+//! paper-style tables in HTML, Markdown and LaTeX, figures, and the gallery of triggers.
+//!
+//! The only crate that links polars, and in it only [`mod@aggregate`] does. This crate must not know torch,
+//! processes or the store: files go in, files come out, and the same files give the same bytes.
+
+mod aggregate;
+mod context;
+mod error;
+mod escape;
+mod failures;
+mod figures;
+mod gallery;
+mod glance;
+mod glossary;
+mod group;
+mod input;
+mod metric;
+mod names;
+mod number;
+mod published;
+mod render;
+mod seeds;
+mod summary;
+mod table;
+mod write;
+
+pub use error::ReportError;
+pub use write::{Options, Written, write_report};

@@ -1,0 +1,175 @@
+//! What stands in one table: one data set, model, poison ratio and clean ratio.
+
+use std::collections::HashMap;
+
+use scour_core::ResultRow;
+
+use crate::aggregate::Summary;
+use crate::names;
+use crate::number::ratio_percent;
+
+/// The id of "no attack" and of "no defense".
+pub(crate) const NONE: &str = "none";
+
+/// Attacks by defenses, each in order of first appearance.
+pub(crate) struct Group<'a> {
+    pub(crate) dataset: &'a str,
+    pub(crate) model: &'a str,
+    pub(crate) poison_ratio: f64,
+    pub(crate) clean_ratio: f64,
+    pub(crate) attacks: Vec<&'a str>,
+    pub(crate) defenses: Vec<&'a str>,
+    pub(crate) rows: Vec<&'a ResultRow>,
+    summaries: HashMap<(&'a str, &'a str), &'a Summary>,
+}
+
+/// Splits summaries into tables. A clean model has no poison ratio of its own: it joins every table of its
+/// data set, model and clean ratio, and has one to itself only where nothing was attacked.
+pub(crate) fn groups<'a>(summaries: &'a [Summary], rows: &'a [ResultRow]) -> Vec<Group<'a>> {
+    let same_place = |a: &Summary, b: &Summary| {
+        (&a.dataset, &a.model, a.clean_ratio) == (&b.dataset, &b.model, b.clean_ratio)
+    };
+    let mut heads: Vec<&Summary> = vec![];
+    for summary in summaries {
+        let alone = summary.attack == NONE
+            && summaries.iter().any(|other| other.attack != NONE && same_place(other, summary));
+        let known =
+            heads.iter().any(|head| same_place(head, summary) && head.poison_ratio == summary.poison_ratio);
+        if !alone && !known {
+            heads.push(summary);
+        }
+    }
+    heads.into_iter().map(|head| Group::new(head, summaries, rows)).collect()
+}
+
+impl<'a> Group<'a> {
+    fn new(head: &'a Summary, summaries: &'a [Summary], rows: &'a [ResultRow]) -> Self {
+        let mut group = Self {
+            dataset: &head.dataset,
+            model: &head.model,
+            poison_ratio: head.poison_ratio,
+            clean_ratio: head.clean_ratio,
+            attacks: vec![],
+            defenses: vec![],
+            rows: vec![],
+            summaries: HashMap::new(),
+        };
+        let place = (head.dataset.as_str(), head.model.as_str(), head.clean_ratio);
+        let belongs = |attack: &str, poison_ratio: f64| attack == NONE || poison_ratio == head.poison_ratio;
+        for summary in summaries {
+            if (summary.dataset.as_str(), summary.model.as_str(), summary.clean_ratio) == place
+                && belongs(&summary.attack, summary.poison_ratio)
+            {
+                for (list, id) in
+                    [(&mut group.attacks, &summary.attack), (&mut group.defenses, &summary.defense)]
+                {
+                    if !list.contains(&id.as_str()) {
+                        list.push(id);
+                    }
+                }
+                group.summaries.insert((&summary.attack, &summary.defense), summary);
+            }
+        }
+        group.rows.extend(rows.iter().filter(|row| {
+            (row.dataset.as_str(), row.model.as_str(), row.clean_ratio) == place
+                && belongs(&row.attack, row.poison_ratio)
+        }));
+        group
+    }
+
+    pub(crate) fn get(&self, attack: &str, defense: &str) -> Option<&'a Summary> {
+        self.summaries.get(&(attack, defense)).copied()
+    }
+
+    /// The same, where it has a repeat that counts.
+    pub(crate) fn ok(&self, attack: &str, defense: &str) -> Option<&'a Summary> {
+        self.get(attack, defense).filter(|summary| summary.ok > 0)
+    }
+
+    /// Real attacks that have a number under any defense: what an average is expected to cover.
+    pub(crate) fn measured_attacks(&self) -> Vec<&'a str> {
+        let measured = |attack: &&str| self.defenses.iter().any(|defense| self.ok(attack, defense).is_some());
+        self.attacks.iter().copied().filter(|attack| *attack != NONE).filter(measured).collect()
+    }
+
+    /// Rows of one cell over its seeds.
+    pub(crate) fn repeats(&self, attack: &str, defense: &str) -> impl Iterator<Item = &'a ResultRow> {
+        self.rows.iter().copied().filter(move |row| row.attack == attack && row.defense == defense)
+    }
+
+    /// Fewest and most repeats that a cell has.
+    pub(crate) fn repeat_range(&self) -> (u32, u32) {
+        let counts = || self.summaries.values().map(|summary| summary.repeats());
+        (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
+    }
+
+    /// `CIFAR-10, PreAct-ResNet18`.
+    pub(crate) fn heading(&self) -> String {
+        format!("{}, {}", names::dataset(self.dataset), names::model(self.model))
+    }
+
+    /// `poison ratio 10%, clean set 5%`.
+    pub(crate) fn ratios(&self) -> String {
+        format!(
+            "poison ratio {}, clean set {} of the training set",
+            ratio_percent(self.poison_ratio),
+            ratio_percent(self.clean_ratio)
+        )
+    }
+
+    /// For links within the page.
+    pub(crate) fn anchor(&self) -> String {
+        let text = format!("{}-{}-p{}-c{}", self.dataset, self.model, self.poison_ratio, self.clean_ratio);
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(dataset: &str, attack: &str, poison_ratio: f64, defense: &str) -> Summary {
+        Summary {
+            dataset: dataset.into(),
+            model: "m".into(),
+            poison_ratio,
+            clean_ratio: 0.05,
+            attack: attack.into(),
+            defense: defense.into(),
+            acc: None,
+            asr: None,
+            ra: None,
+            der: None,
+            seconds: None,
+            ok: 1,
+            failed: 0,
+            not_applicable: 0,
+        }
+    }
+
+    #[test]
+    fn a_clean_model_joins_every_table_of_its_data_set() {
+        let summaries = [
+            summary("a", "none", 0.0, "none"),
+            summary("a", "badnets", 0.1, "none"),
+            summary("a", "badnets", 0.1, "ft"),
+            summary("a", "badnets", 0.01, "none"),
+            summary("b", "none", 0.0, "none"),
+        ];
+        let groups = groups(&summaries, &[]);
+        let found: Vec<_> = groups
+            .iter()
+            .map(|group| (group.dataset, group.poison_ratio, group.attacks.clone(), group.defenses.clone()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("a", 0.1, vec!["none", "badnets"], vec!["none", "ft"]),
+                ("a", 0.01, vec!["none", "badnets"], vec!["none"]),
+                ("b", 0.0, vec!["none"], vec!["none"]),
+            ]
+        );
+        assert!(groups[0].get("badnets", "ft").is_some() && groups[1].get("badnets", "ft").is_none());
+        assert_eq!(groups[0].measured_attacks(), ["badnets"]);
+    }
+}

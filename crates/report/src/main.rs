@@ -1,0 +1,52 @@
+//! `scour-report DIR`: turns a results folder into a report and prints the path of its page.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use scour_report::{Options, write_report};
+
+/// Turns the results of a sweep into tables, figures and a page that works offline.
+#[derive(Parser)]
+#[command(name = "scour-report", version)]
+struct Arguments {
+    /// The results folder: holds results.csv, and gets a folder `report`
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Published figures to show beside ours: a CSV file with the columns
+    /// source,dataset,model,attack,poison_ratio,clean_ratio,defense,acc,asr,ra
+    #[arg(long, value_name = "FILE.csv")]
+    reference: Option<PathBuf>,
+    /// Decimals of percentages
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=4))]
+    decimals: u8,
+}
+
+fn main() -> ExitCode {
+    // Clap itself ends with 2 on wrong usage, which is `ExitCode::Config`.
+    let arguments = Arguments::parse();
+    let options = Options { decimals: usize::from(arguments.decimals), reference: arguments.reference };
+    match write_report(&arguments.folder, &options) {
+        Ok(written) => {
+            for warning in &written.warnings {
+                complain(&format!("warning: {warning}"));
+            }
+            say(&written.index.display().to_string());
+            scour_core::ExitCode::Done.into()
+        }
+        Err(error) => {
+            complain(&format!("scour-report: {error}"));
+            scour_core::ExitCode::Environment.into()
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the path of the page is this program's output")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "warnings and errors are for the person at the terminal")]
+fn complain(line: &str) {
+    eprintln!("{line}");
+}

@@ -1,0 +1,70 @@
+//! How ids are shown to people: the one place that knows the field's spelling of each method.
+
+const ATTACKS: &[(&str, &str)] = &[
+    ("none", "No attack"),
+    ("badnets", "BadNets"),
+    ("blended", "Blended"),
+    ("input_aware", "Input-aware"),
+    ("lf", "LF"),
+    ("sig", "SIG"),
+    ("ssba", "SSBA"),
+    ("trojan", "Trojan"),
+    ("wanet", "WaNet"),
+];
+
+const DEFENSES: &[(&str, &str)] = &[
+    ("none", "No defense"),
+    ("ft", "FT"),
+    ("fp", "FP"),
+    ("nad", "NAD"),
+    ("nc", "NC"),
+    ("anp", "ANP"),
+    ("clp", "CLP"),
+    ("i_bau", "i-BAU"),
+    ("rnp", "RNP"),
+    ("ft_sam", "FT-SAM"),
+    ("npd", "NPD"),
+    ("sau", "SAU"),
+    ("tsbd", "TSBD"),
+];
+
+const DATASETS: &[(&str, &str)] =
+    &[("cifar10", "CIFAR-10"), ("gtsrb", "GTSRB"), ("tiny_imagenet", "Tiny ImageNet"), ("signs", "signs")];
+
+const MODELS: &[(&str, &str)] = &[("preact_resnet18", "PreAct-ResNet18"), ("vgg19_bn", "VGG19-BN")];
+
+/// The id itself where it is not known: a variant that an experiment names keeps the name it was given.
+fn shown(known: &[(&str, &str)], id: &str) -> String {
+    known.iter().find(|(name, _)| *name == id).map_or(id, |(_, shown)| shown).to_string()
+}
+
+pub(crate) fn attack(id: &str) -> String {
+    shown(ATTACKS, id)
+}
+
+pub(crate) fn defense(id: &str) -> String {
+    shown(DEFENSES, id)
+}
+
+pub(crate) fn dataset(id: &str) -> String {
+    shown(DATASETS, id)
+}
+
+pub(crate) fn model(id: &str) -> String {
+    shown(MODELS, id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_ids_are_spelled_as_in_papers_and_others_stay() {
+        assert_eq!(attack("wanet"), "WaNet");
+        assert_eq!(attack("none"), "No attack");
+        assert_eq!(defense("none"), "No defense");
+        assert_eq!(defense("tsbd-n0.3"), "tsbd-n0.3");
+        assert_eq!(model("vgg19_bn"), "VGG19-BN");
+        assert_eq!(dataset("my_set"), "my_set");
+    }
+}

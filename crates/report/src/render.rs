@@ -1,0 +1,75 @@
+//! Templates to text. They are part of the binary, so that a report needs no file but the results.
+
+use serde::Serialize;
+use tera::{Context, Delimiters, EscapeFn, Tera};
+
+use crate::ReportError;
+use crate::context::Page;
+use crate::escape;
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
+}
+
+fn fault(error: impl std::fmt::Display) -> ReportError {
+    ReportError::Template(error.to_string().replace('\n', " "))
+}
+
+fn rendered(tera: &Tera, name: &str, page: &impl Serialize) -> Result<String, ReportError> {
+    tera.render(name, &Context::from_serialize(page).map_err(fault)?).map_err(fault)
+}
+
+/// `index.html`, `tables.md` and `tables.tex`.
+pub(crate) fn documents(page: &Page) -> Result<[String; 3], ReportError> {
+    let (html, (md, tex)) = rayon::join(|| html(page), || rayon::join(|| markdown(page), || latex(page)));
+    Ok([html?, md?, tex?])
+}
+
+pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
+    let mut tera = Tera::new();
+    tera.add_raw_templates(templates![
+        "index.html",
+        "style.html",
+        "script.html",
+        "glance.html",
+        "table.html",
+        "figures.html",
+        "published.html",
+        "failures.html",
+        "seeds.html",
+        "gallery.html",
+        "glossary.html",
+        "provenance.html",
+    ])
+    .map_err(fault)?;
+    rendered(&tera, "index.html", page)
+}
+
+pub(crate) fn markdown(page: &Page) -> Result<String, ReportError> {
+    let mut tera = escaping(".md", escape::markdown);
+    tera.add_raw_templates(templates!["tables.md", "table.md"]).map_err(fault)?;
+    rendered(&tera, "tables.md", page)
+}
+
+pub(crate) fn latex(page: &Page) -> Result<String, ReportError> {
+    let mut tera = escaping(".tex", escape::latex);
+    // LaTeX is full of braces, which the usual delimiters would take.
+    tera.set_delimiters(Delimiters {
+        block_start: "<%".into(),
+        block_end: "%>".into(),
+        variable_start: "<<".into(),
+        variable_end: ">>".into(),
+        comment_start: "<#".into(),
+        comment_end: "#>".into(),
+    })
+    .map_err(fault)?;
+    tera.add_raw_templates(templates!["tables.tex", "table.tex"]).map_err(fault)?;
+    rendered(&tera, "tables.tex", page)
+}
+
+fn escaping(suffix: &'static str, escape: EscapeFn) -> Tera {
+    let mut tera = Tera::new();
+    tera.autoescape_on([suffix]);
+    tera.set_escape_fn(escape);
+    tera
+}

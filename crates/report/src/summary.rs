@@ -1,0 +1,39 @@
+//! `summary.csv`: the aggregated numbers, unrounded enough to compute with.
+
+use crate::aggregate::Summary;
+use crate::metric::Metric;
+
+/// One line for each summary, with mean, sample standard deviation and n of every metric; absent numbers are empty.
+pub(crate) fn summary_csv(summaries: &[Summary]) -> Result<Vec<u8>, csv::Error> {
+    const METRICS: [Metric; 4] = [Metric::Acc, Metric::Asr, Metric::Ra, Metric::Der];
+    let mut writer = csv::Writer::from_writer(vec![]);
+    let mut header: Vec<String> =
+        ["dataset", "model", "attack", "poison_ratio", "clean_ratio", "defense"].map(String::from).into();
+    for metric in METRICS {
+        let name = metric.name().to_lowercase();
+        header.extend(["mean", "std", "n"].map(|what| format!("{name}_{what}")));
+    }
+    header.extend(["seconds_mean", "ok", "failed", "n/a"].map(String::from));
+    writer.write_record(&header)?;
+    for summary in summaries {
+        let mut record = vec![
+            summary.dataset.clone(),
+            summary.model.clone(),
+            summary.attack.clone(),
+            summary.poison_ratio.to_string(),
+            summary.clean_ratio.to_string(),
+            summary.defense.clone(),
+        ];
+        let four = |value: Option<f64>| value.map(|value| format!("{value:.4}")).unwrap_or_default();
+        for metric in METRICS {
+            let statistic = metric.of(summary);
+            record.push(four(statistic.map(|statistic| statistic.mean)));
+            record.push(four(statistic.and_then(|statistic| statistic.std)));
+            record.push(statistic.map_or(0, |statistic| statistic.n).to_string());
+        }
+        record.push(summary.seconds.map(|seconds| format!("{seconds:.1}")).unwrap_or_default());
+        record.extend([summary.ok, summary.failed, summary.not_applicable].map(|count| count.to_string()));
+        writer.write_record(&record)?;
+    }
+    writer.into_inner().map_err(|error| error.into_error().into())
+}

@@ -1,0 +1,82 @@
+//! The whole way: read, aggregate, render, put in place.
+
+use std::path::{Path, PathBuf};
+
+use crate::aggregate::aggregate;
+use crate::context::{Page, page, slim};
+use crate::input::{read_experiment, read_rows};
+use crate::published::read_published;
+use crate::render::documents;
+use crate::summary::summary_csv;
+use crate::{ReportError, aggregate::Summary};
+
+/// What can be chosen of a report.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Decimals of percentages.
+    pub decimals: usize,
+    /// A CSV file of published figures to show beside ours.
+    pub reference: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { decimals: 2, reference: None }
+    }
+}
+
+/// A report that is in place.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The page to open.
+    pub index: PathBuf,
+    /// What had to be left out, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// Writes `report/` inside the results folder `folder`, which must hold `results.csv`: `summary.csv`, `context.json`,
+/// `tables.md`, `tables.tex`, and last `index.html`, which needs none of the others.
+pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportError> {
+    let (page, summaries) = load(folder, options)?;
+    let [html, markdown, latex] = documents(&page)?;
+    let fault = |error: &dyn std::fmt::Display| ReportError::Template(error.to_string());
+    let context = serde_json::to_value(&page)
+        .and_then(|value| serde_json::to_string_pretty(&slim(value)))
+        .map_err(|error| fault(&error))?;
+    let summary = summary_csv(&summaries).map_err(|error| fault(&error))?;
+    let out = folder.join("report");
+    std::fs::create_dir_all(&out).map_err(|source| ReportError::Unwritable { path: out.clone(), source })?;
+    put(&out.join("summary.csv"), &summary)?;
+    put(&out.join("context.json"), context.as_bytes())?;
+    put(&out.join("tables.md"), markdown.as_bytes())?;
+    put(&out.join("tables.tex"), latex.as_bytes())?;
+    let index = out.join("index.html");
+    put(&index, html.as_bytes())?;
+    Ok(Written { index, warnings: page.warnings })
+}
+
+pub(crate) fn load(folder: &Path, options: &Options) -> Result<(Page, Vec<Summary>), ReportError> {
+    let rows = read_rows(folder)?;
+    let experiment = read_experiment(folder)?;
+    let reference = options.reference.as_deref().map(read_published).transpose()?;
+    let summaries = aggregate(&rows)?;
+    let page = page(folder, &rows, &summaries, &experiment, reference.as_deref(), options.decimals);
+    Ok((page, summaries))
+}
+
+/// Whole or not at all: a reader never sees half a file.
+fn put(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path)).map_err(|source| {
+        // The first error says more than a failure to tidy up after it.
+        let _ = std::fs::remove_file(&temporary);
+        ReportError::Unwritable { path: path.into(), source }
+    })
+}
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;
