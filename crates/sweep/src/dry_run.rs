@@ -37,7 +37,7 @@ pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> String {
     let stages = order.iter().filter(|key| will_run(plan, &standings, key)).count();
     let _ = writeln!(
         text,
-        "{} cells: {} cached, {} to run, {} failed, {} n/a; {stages} stages to run",
+        "{} cells: {} cached, {} to run, {} failed, {} n/a; stages to run: {stages}",
         plan.cells.len(),
         count("cached"),
         count("run"),

@@ -166,7 +166,7 @@ impl<'a> Ledger<'a> {
         };
         let failed = self.rows.iter().filter(|row| row.status == "failed").count();
         self.progress.totals(&format!(
-            "{} of {} cells done, {failed} failed, {} stages running, {left}",
+            "{} of {} cells done, {failed} failed; running: {}; {left}",
             self.rows.len(),
             self.plan.cells.len(),
             running.len(),

@@ -38,17 +38,18 @@ fn standing(key: &Key, store: &Store, rerun: Rerun, rebuilt: bool) -> Standing {
     if rerun == Rerun::All || rebuilt {
         return Standing::Run { replace: true };
     }
-    if let Some(entry) = store.find(key) {
+    let entry = store.find(key);
+    // A success forgets earlier failures, so that a failure next to a finished stage is the newer of both. One that may
+    // not happen again does not count against what is there.
+    let failure = store.failure(key).filter(|record| !record.reason().is_spurious());
+    match (entry, failure, rerun) {
+        (_, Some(record), Rerun::No) => Standing::Failed(record),
+        (entry, Some(_), _) => Standing::Run { replace: entry.is_some() },
         // A degenerate model is kept as a finished stage, but it is a failure that can be asked to be tried again.
-        let failed = matches!(entry.result.status, Status::Failed { .. });
-        return if failed && rerun == Rerun::Failed {
+        (Some(entry), None, Rerun::Failed) if matches!(entry.result.status, Status::Failed { .. }) => {
             Standing::Run { replace: true }
-        } else {
-            Standing::Stored(entry)
-        };
-    }
-    match store.failure(key) {
-        Some(record) if rerun == Rerun::No && !record.reason().is_spurious() => Standing::Failed(record),
-        _ => Standing::Run { replace: false },
+        }
+        (Some(entry), None, _) => Standing::Stored(entry),
+        (None, None, _) => Standing::Run { replace: false },
     }
 }

@@ -60,7 +60,7 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
         json!({"name": options.experiment.name, "cells": cells, "cached": cached, "to_run": to_run, "slots": slots}),
     )?;
     ledger.progress.line(&format!(
-        "{}: {cells} cells, {cached} of them known already; {to_run} stages to run on {}",
+        "{}: {cells} cells, {cached} of them known already; stages to run: {to_run}, on {}",
         options.experiment.name,
         slots.join(", ")
     ));
@@ -187,7 +187,7 @@ fn tell(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary, stop: Op
         ledger.progress.line(&line);
     }
     ledger.progress.line(&format!(
-        "{} cells: {} ok, {} failed, {} n/a, {} not reached; {} known before, {} stages run, in {}",
+        "{} cells: {} ok, {} failed, {} n/a, {} not reached; known before: {}, stages run: {}, in {}",
         summary.cells,
         summary.ok,
         summary.failed,

@@ -47,7 +47,8 @@ impl Terminal {
     pub(crate) fn slot_starts(&self, slot: usize, title: &str) {
         let bar = &self.slots[slot];
         bar.set_style(self.busy.clone());
-        bar.set_length(0);
+        // An empty bar: of length 0 it would be drawn full.
+        bar.set_length(1);
         bar.set_position(0);
         bar.reset_elapsed();
         bar.set_message(title.to_string());

@@ -219,6 +219,24 @@ fn everything_can_be_run_again() {
 }
 
 #[test]
+fn a_failure_is_newer_than_the_success_it_stands_beside() {
+    let place = Place::new();
+    sweep(place.options()).unwrap();
+    let first = place.results();
+    place.behave("blended/ft=nan\nblended/tsbd=die\n");
+    assert_eq!(sweep(SweepOptions { rerun: Rerun::All, ..place.options() }).unwrap().failed, 2);
+    place.behave("");
+    place.runs();
+    // The result of a worker that died counts again; the one that cannot be had any more does not.
+    assert_eq!(sweep(place.options()).unwrap().failed, 1);
+    assert_eq!(place.outcome("blended", "ft").1, "nan: loss is not finite");
+    assert!(place.runs().is_empty());
+    assert_eq!(sweep(SweepOptions { rerun: Rerun::Failed, ..place.options() }).unwrap().failed, 0);
+    assert_eq!(place.runs(), ["blended/ft"]);
+    assert_eq!(place.results(), first);
+}
+
+#[test]
 fn two_sweeps_on_one_store_train_each_stage_once() {
     let place = Place::new();
     let other = SweepOptions { out: place.path("other"), ..place.options() };
@@ -274,15 +292,15 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let place = Place::new();
     let (_, plan) = planned("[0]");
     let text = dry_run(&plan, &place.path("store"), Rerun::No);
-    assert!(text.ends_with("9 cells: 0 cached, 6 to run, 0 failed, 3 n/a; 6 stages to run\n"), "{text}");
+    assert!(text.ends_with("9 cells: 0 cached, 6 to run, 0 failed, 3 n/a; stages to run: 6\n"), "{text}");
     assert!(!place.path("store").exists());
     place.behave("badnets=nan\nblended/ft=die\n");
     sweep(place.options()).unwrap();
     let text = dry_run(&plan, &place.path("store"), Rerun::No);
-    assert!(text.ends_with("9 cells: 2 cached, 1 to run, 3 failed, 3 n/a; 1 stages to run\n"), "{text}");
+    assert!(text.ends_with("9 cells: 2 cached, 1 to run, 3 failed, 3 n/a; stages to run: 1\n"), "{text}");
     assert!(text.contains("(blocked: dots/preact_resnet18/badnets@0.1/s0 failed: nan"), "{text}");
     let text = dry_run(&plan, &place.path("store"), Rerun::Failed);
-    assert!(text.ends_with("9 cells: 2 cached, 4 to run, 0 failed, 3 n/a; 4 stages to run\n"), "{text}");
+    assert!(text.ends_with("9 cells: 2 cached, 4 to run, 0 failed, 3 n/a; stages to run: 4\n"), "{text}");
     let text = dry_run(&plan, &place.path("store"), Rerun::All);
     assert!(text.contains("6 to run"), "{text}");
 }
