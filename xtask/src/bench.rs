@@ -1,27 +1,26 @@
 //! `cargo xtask bench`: training speed, and with `--pytorch` beside plain PyTorch in alternating turns, so that a
 //! machine whose speed drifts treats both alike.
 
+mod pytorch;
+
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
-use crate::failure::{Failure, environment};
-use crate::libtorch::{Libtorch, Origin};
+use self::pytorch::PyTorch;
+use crate::failure::Failure;
 use crate::project::Project;
 use crate::{builder, process, say, setup};
-
-/// What PyTorch's Python side needs and the small install leaves out.
-const PYTHON_PACKAGES: [&str; 6] = ["filelock", "typing-extensions", "sympy", "networkx", "jinja2", "fsspec"];
 
 /// `cargo xtask bench [OPTIONS]`.
 pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
     let compare = arguments.iter().any(|word| word == "--pytorch");
     let options = if compare { Some(Options::parse(arguments)?) } else { None };
     let libtorch = setup::ensure(project)?;
-    let python = if compare { Some(python_with_torch(&libtorch)?) } else { None };
+    let python = if compare { Some(PyTorch::of(project, &libtorch)?) } else { None };
     builder::program(project, "scour")?;
     match (options, python) {
         (Some(options), Some(python)) => comparison(project, &options, &python),
@@ -96,7 +95,7 @@ struct Measured {
     speed: f64,
 }
 
-fn comparison(project: &Project, options: &Options, python: &Path) -> anyhow::Result<u8> {
+fn comparison(project: &Project, options: &Options, python: &PyTorch) -> anyhow::Result<u8> {
     let mut all = Vec::new();
     for round in 1..=options.rounds {
         for &width in &options.widths {
@@ -140,8 +139,8 @@ fn ours(project: &Project, options: &Options, width: u32) -> Command {
     command
 }
 
-fn theirs(project: &Project, options: &Options, width: u32, python: &Path) -> Command {
-    let mut command = Command::new(python);
+fn theirs(project: &Project, options: &Options, width: u32, python: &PyTorch) -> Command {
+    let mut command = python.command();
     command
         .arg(project.root.join("xtask/bench/pytorch_throughput.py"))
         .args(shared_arguments(options, width));
@@ -214,47 +213,6 @@ fn spread(values: impl Iterator<Item = f64>) -> [f64; 3] {
         [low, .., high] => [*low, (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0, *high],
         [one] => [*one; 3],
     }
-}
-
-/// The Python whose torch is our libtorch. The few packages that `import torch` needs and the small install left
-/// out are added, if the environment is xtask's own.
-fn python_with_torch(libtorch: &Libtorch) -> anyhow::Result<PathBuf> {
-    let folder = libtorch.folder.canonicalize().unwrap_or_else(|_| libtorch.folder.clone());
-    // <environment>/lib/pythonX.Y/site-packages/torch
-    let python = folder
-        .ancestors()
-        .nth(4)
-        .map(|environment| environment.join("bin/python"))
-        .filter(|file| file.exists());
-    let python = python.ok_or_else(|| {
-        environment(format!(
-            "{} belongs to no Python, so there is no PyTorch to compare with: unset LIBTORCH, or leave out --pytorch",
-            folder.display()
-        ))
-    })?;
-    let imports =
-        || process::output(Command::new(&python).args(["-W", "ignore", "-c", "import torch"])).is_some();
-    if imports() {
-        return Ok(python);
-    }
-    if libtorch.origin == Origin::Installed {
-        say::progress(&format!(
-            "adding what PyTorch needs to its environment: {}",
-            PYTHON_PACKAGES.join(", ")
-        ));
-        let extra = std::env::var("SCOUR_PIP_ARGS").unwrap_or_default();
-        let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
-        process::run_or_fail(pip.args(extra.split_whitespace()).args(PYTHON_PACKAGES))?;
-        if imports() {
-            return Ok(python);
-        }
-    }
-    Err(environment(format!(
-        "`{} -c 'import torch'` fails: install {} there, or leave out --pytorch",
-        python.display(),
-        PYTHON_PACKAGES.join(", ")
-    )))
 }
 
 #[cfg(test)]

@@ -61,7 +61,8 @@ cargo xtask bench [OPTIONS]
 Without --pytorch: builds scour and runs `scour bench` with the options as they are.
 With --pytorch: trains PreAct-ResNet18 with scour and with plain eager fp32 PyTorch in turns, prints a table of
 pictures a second and writes results/bench/throughput.csv. Needs a libtorch that lies in a Python environment, as
-`cargo xtask setup` installs it; the Python packages PyTorch itself needs are added to that environment.
+`cargo xtask setup` installs it. What PyTorch's Python side needs besides, CUDA's libraries even on a CPU, is
+installed the first time into .libtorch.pytorch (some 3 GB).
 
   --pytorch              compare with PyTorch
   --rounds R             turns of each (default 3)

@@ -92,7 +92,7 @@ pub(crate) fn run_quietly(
     every: impl Fn(Duration),
 ) -> anyhow::Result<bool> {
     let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    command.stdout(file.try_clone()?).stderr(file);
     let mut child = command.spawn().with_context(|| format!("cannot run {}", name(command)))?;
     FOREGROUND.store(child.id(), Ordering::SeqCst);
     let (began, mut told) = (Instant::now(), 0);

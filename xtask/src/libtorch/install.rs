@@ -24,7 +24,7 @@ const PYTHONS: std::ops::RangeInclusive<u32> = 10..=14;
 /// Installs libtorch, or waits for another setup that is at it.
 pub(crate) fn install(root: &Path, wishes: &Wishes, driver: &dyn Driver) -> anyhow::Result<Libtorch> {
     let job = Job::begin("setup");
-    let _lock = lock(root, &job)?;
+    let lock = lock(root, &job)?;
     if let Some(found) = find::find(root, wishes, driver)? {
         return Ok(found);
     }
@@ -35,7 +35,7 @@ pub(crate) fn install(root: &Path, wishes: &Wishes, driver: &dyn Driver) -> anyh
     record::remove(&venv).with_context(|| format!("cannot write in {}", venv.display()))?;
     make_venv(&venv, &job)?;
     for packages in steps(kind) {
-        pip_install(&venv, kind, &packages, &job)?;
+        pip_install(&venv, kind, &packages, &lock, &job)?;
     }
     let folder = torch_of_venv(&venv).filter(|folder| looks_whole(folder)).with_context(|| {
         format!(
@@ -55,7 +55,8 @@ pub(crate) fn install(root: &Path, wishes: &Wishes, driver: &dyn Driver) -> anyh
 /// One setup at a time: the others wait, and find the work done. The lock goes when the process does.
 fn lock(root: &Path, job: &Job) -> anyhow::Result<File> {
     let path = root.join(".libtorch.lock");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => job.line("another setup is at work, waiting for it"),
@@ -98,7 +99,7 @@ fn steps(kind: Kind) -> Vec<Vec<String>> {
     }
 }
 
-fn pip_install(venv: &Path, kind: Kind, packages: &[String], job: &Job) -> anyhow::Result<()> {
+fn pip_install(venv: &Path, kind: Kind, packages: &[String], lock: &File, job: &Job) -> anyhow::Result<()> {
     let is_torch = packages.iter().any(|package| package.starts_with("torch=="));
     let built_for_cuda =
         torch_of_venv(venv).is_some_and(|folder| folder.join("lib/libtorch_cuda.so").exists());
@@ -109,6 +110,8 @@ fn pip_install(venv: &Path, kind: Kind, packages: &[String], job: &Job) -> anyho
     let extra = std::env::var("SCOUR_PIP_ARGS").unwrap_or_default();
     let mut command = Command::new(python_of(venv));
     command.args(pip_arguments(kind, packages, index, &extra));
+    // pip holds the lock too, as its empty input: should xtask be killed and pip live on, the next setup waits.
+    command.stdin(lock.try_clone().context("cannot share the lock with pip")?);
     let names = packages.join(" ");
     job.line(&format!("pip installs {names}"));
     let log = venv.join("scour-pip.log");

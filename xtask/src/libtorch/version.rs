@@ -42,7 +42,8 @@ fn of_header(text: &str) -> Option<String> {
 /// One line with the version found, the version wanted and the way out.
 pub(crate) fn check(found: Option<&str>, strict: bool, place: &str) -> Result<(), String> {
     let way_out = format!(
-        "tch {TCH} needs {VERSION}. Unset LIBTORCH and LIBTORCH_USE_PYTORCH to let `cargo xtask setup` install it, \
+        "tch {TCH} needs {VERSION}. Unset LIBTORCH and LIBTORCH_USE_PYTORCH and remove the link .libtorch to let \
+         `cargo xtask setup` install it, \
          or set LIBTORCH_BYPASS_VERSION_CHECK=1 to try all the same"
     );
     let Some(version) = found else {
