@@ -66,6 +66,7 @@ impl Source for Cifar10 {
             licence: "no licence stated; its authors ask to be cited (Krizhevsky 2009)",
             layouts: LAYOUTS,
             origin: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            official_counts: Some((50_000, 10_000)),
         }
     }
 

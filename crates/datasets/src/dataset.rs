@@ -94,4 +94,6 @@ pub struct Profile {
     pub layouts: &'static str,
     /// Where the official files come from; empty where there is no such place.
     pub origin: &'static str,
+    /// Pictures in the official training and test sets, where there are such: a sample or a part has fewer.
+    pub official_counts: Option<(usize, usize)>,
 }

@@ -7,8 +7,12 @@
 mod cifar10;
 mod dataset;
 mod error;
+mod folder;
+mod gtsrb;
+mod pictures;
 mod signs;
 mod source;
+mod tiny_imagenet;
 
 pub use dataset::{Dataset, Profile, Split};
 pub use error::DatasetError;

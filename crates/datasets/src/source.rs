@@ -5,7 +5,12 @@ use std::path::Path;
 use scour_core::{DatasetFacts, ParamError};
 use serde_json::Value;
 
-use crate::{Dataset, DatasetError, Profile, cifar10::Cifar10, signs::Signs};
+use crate::cifar10::Cifar10;
+use crate::folder::Folder;
+use crate::gtsrb::Gtsrb;
+use crate::signs::Signs;
+use crate::tiny_imagenet::TinyImageNet;
+use crate::{Dataset, DatasetError, Profile};
 
 /// A data set that an experiment can name.
 pub trait Source: Sync {
@@ -27,12 +32,23 @@ pub trait Source: Sync {
     /// Counts pictures and takes the fingerprint of the content below the folder `data`, without keeping pictures.
     fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError>;
 
+    /// Does what is slow about a first read ahead of `facts` and `load`, and tells `progress` how many pictures of how
+    /// many are done, from several threads. Nothing where a first read is as fast as any.
+    fn prepare(
+        &self,
+        _params: &Value,
+        _data: &Path,
+        _progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<(), DatasetError> {
+        Ok(())
+    }
+
     /// Reads the data set from the folder `data` into memory.
     fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError>;
 }
 
 /// Every data set, in the order in which they are listed.
-pub static SOURCES: &[&dyn Source] = &[&Signs, &Cifar10];
+pub static SOURCES: &[&dyn Source] = &[&Signs, &Cifar10, &Gtsrb, &TinyImageNet, &Folder];
 
 /// The data set registered under `name`.
 pub fn source(name: &str) -> Option<&'static dyn Source> {

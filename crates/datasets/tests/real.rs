@@ -54,3 +54,21 @@ fn check(name: &str, data: &str, train: usize, test: usize, classes: u32) {
 fn cifar10() {
     check("cifar10", "", 50_000, 10_000, 10);
 }
+
+#[test]
+#[ignore = "needs the real pictures"]
+fn gtsrb() {
+    check("gtsrb", "", 39_209, 12_630, 43);
+}
+
+#[test]
+#[ignore = "needs a sample of the real pictures at their original sizes"]
+fn gtsrb_original_sizes() {
+    check("gtsrb", "gtsrb-original", 1_548, 400, 43);
+}
+
+#[test]
+#[ignore = "needs the first 50 classes of the real pictures"]
+fn tiny_imagenet() {
+    check("tiny_imagenet", "", 25_000, 2_500, 50);
+}

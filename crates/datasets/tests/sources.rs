@@ -6,8 +6,13 @@ use scour_datasets::{SOURCES, source};
 use serde_json::json;
 
 /// Name, title, whether pictures come from disk, whether training mirrors them, epochs of the customary recipe.
-const ROWS: &[(&str, &str, bool, bool, u32)] =
-    &[("signs", "Signs", false, false, 10), ("cifar10", "CIFAR-10", true, true, 100)];
+const ROWS: &[(&str, &str, bool, bool, u32)] = &[
+    ("signs", "Signs", false, false, 10),
+    ("cifar10", "CIFAR-10", true, true, 100),
+    ("gtsrb", "GTSRB", true, false, 50),
+    ("tiny_imagenet", "Tiny ImageNet", true, false, 200),
+    ("folder", "Picture folder", true, false, 100),
+];
 
 #[test]
 fn the_registry_is_as_the_rows_say() {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dataset::count_per_class;
+use crate::pictures;
 use crate::{Dataset, DatasetError, Profile, Source, Split};
 use chance::Chance;
 use plate::SIGNS;
@@ -95,6 +96,7 @@ impl Source for Signs {
             licence: "drawn by scour itself, under its own licence",
             layouts: "",
             origin: "",
+            official_counts: None,
         }
     }
 
@@ -103,8 +105,7 @@ impl Source for Signs {
     }
 
     fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
-        let params: Params = resolve_params(params)?;
-        serde_json::to_value(params).map_err(|error| ParamError(error.to_string()))
+        pictures::resolve::<Params>(params)
     }
 
     fn facts(&self, params: &Value, _data: &Path) -> Result<DatasetFacts, DatasetError> {

@@ -1,0 +1,124 @@
+//! Your own pictures: `train/<class>/*` and `test/<class>/*`, of any size and in any of four formats.
+
+use std::path::Path;
+
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, resolve_params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::pictures::{self, Entry, Listing, Progress};
+use crate::{Dataset, DatasetError, Profile, Source};
+
+const NAME: &str = "folder";
+const LAYOUTS: &str = "train/<class>/ and test/<class>/ (or val/<class>/) with JPEG, PNG, PPM or WebP pictures, in the \
+                       data folder or in the one below it that the parameter `path` names";
+
+/// The source of this module.
+pub(crate) struct Folder;
+
+/// Which folder, and how its pictures are read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    /// The folder that holds `train` and `test`, below the data folder.
+    path: String,
+    /// Height and width to which pictures are resized.
+    size: u32,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { path: String::new(), size: 32 }
+    }
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        pictures::check_size(self.size)
+    }
+}
+
+impl Source for Folder {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn title(&self) -> &'static str {
+        "Picture folder"
+    }
+
+    fn profile(&self) -> Profile {
+        Profile {
+            // ImageNet's figures, which suit most photographs.
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+            crop_padding: 4,
+            // Nobody knows whether a mirrored picture is still of its class.
+            horizontal_flip: false,
+            recipe: Recipe::default(),
+            licence: "yours",
+            layouts: LAYOUTS,
+            origin: "",
+            official_counts: None,
+        }
+    }
+
+    fn impl_version(&self) -> u32 {
+        1
+    }
+
+    fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
+        pictures::resolve::<Params>(params)
+    }
+
+    fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
+        pictures::facts(&listing(params, data)?, data)
+    }
+
+    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
+        pictures::load(&listing(params, data)?, data)
+    }
+
+    fn prepare(&self, params: &Value, data: &Path, progress: Progress) -> Result<(), DatasetError> {
+        pictures::prepare(&listing(params, data)?, data, progress)
+    }
+}
+
+fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
+    let params: Params =
+        resolve_params(params).map_err(|problem| DatasetError::Param { dataset: NAME, problem })?;
+    let root = if params.path.is_empty() { data.to_path_buf() } else { data.join(&params.path) };
+    let missing = |path| DatasetError::Missing { dataset: NAME, path, layouts: LAYOUTS };
+    let train_folder = root.join("train");
+    if !train_folder.is_dir() {
+        return Err(missing(train_folder));
+    }
+    let Some(test_folder) = ["test", "val"].map(|split| root.join(split)).into_iter().find(|at| at.is_dir())
+    else {
+        return Err(missing(root.join("test")));
+    };
+    let classes = pictures::subfolders(&train_folder)?;
+    let (mut train, mut test) = (Vec::new(), Vec::new());
+    for (label, (_, folder)) in classes.iter().enumerate() {
+        let found = pictures::pictures_below(folder)?;
+        if found.is_empty() {
+            return Err(DatasetError::invalid(
+                folder,
+                "a class without a picture: add some, or remove the folder",
+            ));
+        }
+        train.extend(found.into_iter().map(|path| Entry { path, label: label as u32 }));
+    }
+    for (name, folder) in pictures::subfolders(&test_folder)? {
+        let Some(label) = classes.iter().position(|class| class.0 == name) else {
+            return Err(DatasetError::invalid(
+                &folder,
+                "a test class that no folder in train/ is named after",
+            ));
+        };
+        let found = pictures::pictures_below(&folder)?;
+        test.extend(found.into_iter().map(|path| Entry { path, label: label as u32 }));
+    }
+    let class_names = classes.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    Ok(Listing { name: NAME, root, size: params.size, class_names, train, test })
+}

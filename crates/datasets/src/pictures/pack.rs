@@ -1,0 +1,176 @@
+//! The packed cache: all decoded pictures of a data set in one file, so that a second start takes no time.
+//!
+//! Layout: eight bytes that name the format, the header's length as u64, the header as JSON, the labels as u32, the
+//! pixels; integers are little-endian. The header's signature is of the source files, its fingerprint of what follows.
+//! Anything unexpected in a pack makes it count as absent, and it is written anew.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use scour_core::DatasetFacts;
+use serde::{Deserialize, Serialize};
+
+use super::Listing;
+use crate::{Dataset, Split};
+
+const MAGIC: &[u8; 8] = b"scourpk1";
+const FOLDER: &str = ".scour-cache";
+/// Bytes that are hashed and read in one go.
+const CHUNK: usize = 1 << 22;
+/// A header is a few kilobytes even for thousands of classes.
+const LONGEST_HEADER: u64 = 1 << 24;
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    signature: String,
+    facts: DatasetFacts,
+    class_names: Vec<String>,
+}
+
+impl Header {
+    /// Bytes of labels and of pixels, of both splits.
+    fn lengths(&self) -> Option<[usize; 4]> {
+        let bytes = 3usize.checked_mul(self.facts.size.checked_pow(2)? as usize)?;
+        let (train, test) = (self.facts.train_len(), self.facts.test_len());
+        Some([
+            train.checked_mul(4)?,
+            test.checked_mul(4)?,
+            train.checked_mul(bytes)?,
+            test.checked_mul(bytes)?,
+        ])
+    }
+}
+
+/// Where the pack of `listing` is: one file for each data set, folder and size.
+pub(super) fn path(listing: &Listing, data: &Path) -> PathBuf {
+    let root = listing.root.strip_prefix(data).unwrap_or(&listing.root);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&listing.size.to_le_bytes()).update(root.as_os_str().as_encoded_bytes());
+    let name = format!("{}-{}.pack", listing.name, &hasher.finalize().to_hex()[..12]);
+    data.join(FOLDER).join(name)
+}
+
+/// A hash over everything that a data set in memory consists of, however it lay on disk.
+pub(super) fn fingerprint(dataset: &Dataset) -> String {
+    let mut hashes = Vec::new();
+    for split in [&dataset.train, &dataset.test] {
+        let labels: Vec<u8> = split.labels.iter().flat_map(|label| label.to_le_bytes()).collect();
+        hashes.push(hash(&labels));
+        hashes.push(hash(&split.pixels));
+    }
+    let head = (&dataset.name, dataset.size, &dataset.class_names);
+    combine(&format!("{head:?}"), &hashes)
+}
+
+fn hash(bytes: &[u8]) -> Vec<blake3::Hash> {
+    bytes.par_chunks(CHUNK).map(blake3::hash).collect()
+}
+
+fn combine(head: &str, hashes: &[Vec<blake3::Hash>]) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("scour fingerprint of decoded pictures");
+    hasher.update(head.as_bytes());
+    for part in hashes {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        part.iter().for_each(|hash| {
+            hasher.update(hash.as_bytes());
+        });
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Writes the pack under a temporary name and renames it, so that no reader ever sees half of one.
+pub(super) fn write(path: &Path, signature: &str, dataset: &Dataset, facts: &DatasetFacts) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)?;
+    let header = Header {
+        signature: signature.into(),
+        facts: facts.clone(),
+        class_names: dataset.class_names.clone(),
+    };
+    let header = serde_json::to_vec(&header)?;
+    let mut builder = tempfile::Builder::new();
+    // Others who share the data folder may read the pack; the process's mask still applies.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.prefix(".writing-").tempfile_in(folder)?;
+    let out = file.as_file_mut();
+    out.write_all(MAGIC)?;
+    out.write_all(&(header.len() as u64).to_le_bytes())?;
+    out.write_all(&header)?;
+    for split in [&dataset.train, &dataset.test] {
+        let labels: Vec<u8> = split.labels.iter().flat_map(|label| label.to_le_bytes()).collect();
+        out.write_all(&labels)?;
+    }
+    out.write_all(&dataset.train.pixels)?;
+    out.write_all(&dataset.test.pixels)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// The facts in the pack at `path`, if it is whole in length and of the files with that signature.
+pub(super) fn read_facts(path: &Path, signature: &str) -> Option<DatasetFacts> {
+    open(path, signature).map(|(header, _)| header.facts)
+}
+
+/// The header and where the labels start.
+fn open(path: &Path, signature: &str) -> Option<(Header, u64)> {
+    let mut file = File::open(path).ok()?;
+    let mut start = [0; 16];
+    file.read_exact(&mut start).ok()?;
+    let length = u64::from_le_bytes(start[8..].try_into().ok()?);
+    if &start[..8] != MAGIC || length > LONGEST_HEADER {
+        return None;
+    }
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header).ok()?;
+    let header: Header = serde_json::from_slice(&header).ok()?;
+    let body: usize = header.lengths()?.iter().try_fold(0usize, |sum, &part| sum.checked_add(part))?;
+    let whole = file.metadata().ok()?.len() == 16 + length + body as u64;
+    (whole && header.signature == signature).then_some((header, 16 + length))
+}
+
+/// The data set in the pack at `path`, if it is intact and of the files with that signature.
+pub(super) fn read(path: &Path, signature: &str) -> Option<Dataset> {
+    let (header, start) = open(path, signature)?;
+    let mut at = start;
+    let mut parts = Vec::new();
+    let mut hashes = Vec::new();
+    for length in header.lengths()? {
+        let mut bytes = vec![0; length];
+        hashes.push(read_part(path, at, &mut bytes).ok()?);
+        at += length as u64;
+        parts.push(bytes);
+    }
+    let [train_labels, test_labels, train_pixels, test_pixels] = <[Vec<u8>; 4]>::try_from(parts).ok()?;
+    let facts = header.facts;
+    hashes.swap(1, 2);
+    let head = format!("{:?}", (&facts.name, facts.size, &header.class_names));
+    if combine(&head, &hashes) != facts.fingerprint {
+        return None;
+    }
+    let labels =
+        |bytes: &[u8]| bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    Some(Dataset {
+        name: facts.name,
+        classes: facts.classes,
+        size: facts.size,
+        class_names: header.class_names,
+        train: Split { pixels: train_pixels, labels: labels(&train_labels) },
+        test: Split { pixels: test_pixels, labels: labels(&test_labels) },
+    })
+}
+
+/// Fills `bytes` from `start` on, each thread with a handle of its own, and hashes what it reads.
+fn read_part(path: &Path, start: u64, bytes: &mut [u8]) -> io::Result<Vec<blake3::Hash>> {
+    let chunks = bytes.par_chunks_mut(CHUNK).enumerate();
+    chunks
+        .map(|(index, chunk)| {
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(start + (index * CHUNK) as u64))?;
+            file.read_exact(chunk)?;
+            Ok(blake3::hash(chunk))
+        })
+        .collect()
+}

@@ -1,0 +1,61 @@
+//! Tables that name pictures and their labels: CSV files with a heading, separated by `;` or `,`.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use crate::DatasetError;
+
+/// The cells of two columns, row by row, with their line numbers.
+///
+/// `file_column` may go by several names. Errors name the table, the line and what was expected.
+pub(crate) fn read_table(
+    path: &Path,
+    file_columns: &[&str],
+    classes: u32,
+) -> Result<Vec<(PathBuf, u32)>, DatasetError> {
+    let bytes = fs::read(path).map_err(|error| DatasetError::unreadable(path, error))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let heading = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let delimiter = if heading.contains(&b';') { b';' } else { b',' };
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(bytes);
+    let damaged = |error: csv::Error| {
+        let problem = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        DatasetError::invalid(path, format!("{problem}: the table is damaged, fetch it again"))
+    };
+    let headings = reader.headers().map_err(damaged)?.clone();
+    let column = |names: &[&str]| {
+        headings.iter().position(|heading| names.contains(&heading)).ok_or_else(|| {
+            let found = headings.iter().collect::<Vec<_>>().join(", ");
+            let wanted = names.join("` or `");
+            DatasetError::invalid(
+                path,
+                format!("no column `{wanted}` in its first line (found: {})", found.escape_debug()),
+            )
+        })
+    };
+    let (file, class) = (column(file_columns)?, column(&["ClassId"])?);
+    let mut rows = Vec::new();
+    for row in reader.records() {
+        let row = row.map_err(damaged)?;
+        let line = row.position().map_or(0, csv::Position::line);
+        let written = &row[class];
+        let label = written.parse().ok().filter(|&label: &u32| label < classes).ok_or_else(|| {
+            let label = format!("`{}`", written.escape_debug());
+            DatasetError::Label { path: path.into(), place: format!("line {line}"), label, classes }
+        })?;
+        rows.push((relative(path, line, &row[file])?, label));
+    }
+    Ok(rows)
+}
+
+/// A path that a table at `table` names on `line`: relative, and nowhere but below.
+pub(crate) fn relative(table: &Path, line: u64, written: &str) -> Result<PathBuf, DatasetError> {
+    let path = PathBuf::from(written);
+    let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if written.is_empty() || !inside || written.contains('\0') {
+        let problem =
+            format!("line {line} names `{}`, which is no file below its folder", written.escape_debug());
+        return Err(DatasetError::invalid(table, problem));
+    }
+    Ok(path)
+}

@@ -1,0 +1,183 @@
+//! Tiny ImageNet in its official layout, or with its validation pictures sorted into a folder for each class.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, resolve_params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::pictures::{self, Entry, Listing, Progress};
+use crate::{Dataset, DatasetError, Profile, Source};
+
+const NAME: &str = "tiny_imagenet";
+const LAYOUTS: &str = "tiny-imagenet-200/ with wnids.txt, train/<class>/images/ and val/ (the official version; val/ \
+                       with val_annotations.txt or sorted into folders)";
+
+/// The source of this module.
+pub(crate) struct TinyImageNet;
+
+/// How the pictures are read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    /// Height and width to which pictures are resized.
+    size: u32,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { size: 64 }
+    }
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        pictures::check_size(self.size)
+    }
+}
+
+impl Source for TinyImageNet {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn title(&self) -> &'static str {
+        "Tiny ImageNet"
+    }
+
+    fn profile(&self) -> Profile {
+        Profile {
+            mean: [0.4802, 0.4481, 0.3975],
+            std: [0.2302, 0.2265, 0.2262],
+            crop_padding: 4,
+            horizontal_flip: false,
+            recipe: Recipe { epochs: 200, schedule: Schedule::Plateau, ..Recipe::default() },
+            licence: "ImageNet's terms: research and teaching without profit",
+            layouts: LAYOUTS,
+            origin: "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+            official_counts: Some((100_000, 10_000)),
+        }
+    }
+
+    fn impl_version(&self) -> u32 {
+        1
+    }
+
+    fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
+        pictures::resolve::<Params>(params)
+    }
+
+    fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
+        pictures::facts(&listing(params, data)?, data)
+    }
+
+    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
+        pictures::load(&listing(params, data)?, data)
+    }
+
+    fn prepare(&self, params: &Value, data: &Path, progress: Progress) -> Result<(), DatasetError> {
+        pictures::prepare(&listing(params, data)?, data, progress)
+    }
+}
+
+fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
+    let params: Params =
+        resolve_params(params).map_err(|problem| DatasetError::Param { dataset: NAME, problem })?;
+    let below = data.join("tiny-imagenet-200");
+    let roots = [below.clone(), data.join("tiny-imagenet"), data.to_path_buf()];
+    let Some(root) = roots.into_iter().find(|root| root.join("wnids.txt").is_file()) else {
+        return Err(DatasetError::Missing { dataset: NAME, path: below, layouts: LAYOUTS });
+    };
+    let classes = class_ids(&root.join("wnids.txt"))?;
+    let val = root.join("val");
+    let mut test = match flat_val(&val, &classes)? {
+        Some(entries) => entries,
+        None => by_class(&val, &classes)?,
+    };
+    // The order of the sorted layout, so that either layout is the same data set.
+    test.sort_by(|a, b| (a.label, a.path.file_name()).cmp(&(b.label, b.path.file_name())));
+    Ok(Listing {
+        name: NAME,
+        size: params.size,
+        class_names: class_names(&root.join("words.txt"), &classes)?,
+        train: by_class(&root.join("train"), &classes)?,
+        test,
+        root,
+    })
+}
+
+/// A text file that may be absent, in which case it is empty.
+fn text(path: &Path) -> Result<String, DatasetError> {
+    match fs::read(path) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map_err(|_| DatasetError::invalid(path, "not UTF-8 text: the file is damaged, fetch it again")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(DatasetError::unreadable(path, error)),
+    }
+}
+
+/// The classes' ids in the order of the labels, which is sorted.
+fn class_ids(path: &Path) -> Result<Vec<String>, DatasetError> {
+    let mut ids = Vec::new();
+    for (line, id) in text(path)?.lines().map(str::trim).enumerate().filter(|(_, id)| !id.is_empty()) {
+        pictures::relative(path, line as u64 + 1, id)?;
+        ids.push(id.to_string());
+    }
+    ids.sort();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(DatasetError::invalid(path, format!("names {} twice: fetch it again", pair[0]))),
+        None => Ok(ids),
+    }
+}
+
+/// The first of each class's words, or its id where there is none.
+fn class_names(path: &Path, ids: &[String]) -> Result<Vec<String>, DatasetError> {
+    let text = text(path)?;
+    let words: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once('\t')).collect();
+    let name = |id: &String| {
+        let words = words.get(id.as_str()).map_or("", |words| words.split(',').next().unwrap_or("").trim());
+        if words.is_empty() { id.clone() } else { words.to_string() }
+    };
+    Ok(ids.iter().map(name).collect())
+}
+
+/// The pictures in a folder for each class.
+fn by_class(folder: &Path, ids: &[String]) -> Result<Vec<Entry>, DatasetError> {
+    let mut entries = Vec::new();
+    for (label, id) in ids.iter().enumerate() {
+        let class = folder.join(id);
+        if !class.is_dir() {
+            return Err(DatasetError::Missing { dataset: NAME, path: class, layouts: LAYOUTS });
+        }
+        let pictures = pictures::pictures_below(&class)?;
+        entries.extend(pictures.into_iter().map(|path| Entry { path, label: label as u32 }));
+    }
+    Ok(entries)
+}
+
+/// The pictures that `val_annotations.txt` lists, unless they have been sorted into folders.
+fn flat_val(val: &Path, ids: &[String]) -> Result<Option<Vec<Entry>>, DatasetError> {
+    let (table, images) = (val.join("val_annotations.txt"), val.join("images"));
+    // Scripts that sort the pictures leave the table behind, and often an empty folder.
+    if !images.is_dir() || !table.is_file() || pictures::pictures_below(&images)?.is_empty() {
+        return Ok(None);
+    }
+    let mut entries = Vec::new();
+    for (index, row) in text(&table)?.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
+        let line = index as u64 + 1;
+        let mut cells = row.split('\t');
+        let (Some(file), Some(id)) = (cells.next(), cells.next()) else {
+            let problem = format!("line {line} is not a file and a class with a tab between: fetch it again");
+            return Err(DatasetError::invalid(&table, problem));
+        };
+        let path = images.join(pictures::relative(&table, line, file)?);
+        let Ok(label) = ids.binary_search_by(|known| known.as_str().cmp(id)) else {
+            let problem = format!("line {line} has class `{}`, which is not in wnids.txt", id.escape_debug());
+            return Err(DatasetError::invalid(&table, problem));
+        };
+        entries.push(Entry { path, label: label as u32 });
+    }
+    Ok(Some(entries))
+}
