@@ -1,5 +1,8 @@
 //! Compiles the C++ shim against the libtorch that torch-sys found.
 
+#[path = "build/link.rs"]
+mod link;
+
 use std::path::PathBuf;
 
 fn main() {
@@ -7,7 +10,7 @@ fn main() {
     let lib = PathBuf::from(
         std::env::var_os("DEP_TCH_LIBTORCH_LIB").expect("torch-sys names the folder of libtorch's libraries"),
     );
-    println!("cargo:rustc-link-arg=-Wl,-rpath={}", lib.display());
+    link::export(&lib);
     let include = lib.with_file_name("include");
     cc::Build::new()
         .cpp(true)

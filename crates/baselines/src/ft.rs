@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The registry entry.
-pub struct FineTuning;
+pub(crate) struct FineTuning;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -3,5 +3,6 @@
 //! This crate must not know TSBD, attacks, stores or test sets.
 
 mod ft;
+mod registry;
 
-pub use ft::FineTuning;
+pub use registry::BASELINES;

@@ -1,1 +1,15 @@
-fn main() {}
+//! The binary: it brings registries, engine and workers together, and does nothing by itself.
+
+mod bench;
+mod catalog;
+mod command;
+mod defenses;
+mod provenance;
+mod sweep;
+mod worker;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::run().into()
+}

@@ -21,9 +21,14 @@ impl Sgd {
 
     /// Forgets the gradients, computes those of `loss` and takes a step.
     pub fn minimise(&mut self, loss: &Tensor, lr: f64) {
+        self.differentiate(loss);
+        self.step(lr);
+    }
+
+    /// Forgets the gradients and computes those of `loss`, without a step.
+    pub fn differentiate(&mut self, loss: &Tensor) {
         shim::drop_gradients(&mut self.parameters);
         loss.backward();
-        self.step(lr);
     }
 
     /// A step along the gradients that the parameters hold now.

@@ -13,6 +13,7 @@ mod images;
 mod preprocess;
 mod reporter;
 mod schedule;
+mod similarity;
 
 pub use batch_maker::{Batch, BatchMaker, Plain};
 pub use defense::{DefenderView, Defense, Outcome};
@@ -23,3 +24,4 @@ pub use images::ImageSet;
 pub use preprocess::Preprocess;
 pub use reporter::{Progress, Reporter, Silent};
 pub use schedule::LearningRate;
+pub use similarity::{psnr, ssim};

@@ -1,0 +1,6 @@
+use scour_train::Defense;
+
+use crate::ft::FineTuning;
+
+/// Every baseline, in the order of the literature's tables.
+pub static BASELINES: &[&dyn Defense] = &[&FineTuning];

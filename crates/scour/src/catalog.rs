@@ -1,0 +1,82 @@
+//! The registries as the planner sees them.
+
+use std::path::PathBuf;
+
+use scour_attacks::{ATTACKS, attack};
+use scour_core::{Catalog, Choice, DatasetFacts, Method, MethodKind, ParamError, Recipe};
+use scour_datasets::{SOURCES, source};
+use scour_models::{ARCHITECTURES, architecture};
+use serde_json::json;
+
+use crate::defenses::{NO_DEFENSE, defense, defenses};
+
+/// Every registry, and the folder where data sets lie.
+pub(crate) struct Registries {
+    pub(crate) data: PathBuf,
+}
+
+fn gone(kind: MethodKind, name: &str) -> ParamError {
+    ParamError(format!("there is no {} `{name}`", kind.word()))
+}
+
+impl Catalog for Registries {
+    fn names(&self, kind: MethodKind) -> Vec<&'static str> {
+        match kind {
+            MethodKind::Dataset => SOURCES.iter().map(|source| source.name()).collect(),
+            MethodKind::Model => ARCHITECTURES.iter().map(|model| model.name()).collect(),
+            MethodKind::Attack => ATTACKS.iter().map(|attack| attack.name()).collect(),
+            MethodKind::Defense => [NO_DEFENSE].into_iter().chain(defenses().map(|d| d.name())).collect(),
+        }
+    }
+
+    fn resolve(
+        &self,
+        kind: MethodKind,
+        choice: &Choice,
+        facts: Option<&DatasetFacts>,
+    ) -> Result<Method, ParamError> {
+        let (name, params) = (choice.name.as_str(), &choice.params);
+        let facts = || facts.ok_or_else(|| ParamError("no data set to resolve for".into()));
+        let (params, impl_version) = match kind {
+            MethodKind::Dataset => {
+                let source = source(name).ok_or_else(|| gone(kind, name))?;
+                (source.resolve(params)?, source.impl_version())
+            }
+            MethodKind::Model => {
+                let model = architecture(name).ok_or_else(|| gone(kind, name))?;
+                (model.resolve(params)?, model.impl_version())
+            }
+            MethodKind::Attack => {
+                let attack = attack(name).ok_or_else(|| gone(kind, name))?;
+                (attack.resolve(params, facts()?)?, attack.impl_version())
+            }
+            MethodKind::Defense if name == NO_DEFENSE => {
+                match params.as_object().and_then(|map| map.keys().next()) {
+                    Some(unknown) => {
+                        return Err(ParamError(format!("unknown parameter `{unknown}`: it takes none")));
+                    }
+                    None => (json!({}), 1),
+                }
+            }
+            MethodKind::Defense => {
+                let defense = defense(name).ok_or_else(|| gone(kind, name))?;
+                (defense.resolve(params, facts()?)?, defense.impl_version())
+            }
+        };
+        Ok(Method { name: name.into(), label: choice.label.clone(), params, impl_version })
+    }
+
+    fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String> {
+        let source =
+            source(&dataset.name).ok_or_else(|| gone(MethodKind::Dataset, &dataset.name).to_string())?;
+        source.facts(&dataset.params, &self.data).map_err(|error| error.to_string())
+    }
+
+    fn recipe(&self, facts: &DatasetFacts) -> Recipe {
+        source(&facts.name).map(|source| source.profile().recipe).unwrap_or_default()
+    }
+
+    fn not_applicable(&self, method: &Method, facts: &DatasetFacts, poison_ratio: f64) -> Option<String> {
+        attack(&method.name)?.not_applicable(&method.params, facts, poison_ratio)
+    }
+}

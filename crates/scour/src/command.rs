@@ -1,0 +1,144 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use scour_core::ExitCode;
+
+use crate::{bench, sweep, worker};
+
+/// Trains backdoored image classifiers, scrubs the backdoors out again, and measures both.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run an experiment: every cell that is not in the store yet
+    #[command(
+        after_help = "Exit codes: 0 all done, 2 usage or configuration, 3 environment, 5 done but the plan is \
+        not complete (a shard, a filter), 100 some cells failed, 130 interrupted."
+    )]
+    Sweep(SweepArgs),
+    /// Measure training throughput on random pictures
+    Bench(BenchArgs),
+    /// Carry out one task read from standard input (what a sweep starts)
+    #[command(hide = true)]
+    Worker,
+}
+
+/// What `scour sweep` takes.
+#[derive(Args)]
+pub(crate) struct SweepArgs {
+    /// The experiment file
+    #[arg(default_value = "experiments/quick.yaml")]
+    pub(crate) experiment: PathBuf,
+    /// Folder for the results [default: results/NAME of the experiment]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Folder for trained models, shared between experiments [default: results/store, or OUT/store with --out]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Folder with downloaded data sets
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// auto, cpu, or a list such as cuda:0,cuda:1
+    #[arg(long, default_value = "auto")]
+    pub(crate) devices: String,
+    /// Workers at a time on each device
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs_per_device: u32,
+    /// Only some cells: 'attack=badnets,wanet defense=!none'
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+    /// Change a field of the experiment: train.epochs=2 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Only part I of N, counted from 1
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub(crate) shard: Option<(usize, usize)>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Run again what failed, or everything
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) rerun: Option<Rerun>,
+    /// Stop at the first cell that fails
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+}
+
+/// What `--rerun` takes.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Rerun {
+    /// Cells that failed
+    Failed,
+    /// Every cell
+    All,
+}
+
+/// What `scour bench` takes.
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// Channels of the first layer of PreAct-ResNet18
+    #[arg(long, default_value_t = 64)]
+    pub(crate) width: i64,
+    /// Pictures a batch
+    #[arg(long, default_value_t = 128)]
+    pub(crate) batch: i64,
+    /// Seconds to measure, after a warm-up
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) seconds: f64,
+    /// Threads for libtorch [default: all cores]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// auto or fp32
+    #[arg(long, default_value = "auto", value_parser = ["auto", "fp32"])]
+    pub(crate) precision: String,
+    /// cpu, or cuda:0
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let parsed = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match parsed {
+        Some((index, count)) if index >= 1 && index <= count => Ok((index, count)),
+        _ => Err("expected I/N with 1 <= I <= N, such as 1/4".into()),
+    }
+}
+
+/// Runs what the command line asks for.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::Config } else { ExitCode::Done };
+        }
+    };
+    match cli.command {
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Worker => worker::run(),
+    }
+}
+
+/// Writes the one line with which a command gives up.
+#[expect(clippy::print_stderr, reason = "the command's own message to its user")]
+pub(crate) fn give_up(message: impl std::fmt::Display, code: ExitCode) -> ExitCode {
+    eprintln!("scour: {message}");
+    code
+}
+
+/// Writes a command's result.
+#[expect(clippy::print_stdout, reason = "the command's result")]
+pub(crate) fn say(text: impl std::fmt::Display) {
+    println!("{text}");
+}

@@ -1,0 +1,121 @@
+//! Poison, train, evaluate: an attacked model.
+
+use std::time::Instant;
+
+use scour_attacks::{AttackContext, attack};
+use scour_core::{AttackConfig, FailureReason, Status, Stream, Task, TaskResult, stream_seed};
+use scour_models::Model;
+use scour_train::{Fit, Plain, Progress, Reporter, TrainError, Trigger, evaluate, fit};
+use serde_json::json;
+
+use super::context::{Context, write_file};
+use super::gallery;
+use super::line::Line;
+
+/// File names in an attacked model's folder.
+pub(super) const MODEL: &str = "model.safetensors";
+pub(super) const TRIGGER: &str = "trigger.safetensors";
+
+/// Runs the stage.
+pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<TaskResult, TrainError> {
+    let context = Context::load(task, config)?;
+    let name = &config.attack.name;
+    let attack = attack(name).ok_or_else(|| TrainError::Method(format!("there is no attack `{name}`")))?;
+    let started = Instant::now();
+    let prepared = attack.prepare(
+        &config.attack.params,
+        &AttackContext {
+            train: &context.train,
+            classes: context.spec.classes,
+            map: config.label_map,
+            poison_ratio: config.poison_ratio,
+            seed: config.seed,
+            preprocess: &context.preprocess,
+            format: context.format,
+            scratch: &task.scratch,
+            reporter: line,
+        },
+    )?;
+    let preparing = started.elapsed().as_secs_f64();
+    let model = Model::new(&context.spec, context.device, stream_seed(config.seed, Stream::Init, 0))
+        .map_err(TrainError::Method)?;
+    let mut plain = Plain(&context.preprocess);
+    let mut maker = prepared.maker;
+    let options = Fit {
+        recipe: &config.recipe,
+        drop_last: true,
+        format: context.format,
+        seed: config.seed,
+        scratch: Some(&task.scratch),
+        step: "training",
+        reporter: line,
+    };
+    let summary = match &mut maker {
+        Some(maker) => fit(&model, &prepared.train, maker.as_mut(), &options)?,
+        None => fit(&model, &prepared.train, &mut plain, &options)?,
+    };
+    if !model.state().is_finite() {
+        let last = summary.losses.last().copied().unwrap_or(f64::NAN);
+        return Err(TrainError::NotFinite { step: "training".into(), at: summary.losses.len() as u64, last });
+    }
+    line.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
+    let trigger = prepared.trigger.as_deref();
+    let measured = evaluate(&model, &context.test, &context.preprocess, trigger, config.label_map);
+    let details = save(task, config, &context, &model, trigger, &prepared.poisoned, &summary.losses)?;
+    Ok(TaskResult {
+        status: gate(measured.acc, context.spec.classes),
+        measured: Some(measured),
+        seconds: preparing + summary.seconds,
+        precision: context.format.word().into(),
+        peak_memory_mib: scour_torch::peak_memory_mib(),
+        details,
+    })
+}
+
+/// A model that hardly beats guessing is no basis for a comparison: its cells say so.
+fn gate(acc: f64, classes: u32) -> Status {
+    let chance = 100.0 / f64::from(classes);
+    if acc > 1.5 * chance {
+        return Status::Ok;
+    }
+    Status::Failed {
+        reason: FailureReason::Degenerate,
+        message: format!(
+            "the attacked model's ACC of {acc:.2} is near chance ({chance:.2}): train it longer"
+        ),
+    }
+}
+
+fn save(
+    task: &Task,
+    config: &AttackConfig,
+    context: &Context,
+    model: &Model,
+    trigger: Option<&dyn Trigger>,
+    poisoned: &[u32],
+    losses: &[f64],
+) -> Result<serde_json::Value, TrainError> {
+    scour_torch::save_tensors(&task.out.join(MODEL), &model.state().copies(), &context.metadata(task))?;
+    let mut details = json!({ "poisoned": poisoned.len() });
+    if let Some(trigger) = trigger {
+        scour_torch::save_tensors(
+            &task.out.join(TRIGGER),
+            &trigger.tensors(),
+            &[("attack", config.attack.name.clone())],
+        )?;
+        let similarity = gallery::write(task, context, trigger, config.label_map)?;
+        details["psnr"] = json!(similarity.psnr);
+        details["ssim"] = json!(similarity.ssim);
+    }
+    let poison = json!({
+        "indices": poisoned,
+        "poison_ratio": config.poison_ratio,
+        "label_map": config.label_map,
+        "seed": config.seed,
+    });
+    write_file(task, "poison.json", &poison.to_string())?;
+    let rows: Vec<String> =
+        losses.iter().enumerate().map(|(epoch, loss)| format!("{},{loss}", epoch + 1)).collect();
+    write_file(task, "training.csv", &format!("epoch,loss\n{}\n", rows.join("\n")))?;
+    Ok(details)
+}

@@ -1,0 +1,91 @@
+//! Defend an attacked model, evaluate what is left of the backdoor.
+
+use std::path::Path;
+use std::time::Instant;
+
+use scour_attacks::attack;
+use scour_core::{DefenseConfig, Status, Stream, Task, TaskResult, stream_seed};
+use scour_models::Model;
+use scour_torch::{Random, load_tensors};
+use scour_train::{DefenderView, ImageSet, Progress, Reporter, TrainError, Trigger, evaluate};
+use tch::Device;
+
+use super::attack_stage::{MODEL, TRIGGER};
+use super::context::Context;
+use super::line::Line;
+use crate::defenses::defense;
+
+/// Runs the stage.
+pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<TaskResult, TrainError> {
+    let attacked = &config.attacked;
+    let context = Context::load(task, attacked)?;
+    let (_, parent) =
+        task.requires.first().ok_or_else(|| TrainError::Method("the task names no attacked model".into()))?;
+    let model = Model::new(&context.spec, context.device, 0).map_err(TrainError::Method)?;
+    let weights = parent.join(MODEL);
+    let tensors = load_tensors(&weights, context.device)?;
+    model
+        .state()
+        .load(&tensors)
+        .map_err(|message| TrainError::File(format!("{}: {message}", weights.display())))?;
+    let name = &config.defense.name;
+    let defense = defense(name).ok_or_else(|| TrainError::Method(format!("there is no defense `{name}`")))?;
+    let clean = clean_set(&context.train, config.clean_ratio, attacked.seed)?;
+    let started = Instant::now();
+    let outcome = defense.run(
+        &config.defense.params,
+        &model,
+        &DefenderView {
+            clean: &clean,
+            preprocess: &context.preprocess,
+            format: context.format,
+            seed: attacked.seed,
+            out: &task.out,
+            reporter: line,
+        },
+    )?;
+    let seconds = started.elapsed().as_secs_f64();
+    if !model.state().is_finite() {
+        return Err(TrainError::NotFinite { step: name.clone(), at: 0, last: f64::NAN });
+    }
+    line.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
+    let trigger = restore(parent, config, context.device)?;
+    let measured =
+        evaluate(&model, &context.test, &context.preprocess, trigger.as_deref(), attacked.label_map);
+    scour_torch::save_tensors(&task.out.join(MODEL), &model.state().copies(), &context.metadata(task))?;
+    Ok(TaskResult {
+        status: Status::Ok,
+        measured: Some(measured),
+        seconds,
+        precision: context.format.word().into(),
+        peak_memory_mib: scour_torch::peak_memory_mib(),
+        details: outcome.details.into(),
+    })
+}
+
+/// The defender's share of the clean training pictures: trunc(ratio * n), drawn without replacement.
+fn clean_set(train: &ImageSet, ratio: f64, seed: u64) -> Result<ImageSet, TrainError> {
+    let count = (train.len() as f64 * ratio) as usize;
+    if count < 2 {
+        return Err(TrainError::Method(format!(
+            "a clean ratio of {ratio} leaves {count} of {} pictures: raise clean_ratios",
+            train.len()
+        )));
+    }
+    let order = Random::new(stream_seed(seed, Stream::CleanSet, 0)).permutation(train.len(), train.device());
+    Ok(train.select(&order.narrow(0, 0, count as i64)))
+}
+
+/// The trigger that was saved with the attacked model, for measuring only.
+fn restore(
+    parent: &Path,
+    config: &DefenseConfig,
+    device: Device,
+) -> Result<Option<Box<dyn Trigger>>, TrainError> {
+    let method = &config.attacked.attack;
+    let attack = attack(&method.name)
+        .ok_or_else(|| TrainError::Method(format!("there is no attack `{}`", method.name)))?;
+    let file = parent.join(TRIGGER);
+    let tensors = if file.is_file() { load_tensors(&file, device)? } else { vec![] };
+    attack.restore(&method.params, &tensors)
+}

@@ -1,0 +1,100 @@
+//! Pictures for the report: clean, triggered, and the difference made visible.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+
+use scour_core::{LabelMap, Task};
+use scour_train::{TrainError, Trigger, psnr, ssim};
+use serde_json::json;
+use tch::{Device, Kind, Tensor};
+
+use super::context::Context;
+
+/// Pictures shown of each attack.
+const SHOWN: usize = 6;
+/// Pictures that similarity is averaged over.
+const COMPARED: i64 = 200;
+/// By how much differences are multiplied.
+const SCALE: f64 = 10.0;
+
+/// How like triggered pictures are to clean ones, on average.
+pub(super) struct Similarity {
+    /// dB.
+    pub(super) psnr: f64,
+    /// 1 for equal pictures.
+    pub(super) ssim: f64,
+}
+
+/// Writes `gallery/` into the stage's folder: test pictures of as many classes as there are places.
+pub(super) fn write(
+    task: &Task,
+    context: &Context,
+    trigger: &dyn Trigger,
+    map: LabelMap,
+) -> Result<Similarity, TrainError> {
+    let labels = context.test.classes();
+    let classes = context.spec.classes;
+    let counted: Vec<usize> = (0..labels.len()).filter(|&i| map.counts(labels[i], classes)).collect();
+    let mut shown: Vec<usize> = vec![];
+    for &i in &counted {
+        let known = shown.iter().any(|&other| labels[other] == labels[i]);
+        if shown.len() < SHOWN && (!known || shown.len() >= classes as usize - 1) {
+            shown.push(i);
+        }
+    }
+    let folder = task.out.join("gallery");
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| TrainError::File(format!("{}: {error}", folder.display())))?;
+    let pick = |indices: &[usize]| {
+        let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
+        let clean =
+            context.test.pictures.index_select(0, &Tensor::from_slice(&indices).to_device(context.device));
+        let triggered = trigger.apply(&clean);
+        (clean, triggered)
+    };
+    let (clean, triggered) = pick(&shown);
+    let difference = ((triggered.to_kind(Kind::Float) - clean.to_kind(Kind::Float)).abs() * SCALE)
+        .clamp(0.0, 255.0)
+        .to_kind(Kind::Uint8);
+    let (each_psnr, each_ssim) = (psnr(&clean, &triggered), ssim(&clean, &triggered));
+    let mut pictures = vec![];
+    for (at, &index) in shown.iter().enumerate() {
+        let label = labels[index];
+        let mut entry = json!({
+            "label": context.class_names[label as usize],
+            "target": context.class_names[map.map(label, classes) as usize],
+            "ssim": each_ssim[at],
+        });
+        if each_psnr[at].is_finite() {
+            entry["psnr"] = json!(each_psnr[at]);
+        }
+        for (kind, tensor) in [("clean", &clean), ("triggered", &triggered), ("difference", &difference)] {
+            let name = format!("{at:03}-{kind}.png");
+            write_png(&folder.join(&name), &tensor.get(at as i64))?;
+            entry[kind] = json!(name);
+        }
+        pictures.push(entry);
+    }
+    let text = json!({"pictures": pictures, "difference_scale": SCALE}).to_string();
+    let path = folder.join("gallery.json");
+    std::fs::write(&path, text).map_err(|error| TrainError::File(format!("{}: {error}", path.display())))?;
+    let (clean, triggered) = pick(&counted[..counted.len().min(COMPARED as usize)]);
+    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+    Ok(Similarity { psnr: mean(psnr(&clean, &triggered)), ssim: mean(ssim(&clean, &triggered)) })
+}
+
+/// u8 [3, h, w] as a PNG file.
+fn write_png(path: &Path, picture: &Tensor) -> Result<(), TrainError> {
+    let fail = |error: String| TrainError::File(format!("{}: {error}", path.display()));
+    let (_, h, w) = picture.size3().map_err(|error| fail(error.to_string()))?;
+    let interleaved = picture.to_device(Device::Cpu).permute([1, 2, 0]).contiguous();
+    let mut bytes = vec![0u8; interleaved.numel()];
+    let count = bytes.len();
+    interleaved.copy_data(&mut bytes, count);
+    let file = File::create(path).map_err(|error| fail(error.to_string()))?;
+    let mut encoder = png::Encoder::new(BufWriter::new(file), w as u32, h as u32);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().map_err(|error| fail(error.to_string()))?;
+    writer.write_image_data(&bytes).map_err(|error| fail(error.to_string()))
+}

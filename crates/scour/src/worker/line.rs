@@ -1,0 +1,70 @@
+//! The line to the supervisor: a task comes in, events go out, and its end means stop.
+
+use std::io::{BufRead, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use scour_core::WorkerEvent;
+use scour_train::{Progress, Reporter};
+
+/// How long a worker may go on after its supervisor is gone: enough for most to end an epoch and save.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Standard input and output, spoken as JSON lines.
+pub(crate) struct Line {
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Line {
+    /// Reads the task's text, then keeps watching for the end of standard input.
+    pub(crate) fn open() -> Result<(Self, String), String> {
+        // The terminal sends Ctrl-C to the whole group; whether to stop is the supervisor's to say.
+        let ignored = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&ignored))
+                .map_err(|error| format!("worker: cannot watch for signals: {error}"))?;
+        }
+        let mut stdin = std::io::stdin().lock();
+        let mut text = String::new();
+        stdin.read_line(&mut text).map_err(|error| format!("worker: cannot read the task: {error}"))?;
+        drop(stdin);
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&interrupted);
+        std::thread::spawn(move || {
+            let _ = std::io::stdin().lock().read_to_end(&mut vec![]);
+            flag.store(true, Ordering::Relaxed);
+            std::thread::sleep(GRACE);
+            std::process::exit(scour_core::ExitCode::Interrupted as i32);
+        });
+        Ok((Self { interrupted }, text))
+    }
+
+    /// Sends an event; a supervisor that is gone is noticed elsewhere.
+    pub(crate) fn send(&self, event: &WorkerEvent) {
+        if let Ok(text) = serde_json::to_string(event) {
+            let mut stdout = std::io::stdout().lock();
+            let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+        }
+    }
+}
+
+impl Reporter for Line {
+    fn progress(&self, progress: Progress) {
+        self.send(&WorkerEvent::Progress {
+            step: progress.step.into(),
+            done: progress.done,
+            total: progress.total,
+            loss: progress.loss.filter(|loss| loss.is_finite()),
+            accuracy: progress.accuracy,
+        });
+    }
+
+    fn note(&self, text: &str) {
+        self.send(&WorkerEvent::Note { text: text.into() });
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}

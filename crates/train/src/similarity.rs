@@ -1,0 +1,67 @@
+//! How much a trigger shows: PSNR and SSIM between clean and triggered pictures.
+
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// Peak signal-to-noise ratio in dB of each picture, from u8 [n, 3, h, w]; infinite where nothing changed.
+pub fn psnr(clean: &Tensor, changed: &Tensor) -> Vec<f64> {
+    no_grad(|| {
+        let error = (clean.to_kind(Kind::Double) - changed.to_kind(Kind::Double)).square();
+        let error = error.mean_dim([1i64, 2, 3].as_slice(), false, None::<Kind>);
+        numbers(&((error.reciprocal() * (255.0 * 255.0)).log10() * 10.0))
+    })
+}
+
+/// Structural similarity of each picture (Wang et al., 2004): 11x11 Gaussian window of sigma 1.5, each channel by
+/// itself, mean over channels and places without padding. From u8 [n, 3, h, w]; 1 where nothing changed.
+pub fn ssim(clean: &Tensor, changed: &Tensor) -> Vec<f64> {
+    no_grad(|| {
+        let (n, c, h, w) = clean.size4().expect("pictures are 4-d");
+        let device = clean.device();
+        let window = gaussian_window(device);
+        let planes = |t: &Tensor| t.to_kind(Kind::Float).reshape([n * c, 1, h, w]);
+        let blur = |t: &Tensor| t.conv2d(&window, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1);
+        let (x, y) = (planes(clean), planes(changed));
+        let (mx, my) = (blur(&x), blur(&y));
+        let vx = blur(&x.square()) - mx.square();
+        let vy = blur(&y.square()) - my.square();
+        let cov = blur(&(&x * &y)) - &mx * &my;
+        let (c1, c2) = ((0.01f64 * 255.0).powi(2), (0.03f64 * 255.0).powi(2));
+        let map =
+            (&mx * &my * 2.0 + c1) * (cov * 2.0 + c2) / ((mx.square() + my.square() + c1) * (vx + vy + c2));
+        numbers(&map.reshape([n, -1]).mean_dim(1, false, None::<Kind>).to_kind(Kind::Double))
+    })
+}
+
+fn gaussian_window(device: Device) -> Tensor {
+    let offset = Tensor::arange(11, (Kind::Float, device)) - 5.0;
+    let weights = (offset.square() / (-2.0 * 1.5 * 1.5)).exp();
+    let weights = &weights / weights.sum(Kind::Float);
+    weights.outer(&weights).reshape([1, 1, 11, 11])
+}
+
+fn numbers(values: &Tensor) -> Vec<f64> {
+    let mut out = vec![0f64; values.numel()];
+    if !out.is_empty() {
+        let count = out.len();
+        values.to_device(Device::Cpu).contiguous().copy_data(&mut out, count);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn psnr_and_ssim_of_a_known_change() {
+        let clean = Tensor::full([1, 3, 16, 16], 100, (Kind::Uint8, Device::Cpu));
+        let changed = Tensor::full([1, 3, 16, 16], 110, (Kind::Uint8, Device::Cpu));
+        // MSE 100: 10 log10(65025 / 100).
+        assert!((psnr(&clean, &changed)[0] - 28.130_803_6).abs() < 1e-6);
+        // Flat pictures: (2 * 100 * 110 + c1) / (100^2 + 110^2 + c1), c1 = 6.5025.
+        let expected = (22_000.0 + 6.5025) / (22_100.0 + 6.5025);
+        assert!((ssim(&clean, &changed)[0] - expected).abs() < 1e-4);
+        assert!((ssim(&clean, &clean)[0] - 1.0).abs() < 1e-5);
+        assert!(psnr(&clean, &clean)[0].is_infinite());
+    }
+}
