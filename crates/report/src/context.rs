@@ -65,7 +65,7 @@ pub(crate) struct Section {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Provenance {
     pub(crate) command: Option<String>,
-    /// Names and values; nested values as JSON text.
+    /// Names and values; lists as JSON text.
     pub(crate) facts: Vec<Fact>,
     /// The effective experiment as JSON text.
     pub(crate) experiment: Option<String>,
@@ -204,13 +204,8 @@ fn caption(group: &Group, table: &Table) -> String {
 }
 
 fn provenance(experiment: &ExperimentFile) -> Provenance {
-    let facts = match &experiment.provenance {
-        Value::Object(map) => map
-            .iter()
-            .filter_map(|(name, value)| Some(Fact { name: name.replace('_', " "), value: as_text(value)? }))
-            .collect(),
-        other => as_text(other).map(|value| Fact { name: "provenance".into(), value }).into_iter().collect(),
-    };
+    let mut facts = vec![];
+    flatten("", &experiment.provenance, &mut facts);
     let experiment_text = match &experiment.experiment {
         Value::Null => None,
         value => serde_json::to_string_pretty(value).ok(),
@@ -221,6 +216,17 @@ fn provenance(experiment: &ExperimentFile) -> Provenance {
         other => as_text(other),
     };
     Provenance { command, facts, experiment: experiment_text }
+}
+
+/// Nested names are joined, so that a list of facts is all that the page has to lay out.
+fn flatten(prefix: &str, value: &Value, facts: &mut Vec<Fact>) {
+    if let Value::Object(map) = value {
+        for (name, value) in map {
+            flatten(format!("{prefix} {}", name.replace('_', " ")).trim_start(), value, facts);
+        }
+    } else if let Some(value) = as_text(value) {
+        facts.push(Fact { name: if prefix.is_empty() { "provenance".into() } else { prefix.into() }, value });
+    }
 }
 
 /// Text as it is, nothing for null, JSON for the rest.

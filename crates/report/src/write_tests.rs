@@ -23,7 +23,7 @@ signs,preact_resnet18,sig,0.1,0.05,0,tsbd,88,10,70,88.5,9,ok,,0c
 const EXPERIMENT: &str = r#"{
   "name": "small", "title": "A small experiment", "description": "Two attacks & three defenses.",
   "experiment": {"name": "small", "seeds": [0, 1]}, "command": "cargo xtask sweep small.yaml",
-  "provenance": {"commit": "abc", "device": "cpu"}, "started": "2026-01-02T03:04:05Z", "cells": 16, "later": 1
+  "provenance": {"git_commit": "abc", "device": {"name": "cpu", "cores": 2}, "dirty": null}, "started": "2026-01-02T03:04:05Z", "cells": 16, "later": 1
 }"#;
 
 const REFERENCE: &str = "\
@@ -160,4 +160,44 @@ fn what_is_missing_is_named_in_one_line() {
     assert!(message(&options, folder.path()).contains("gone.csv: cannot be read"));
     let options = Options { reference: Some(folder.path().join("results.csv")), ..Options::default() };
     assert!(message(&options, folder.path()).contains("give a file with the columns source"));
+}
+
+#[test]
+fn odd_shapes_of_results_still_give_a_report() {
+    let lines = |wanted: &dyn Fn(&str) -> bool| {
+        RESULTS
+            .lines()
+            .enumerate()
+            .filter(|(at, line)| *at == 0 || wanted(line))
+            .fold(String::new(), |text, (_, line)| text + line + "\n")
+    };
+    // Without the attacked model there is nothing to compare with.
+    let undefended = folder(&lines(&|line| !line.contains(",none,9")));
+    report(undefended.path(), &Options::default());
+    let markdown = read(undefended.path(), "tables.md");
+    assert!(markdown.contains("no attacked model without a defense has a number that counts"), "{markdown}");
+    assert!(!markdown.contains("lowers ASR"));
+    assert!(read(undefended.path(), "index.html").contains("ends at ACC 90.0 and ASR 7.0"));
+    // Only a clean model.
+    let clean = folder(&lines(&|line| line.contains(",none,0,")));
+    report(clean.path(), &Options::default());
+    let markdown = read(clean.path(), "tables.md");
+    assert!(markdown.contains("Without an attack the model reaches ACC 95.0."), "{markdown}");
+    assert!(markdown.contains("| No attack | 95.00 | – |"), "{markdown}");
+    assert!(!read(clean.path(), "index.html").contains("<figure>"));
+    // Nothing but failures.
+    let failed = folder(&lines(&|line| line.contains("failed") || line.contains("n/a")));
+    report(failed.path(), &Options::default());
+    assert!(read(failed.path(), "tables.md").contains("| BadNets | failed |  |  |"));
+    // Two data sets are two tables, with a link to each.
+    let mut two = RESULTS.to_string();
+    two += &RESULTS.split_once('\n').unwrap().1.replace("signs", "cifar10");
+    let two = folder(&two);
+    report(two.path(), &Options::default());
+    let html = read(two.path(), "index.html");
+    assert!(
+        html.contains("<a href=\"#cifar10-preact_resnet18-p0.1-c0.05\">CIFAR-10, PreAct-ResNet18"),
+        "{html}"
+    );
+    assert!(html.contains("<section id=\"cifar10-preact_resnet18-p0.1-c0.05\""));
 }

@@ -31,7 +31,7 @@ pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> 
         return None;
     }
     let clean = group.ok(NONE, NONE).and_then(|summary| summary.acc).map(|acc| acc.mean);
-    let legend_lines = (group.defenses.len() + attacks.len()) as f64 + 3.5;
+    let legend_lines = (group.defenses.len() + attacks.len()) as f64 + 4.5;
     let bottom = (legend_lines * LINE).max(400.0);
     let [left, top, right, _] = PLOT;
     let x = Scale { data: [-2.0, 102.0], pixels: [left, right] };
@@ -56,12 +56,9 @@ pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> 
         let height = at(y.place(clean));
         svg += &format!(
             "<line x1=\"{0}\" x2=\"{1}\" y1=\"{height}\" y2=\"{height}\" stroke=\"currentColor\" \
-             stroke-opacity=\"0.55\" stroke-dasharray=\"5 4\"/>\n\
-             <text x=\"{2}\" y=\"{3}\" text-anchor=\"end\" font-size=\"11\" opacity=\"0.75\">model without an attack</text>\n",
+             stroke-opacity=\"0.55\" stroke-dasharray=\"5 4\"/>\n",
             at(left),
-            at(right),
-            at(right - 6.0),
-            at(y.place(clean) - 5.0)
+            at(right)
         );
     }
     // Whiskers first, so that no marker hides behind one.
@@ -80,7 +77,7 @@ pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> 
         let paint = color_of(&group.defenses, *defense_at);
         svg += &marker(*attack_at, [x.place(asr.mean), y.place(acc.mean)], 5.0, &paint, &xml(&title));
     }
-    svg += &legend(group, &attacks, top);
+    svg += &legend(group, &attacks, clean.is_some(), top);
     svg += "</svg>";
     Some(svg)
 }
@@ -151,11 +148,11 @@ fn whisker(x: &Scale, y: &Scale, acc: &Statistic, asr: &Statistic, color: &str) 
         return path;
     }
     format!(
-        "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-opacity=\"0.45\" stroke-width=\"1.3\"/>\n"
+        "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-opacity=\"0.35\" stroke-width=\"1.2\"/>\n"
     )
 }
 
-fn legend(group: &Group, attacks: &[&str], top: f64) -> String {
+fn legend(group: &Group, attacks: &[&str], clean: bool, top: f64) -> String {
     let mut svg = String::new();
     let mut line = top + 8.0;
     let heading = |text: &str, line: f64| {
@@ -170,6 +167,17 @@ fn legend(group: &Group, attacks: &[&str], top: f64) -> String {
         line += LINE;
         svg += &marker(0, [LEGEND_X, line], 5.0, &color_of(&group.defenses, index), "");
         svg += &label(&names::defense(defense), line);
+    }
+    if clean {
+        line += LINE;
+        svg += &format!(
+            "<line x1=\"{}\" x2=\"{}\" y1=\"{2}\" y2=\"{2}\" stroke=\"currentColor\" stroke-opacity=\"0.55\" \
+             stroke-dasharray=\"5 4\"/>\n",
+            at(LEGEND_X - 7.0),
+            at(LEGEND_X + 7.0),
+            at(line)
+        );
+        svg += &label("No attack (ACC)", line);
     }
     line += 1.5 * LINE;
     svg += &heading("Attack (shape)", line);
