@@ -1,15 +1,21 @@
 //! Files that are either there whole or not at all.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use crate::SweepError;
 
+/// Digits that no other process uses, also none on another machine that shares the disk, where process ids meet again.
+pub(crate) fn unique_mark() -> String {
+    format!("{}-{:016x}", std::process::id(), RandomState::new().build_hasher().finish())
+}
+
 /// Puts a file in place whole: a reader sees the old one or the new one, and a lost power supply leaves one of both.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(format!(".{name}.{}.tmp", unique_mark()));
     let written = (|| {
         let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
@@ -41,7 +47,7 @@ pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
 ///
 /// `option` is the command-line option that names it, for the message.
 pub(crate) fn writable_folder(folder: &Path, option: &str) -> Result<PathBuf, SweepError> {
-    let probe = folder.join(format!(".probe.{}", std::process::id()));
+    let probe = folder.join(format!(".probe.{}", unique_mark()));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&probe, b"scour"))
         .and_then(|()| fs::remove_file(&probe))

@@ -4,7 +4,7 @@
 //! <2 digits>/<key>/    a finished stage: its files, result.json, manifest.json
 //! failed/<key>.json    how a stage failed
 //! scratch/<key>/       half-way state of a stage, which outlives a killed worker
-//! tmp/<key>.<pid>/     what a worker is writing
+//! tmp/<key>.<mark>/    what a worker is writing
 //! lease/<key>          locked while a sweep works on the stage
 //! ```
 
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::AtPath;
-use crate::files::{self, remove_folder, sync_folder, write_whole};
+use crate::files::{self, remove_folder, sync_folder, unique_mark, write_whole};
 use crate::lease::Lease;
 use crate::manifest::{MANIFEST, Manifest, RESULT, record_files};
 use crate::{SweepError, clock};
@@ -27,6 +27,8 @@ use crate::{SweepError, clock};
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Tells its temporary folders from those of other sweeps.
+    mark: String,
 }
 
 /// A finished stage in the store.
@@ -64,17 +66,17 @@ impl FailedRecord {
 impl Store {
     /// The store in this folder, for reading: nothing is made or changed.
     pub fn at(root: &Path) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), mark: unique_mark() }
     }
 
     /// The store in this folder, for a sweep: makes what is absent, and fails where it cannot be written to or locked.
     pub(crate) fn open(root: &Path) -> Result<Self, SweepError> {
-        let store = Self { root: files::writable_folder(root, "--store")? };
+        let store = Self::at(&files::writable_folder(root, "--store")?);
         for part in ["tmp", "lease", "failed", "scratch"] {
             let folder = store.root.join(part);
             fs::create_dir_all(&folder).at("create", &folder)?;
         }
-        let probe = store.root.join("lease").join(format!("probe.{}", std::process::id()));
+        let probe = store.root.join("lease").join(format!("probe.{}", store.mark));
         Lease::take(&probe).map_err(|error| {
             SweepError::Environment(format!(
                 "cannot lock files in {}: {error}. Name a folder on another file system with --store",
@@ -124,7 +126,7 @@ impl Store {
     }
 
     fn temporary(&self, key: &Key) -> PathBuf {
-        self.root.join("tmp").join(format!("{key}.{}", std::process::id()))
+        self.root.join("tmp").join(format!("{key}.{}", self.mark))
     }
 
     fn scratch_path(&self, key: &Key) -> PathBuf {
@@ -137,10 +139,17 @@ impl Store {
         Lease::take(&path).at("lock", &path)
     }
 
-    /// An empty folder for the worker's files. Only for the holder of the lease.
+    /// An empty folder for the worker's files. Only for the holder of the lease, who clears away what killed sweeps have
+    /// left of the stage: their workers may have outlived [`Store::remove_stale`] by a moment.
     pub(crate) fn begin(&self, key: &Key) -> Result<PathBuf, SweepError> {
+        let all = self.root.join("tmp");
+        for entry in fs::read_dir(&all).at("read", &all)?.flatten() {
+            if entry.file_name().to_string_lossy().split('.').next() == Some(key.as_str()) {
+                remove_folder(&entry.path()).at("remove", &entry.path())?;
+            }
+        }
         let folder = self.temporary(key);
-        remove_folder(&folder).and_then(|()| fs::create_dir_all(&folder)).at("create", &folder)?;
+        fs::create_dir_all(&folder).at("create", &folder)?;
         Ok(folder)
     }
 
@@ -220,7 +229,7 @@ impl Store {
         // What is there, damaged or to be replaced, changes places with the new one, so that a reader finds one of both.
         // Not every file system can do that; then it steps aside first.
         let swap = renameat_with(CWD, temporary, CWD, folder, RenameFlags::EXCHANGE);
-        let aside = temporary.with_extension(format!("{}.old", std::process::id()));
+        let aside = temporary.with_extension(format!("{}.old", self.mark));
         if swap.is_err() {
             match fs::rename(folder, &aside) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -82,8 +82,17 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     Ok(summary)
 }
 
-/// One sweep at a time writes to a results folder. The lock goes when the file is closed, however the process ends.
-fn lock(out: &Path) -> Result<File, SweepError> {
+/// Keeps a results folder to one sweep at a time. The system takes it back from a process that dies.
+struct OutLock(File);
+
+impl Drop for OutLock {
+    fn drop(&mut self) {
+        // Closing alone would leave it to a child that was forked this moment and still has the file open.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(out: &Path) -> Result<OutLock, SweepError> {
     let path = out.join(".lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).at("write", &path)?;
     match file.try_lock() {
@@ -92,7 +101,7 @@ fn lock(out: &Path) -> Result<File, SweepError> {
             out.display()
         ))),
         // A file system without locks has no second sweep that could be told; the store insists on them.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(OutLock(file)),
     }
 }
 

@@ -73,7 +73,11 @@ fn work() -> io::Result<()> {
     let behaviour = behaviour.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
     fs::write(task.out.join("model.bin"), task.key.as_str())?;
     say(&WorkerEvent::Note { text: format!("working on {name}") })?;
+    let running = task.data.join("running").join(task.key.as_str());
+    fs::create_dir_all(task.data.join("running"))?;
+    fs::write(&running, "")?;
     let status = behave(behaviour.unwrap_or("ok"), &task)?;
+    fs::remove_file(running)?;
     let measured = matches!(status, Status::Ok | Status::Failed { reason: FailureReason::Degenerate, .. });
     if let StageConfig::Attack(_) = task.config {
         fs::create_dir(task.out.join("gallery"))?;
@@ -117,6 +121,16 @@ fn behave(word: &str, task: &Task) -> io::Result<Status> {
         "kill" => {
             let pid = rustix::process::getpid();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
+        }
+        // What a worker leaves that is short of memory beside another; alone it is well.
+        "crowded" => {
+            if !first.exists() {
+                fs::write(first, "")?;
+                die("CUDA out of memory");
+            }
+            if fs::read_dir(task.data.join("running"))?.count() > 1 {
+                return Ok(failed(FailureReason::Nan, "not alone"));
+            }
         }
         "wait" => wait(task)?,
         _ => {}

@@ -60,6 +60,7 @@ fn killing_the_group_stops_everything_and_the_same_command_goes_on() {
     child.wait().unwrap();
     assert!(!place.path("data/saved").exists());
     assert_eq!(place.rows().len(), 4);
+    assert_eq!(fs::read_dir(place.path("store/tmp")).unwrap().count(), 1);
     goes_on(&place, &REST);
 }
 

@@ -91,6 +91,25 @@ fn several_slots_begin_with_what_others_wait_for() {
 }
 
 #[test]
+fn what_ran_out_of_memory_is_tried_again_alone_on_its_device() {
+    let place = Place::new();
+    place.behave("badnets=crowded\nblended=wait\n");
+    let (data, log) = (place.path("data"), place.path("out/sweep.log"));
+    let waiter = std::thread::spawn(move || {
+        while !fs::read_to_string(&log).unwrap_or_default().contains("] retry ") {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        // Time enough for a second try beside the other attack, were it not held back.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        fs::write(data.join("go"), "").unwrap();
+    });
+    let summary = sweep(SweepOptions { slots: vec![cpu("a"), cpu("b")], ..place.options() }).unwrap();
+    waiter.join().unwrap();
+    assert_eq!((summary.exit, summary.ok), (ExitCode::Done, 6));
+    assert_eq!(place.runs().iter().filter(|run| *run == "badnets").count(), 2);
+}
+
+#[test]
 fn a_failure_is_a_row_blocks_what_builds_on_it_and_is_not_tried_again_unasked() {
     let place = Place::new();
     place.behave("badnets=nan\n");
