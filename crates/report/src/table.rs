@@ -73,15 +73,12 @@ pub(crate) fn robust_table(group: &Group, decimals: usize) -> Option<Table> {
     let measured = |attack: &&str| {
         group.defenses.iter().any(|defense| group.ok(attack, defense).is_some_and(|s| s.ra.is_some()))
     };
-    group
-        .attacks
-        .iter()
-        .any(|attack| measured(attack))
-        .then(|| table(group, decimals, |_| vec![Metric::Ra]))
-        .map(|mut table| {
+    group.attacks.iter().any(measured).then(|| table(group, decimals, |_| vec![Metric::Ra])).map(
+        |mut table| {
             table.rows.retain(|row| row.kind != "clean");
             table
-        })
+        },
+    )
 }
 
 fn table(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Table {

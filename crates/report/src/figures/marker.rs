@@ -64,7 +64,7 @@ pub(super) fn marker(shape: usize, center: [f64; 2], size: f64, paint: &Paint, t
         format!("fill=\"{color}\" stroke=\"var(--bg,#fff)\" stroke-width=\"0.8\"")
     };
     let title = if title.is_empty() { String::new() } else { format!("<title>{title}</title>") };
-    if shape % SHAPES == 0 {
+    if shape.is_multiple_of(SHAPES) {
         return format!(
             "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" {style}>{title}</circle>\n",
             at(x),
