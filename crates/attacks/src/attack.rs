@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use scour_core::{DatasetFacts, LabelMap, ParamError};
+use scour_core::{DatasetFacts, LabelMap, ParamError, Requirement};
+use scour_models::Model;
 use scour_torch::NumberFormat;
 use scour_train::{BatchMaker, ImageSet, Preprocess, Reporter, TrainError, Trigger};
 use serde_json::Value;
@@ -24,6 +25,11 @@ pub struct AttackContext<'a> {
     pub preprocess: &'a Preprocess,
     /// What training computes in.
     pub format: NumberFormat,
+    /// The clean model of the same data set, architecture and seed, where the attack requires it; in no mode of
+    /// its own, not to be changed.
+    pub clean_model: Option<&'a Model>,
+    /// What `train_resource` returned, where the attack requires it.
+    pub resource: Option<&'a [(String, Tensor)]>,
     /// Where half-way states are kept.
     pub scratch: &'a Path,
     /// Whom to tell.
@@ -40,6 +46,18 @@ impl AttackContext<'_> {
     pub fn device(&self) -> Device {
         self.train.device()
     }
+}
+
+/// What an attack's resource is trained from.
+pub struct ResourceContext<'a> {
+    /// The clean training set, on the device.
+    pub train: &'a ImageSet,
+    /// What training computes in.
+    pub format: NumberFormat,
+    /// Where half-way states are kept.
+    pub scratch: &'a Path,
+    /// Whom to tell.
+    pub reporter: &'a dyn Reporter,
 }
 
 /// An attack ready for training.
@@ -66,6 +84,25 @@ pub trait Attack: Sync {
 
     /// Fills in parameters, with the data set's own defaults, and checks them.
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError>;
+
+    /// What it builds on: stages that are made before it and kept.
+    fn requirements(&self, _params: &Value) -> Vec<Requirement> {
+        vec![]
+    }
+
+    /// Those parameters that shape the resource, for attacks that require one.
+    fn resource_params(&self, params: &Value) -> Value {
+        params.clone()
+    }
+
+    /// Trains the resource: named tensors, and facts worth keeping such as the decoder's bit accuracy.
+    fn train_resource(
+        &self,
+        _params: &Value,
+        _context: &ResourceContext,
+    ) -> Result<(Vec<(String, Tensor)>, Value), TrainError> {
+        Err(TrainError::Method(format!("{} has no resource", self.name())))
+    }
 
     /// Why the attack cannot be run at this ratio on this data set, if so.
     fn not_applicable(&self, _params: &Value, _facts: &DatasetFacts, _ratio: f64) -> Option<String> {

@@ -11,5 +11,5 @@ mod picture;
 mod poison;
 mod registry;
 
-pub use attack::{Attack, AttackContext, Prepared};
+pub use attack::{Attack, AttackContext, Prepared, ResourceContext};
 pub use registry::{ATTACKS, attack};

@@ -84,6 +84,8 @@ pub(crate) mod tests {
             seed: 1,
             preprocess: &preprocess,
             format: NumberFormat::Fp32,
+            clean_model: None,
+            resource: None,
             scratch: std::path::Path::new("."),
             reporter: &Silent,
         };

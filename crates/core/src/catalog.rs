@@ -43,6 +43,16 @@ pub struct Method {
     pub impl_version: u32,
 }
 
+/// What an attack builds on besides pictures: a stage of its own, made once and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requirement {
+    /// The clean model of the same data set, architecture, recipe and seed.
+    CleanModel,
+    /// Something that the attack trains once a data set, whatever is attacked with it: an encoder.
+    Resource,
+}
+
 /// The registries, seen from the planner. The binary implements it; tests have a small one of their own.
 pub trait Catalog {
     /// The registered names of a kind, in the order they are to be listed.
@@ -61,6 +71,14 @@ pub trait Catalog {
 
     /// The training recipe that is customary for the data set.
     fn recipe(&self, facts: &DatasetFacts) -> Recipe;
+
+    /// What the attack builds on, in the order in which its worker is given the folders.
+    fn requirements(&self, attack: &Method) -> Vec<Requirement>;
+
+    /// The attack with only those parameters that shape its resource: the resource's identity.
+    fn resource_method(&self, attack: &Method) -> Method {
+        attack.clone()
+    }
 
     /// Why the attack cannot be run at this ratio on this data set, if so: its cells become `n/a`.
     fn not_applicable(&self, attack: &Method, facts: &DatasetFacts, poison_ratio: f64) -> Option<String>;

@@ -26,7 +26,7 @@ mod status;
 mod suggest;
 mod task;
 
-pub use catalog::{Catalog, Method, MethodKind};
+pub use catalog::{Catalog, Method, MethodKind, Requirement};
 pub use choice::Choice;
 pub use error::ConfigError;
 pub use event::WorkerEvent;
@@ -47,4 +47,4 @@ pub use result::{ResultRow, read_results, write_results};
 pub use seed::{Stream, stream_seed};
 pub use status::{FailureReason, Status};
 pub use suggest::{nearest, unknown};
-pub use task::{AttackConfig, DefenseConfig, StageConfig, Task, TaskResult};
+pub use task::{AttackConfig, DefenseConfig, ResourceConfig, StageConfig, Task, TaskResult};

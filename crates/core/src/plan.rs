@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     AttackConfig, Catalog, Choice, ConfigError, DatasetFacts, DefenseConfig, Experiment, Key, Method,
-    MethodKind, StageConfig, suggest,
+    MethodKind, Requirement, ResourceConfig, StageConfig, suggest,
 };
 
 /// Raised when the meaning of stored stages changes for all methods at once.
@@ -15,6 +15,8 @@ const STORE_VERSION: u32 = 1;
 /// What a stage makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageKind {
+    /// What attacks of one kind build on.
+    Resource,
     /// An attacked model.
     Attack,
     /// A defended model.
@@ -131,7 +133,17 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
                             precision: experiment.precision,
                         };
                         let not_applicable = catalog.not_applicable(attack, &facts, attacked.poison_ratio);
-                        plan.add_attacked(&attacked, &defenses, &experiment.clean_ratios, not_applicable);
+                        let requires = match not_applicable {
+                            Some(_) => vec![],
+                            None => plan.add_requirements(&attacked, &facts, catalog, origin)?,
+                        };
+                        plan.add_attacked(
+                            &attacked,
+                            requires,
+                            &defenses,
+                            &experiment.clean_ratios,
+                            not_applicable,
+                        );
                     }
                 }
             }
@@ -158,30 +170,48 @@ fn resolve(
 }
 
 impl Plan {
+    /// Adds the stages that an attack builds on, and returns their keys in the order of its requirements.
+    fn add_requirements(
+        &mut self,
+        attacked: &AttackConfig,
+        facts: &DatasetFacts,
+        catalog: &dyn Catalog,
+        origin: &str,
+    ) -> Result<Vec<Key>, PlanError> {
+        let mut keys = vec![];
+        for requirement in catalog.requirements(&attacked.attack) {
+            let stage = match requirement {
+                Requirement::CleanModel => {
+                    let attack =
+                        resolve(catalog, origin, MethodKind::Attack, &Choice::plain("none"), Some(facts))?;
+                    attack_stage(AttackConfig { attack, poison_ratio: 0.0, ..attacked.clone() }, vec![])
+                }
+                Requirement::Resource => resource_stage(ResourceConfig {
+                    dataset: attacked.dataset.clone(),
+                    fingerprint: attacked.fingerprint.clone(),
+                    attack: catalog.resource_method(&attacked.attack),
+                    train_pictures: attacked.recipe.train_pictures,
+                    precision: attacked.precision,
+                }),
+            };
+            keys.push(stage.key.clone());
+            self.stages.entry(stage.key.clone()).or_insert(stage);
+        }
+        Ok(keys)
+    }
+
     fn add_attacked(
         &mut self,
         attacked: &AttackConfig,
+        requires: Vec<Key>,
         defenses: &[Method],
         clean_ratios: &[f64],
         not_applicable: Option<String>,
     ) {
-        let attacked_key = Key::of(&attack_identity(attacked));
-        let title = format!(
-            "{}/{}/{}@{}/s{}",
-            attacked.dataset.label,
-            attacked.model.label,
-            attacked.attack.label,
-            attacked.poison_ratio,
-            attacked.seed
-        );
+        let stage = attack_stage(attacked.clone(), requires);
+        let (attacked_key, title) = (stage.key.clone(), stage.title.clone());
         if not_applicable.is_none() {
-            self.stages.entry(attacked_key.clone()).or_insert_with(|| Stage {
-                key: attacked_key.clone(),
-                kind: StageKind::Attack,
-                config: StageConfig::Attack(attacked.clone()),
-                requires: vec![],
-                title: title.clone(),
-            });
+            self.stages.entry(attacked_key.clone()).or_insert(stage);
         }
         for &clean_ratio in clean_ratios {
             for defense in defenses {
@@ -260,12 +290,36 @@ impl Cell {
     }
 }
 
+fn attack_stage(config: AttackConfig, requires: Vec<Key>) -> Stage {
+    let title = format!(
+        "{}/{}/{}@{}/s{}",
+        config.dataset.label, config.model.label, config.attack.label, config.poison_ratio, config.seed
+    );
+    let key = Key::of(&attack_identity(&config, &requires));
+    Stage { key, kind: StageKind::Attack, config: StageConfig::Attack(config), requires, title }
+}
+
+fn resource_stage(config: ResourceConfig) -> Stage {
+    let title = format!("{}/resource of {}", config.dataset.label, config.attack.name);
+    let key = Key::of(&json!({
+        "store": STORE_VERSION,
+        "kind": "resource",
+        "dataset": method_identity(&config.dataset),
+        "fingerprint": config.fingerprint,
+        "attack": method_identity(&config.attack),
+        "train_pictures": config.train_pictures,
+        "precision": config.precision,
+    }));
+    Stage { key, kind: StageKind::Resource, config: StageConfig::Resource(config), requires: vec![], title }
+}
+
 fn method_identity(method: &Method) -> Value {
     json!({"name": method.name, "params": method.params, "impl_version": method.impl_version})
 }
 
-fn attack_identity(config: &AttackConfig) -> Value {
+fn attack_identity(config: &AttackConfig, requires: &[Key]) -> Value {
     json!({
+        "requires": requires,
         "store": STORE_VERSION,
         "kind": "attack",
         "dataset": method_identity(&config.dataset),

@@ -34,7 +34,7 @@ impl Catalog for Small {
         match kind {
             MethodKind::Dataset => vec!["signs", "dots"],
             MethodKind::Model => vec!["preact_resnet18"],
-            MethodKind::Attack => vec!["none", "badnets", "sig"],
+            MethodKind::Attack => vec!["none", "badnets", "sig", "trojan", "ssba"],
             MethodKind::Defense => vec!["none", "ft", "tsbd"],
         }
     }
@@ -69,6 +69,14 @@ impl Catalog for Small {
         Recipe::default()
     }
 
+    fn requirements(&self, attack: &Method) -> Vec<Requirement> {
+        match attack.name.as_str() {
+            "trojan" => vec![Requirement::CleanModel],
+            "ssba" => vec![Requirement::Resource],
+            _ => vec![],
+        }
+    }
+
     fn not_applicable(&self, attack: &Method, _: &DatasetFacts, ratio: f64) -> Option<String> {
         (attack.name == "sig" && ratio > 0.2).then(|| "too few pictures".to_string())
     }
@@ -90,6 +98,25 @@ fn an_attacked_model_is_one_stage_whatever_asks_for_it() {
     let attacks = plan.stages.values().filter(|stage| stage.kind == StageKind::Attack).count();
     assert_eq!((attacks, plan.stages.len()), (4 * 2, 4 * 2 * 3));
     assert!(plan.stages.values().all(|stage| stage.requires.iter().all(|key| plan.stages.contains_key(key))));
+}
+
+#[test]
+fn what_attacks_build_on_is_planned_once_and_shared() {
+    let text = "name: t\ndatasets: [signs]\nattacks: [none, trojan, ssba]\ndefenses: [none]\nseeds: [0, 1]\n";
+    let with = |text: &str| {
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml").unwrap()
+    };
+    let planned = with(text);
+    let count = |kind| planned.stages.values().filter(|stage| stage.kind == kind).count();
+    // Clean models serve as cells and as requirements; one encoder serves both seeds.
+    assert_eq!((count(StageKind::Attack), count(StageKind::Resource), planned.cells.len()), (6, 1, 6));
+    let clean = planned.cells.iter().find(|cell| cell.attack == "none" && cell.seed == 1).unwrap();
+    let trojan = planned.cells.iter().find(|cell| cell.attack == "trojan" && cell.seed == 1).unwrap();
+    assert_eq!(planned.stages[&trojan.key].requires, [clean.key.clone()]);
+    let alone = with(&text.replace("[none, trojan, ssba]", "[trojan]"));
+    assert_eq!((alone.stages.len(), alone.cells.len()), (4, 2));
+    assert!(alone.stages.contains_key(&clean.key));
+    assert_eq!(alone.keep(|cell| cell.seed == 1).stages.len(), 2);
 }
 
 #[test]
@@ -119,7 +146,7 @@ fn mistakes_name_the_place_and_the_way_out() {
     let base = "name: t\ndatasets: [signs]\nattacks: [badnets]\ndefenses: [ft]\n";
     assert_eq!(
         message(&base.replace("badnets", "badnet")),
-        "t.yaml: unknown attack `badnet`: did you mean `badnets`? (known: none, badnets, sig)"
+        "t.yaml: unknown attack `badnet`: did you mean `badnets`? (known: none, badnets, sig, trojan, ssba)"
     );
     assert_eq!(
         message(&base.replace("[ft]", "[{ft: {strenght: 2}}]")),

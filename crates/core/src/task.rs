@@ -40,10 +40,27 @@ pub struct DefenseConfig {
     pub clean_ratio: f64,
 }
 
+/// Everything an attack's resource depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResourceConfig {
+    /// Data set.
+    pub dataset: Method,
+    /// Fingerprint of its pictures and labels.
+    pub fingerprint: String,
+    /// The attack whose resource it is; of its parameters only those that shape the resource.
+    pub attack: Method,
+    /// Use only the first so many training pictures; all when 0.
+    pub train_pictures: usize,
+    /// Number format of training.
+    pub precision: Precision,
+}
+
 /// The work of one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum StageConfig {
+    /// Make what attacks of one kind build on.
+    Resource(ResourceConfig),
     /// Poison, train, evaluate.
     Attack(AttackConfig),
     /// Defend, evaluate.

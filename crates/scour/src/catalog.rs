@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use scour_attacks::{ATTACKS, attack};
-use scour_core::{Catalog, Choice, DatasetFacts, Method, MethodKind, ParamError, Recipe};
+use scour_core::{Catalog, Choice, DatasetFacts, Method, MethodKind, ParamError, Recipe, Requirement};
 use scour_datasets::{SOURCES, source};
 use scour_models::{ARCHITECTURES, architecture};
 use serde_json::json;
@@ -74,6 +74,15 @@ impl Catalog for Registries {
 
     fn recipe(&self, facts: &DatasetFacts) -> Recipe {
         source(&facts.name).map(|source| source.profile().recipe).unwrap_or_default()
+    }
+
+    fn requirements(&self, method: &Method) -> Vec<Requirement> {
+        attack(&method.name).map(|attack| attack.requirements(&method.params)).unwrap_or_default()
+    }
+
+    fn resource_method(&self, method: &Method) -> Method {
+        let params = attack(&method.name).map(|attack| attack.resource_params(&method.params));
+        Method { params: params.unwrap_or_default(), label: method.name.clone(), ..method.clone() }
     }
 
     fn not_applicable(&self, method: &Method, facts: &DatasetFacts, poison_ratio: f64) -> Option<String> {

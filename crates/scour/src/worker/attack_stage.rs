@@ -3,48 +3,56 @@
 use std::time::Instant;
 
 use scour_attacks::{AttackContext, attack};
-use scour_core::{AttackConfig, FailureReason, Status, Stream, Task, TaskResult, stream_seed};
+use scour_core::{AttackConfig, FailureReason, Requirement, Status, Stream, Task, TaskResult, stream_seed};
 use scour_models::Model;
+use scour_torch::load_tensors;
 use scour_train::{Fit, Plain, Progress, Reporter, TrainError, Trigger, evaluate, fit};
 use serde_json::json;
 
-use super::context::{Context, write_file};
+use super::context::{Context, MODEL, TRIGGER, write_file};
 use super::gallery;
 use super::line::Line;
-
-/// File names in an attacked model's folder.
-pub(super) const MODEL: &str = "model.safetensors";
-pub(super) const TRIGGER: &str = "trigger.safetensors";
+use super::resource_stage::RESOURCE;
 
 /// Runs the stage.
 pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<TaskResult, TrainError> {
     let context = Context::load(task, config)?;
     let name = &config.attack.name;
     let attack = attack(name).ok_or_else(|| TrainError::Method(format!("there is no attack `{name}`")))?;
+    let pictures = &context.pictures;
+    let (mut clean_model, mut resource) = (None, None);
+    for (requirement, (_, folder)) in attack.requirements(&config.attack.params).iter().zip(&task.requires) {
+        match requirement {
+            Requirement::CleanModel => clean_model = Some(context.stored_model(folder)?),
+            Requirement::Resource => resource = Some(load_tensors(&folder.join(RESOURCE), pictures.device)?),
+        }
+    }
     let started = Instant::now();
     let prepared = attack.prepare(
         &config.attack.params,
         &AttackContext {
-            train: &context.train,
-            classes: context.spec.classes,
+            train: &pictures.train,
+            classes: pictures.classes,
             map: config.label_map,
             poison_ratio: config.poison_ratio,
             seed: config.seed,
-            preprocess: &context.preprocess,
-            format: context.format,
+            preprocess: &pictures.preprocess,
+            format: pictures.format,
+            clean_model: clean_model.as_ref(),
+            resource: resource.as_deref(),
             scratch: &task.scratch,
             reporter: line,
         },
     )?;
     let preparing = started.elapsed().as_secs_f64();
-    let model = Model::new(&context.spec, context.device, stream_seed(config.seed, Stream::Init, 0))
+    let model = Model::new(&context.spec, pictures.device, stream_seed(config.seed, Stream::Init, 0))
         .map_err(TrainError::Method)?;
-    let mut plain = Plain(&context.preprocess);
+    let mut plain = Plain(&pictures.preprocess);
     let mut maker = prepared.maker;
     let options = Fit {
         recipe: &config.recipe,
         drop_last: true,
-        format: context.format,
+        format: pictures.format,
         seed: config.seed,
         scratch: Some(&task.scratch),
         step: "training",
@@ -60,13 +68,13 @@ pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<Tas
     }
     line.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
     let trigger = prepared.trigger.as_deref();
-    let measured = evaluate(&model, &context.test, &context.preprocess, trigger, config.label_map);
+    let measured = evaluate(&model, &pictures.test, &pictures.preprocess, trigger, config.label_map);
     let details = save(task, config, &context, &model, trigger, &prepared.poisoned, &summary.losses)?;
     Ok(TaskResult {
-        status: gate(measured.acc, context.spec.classes),
+        status: gate(measured.acc, pictures.classes),
         measured: Some(measured),
         seconds: preparing + summary.seconds,
-        precision: context.format.word().into(),
+        precision: pictures.format.word().into(),
         peak_memory_mib: scour_torch::peak_memory_mib(),
         details,
     })
@@ -103,7 +111,7 @@ fn save(
             &trigger.tensors(),
             &[("attack", config.attack.name.clone())],
         )?;
-        let similarity = gallery::write(task, context, trigger, config.label_map)?;
+        let similarity = gallery::write(task, &context.pictures, trigger, config.label_map)?;
         details["psnr"] = json!(similarity.psnr);
         details["ssim"] = json!(similarity.ssim);
     }

@@ -1,44 +1,56 @@
-//! What both kinds of stages need: the data set on the device, the model's description.
+//! What stages need: the data set on the device, the model's description.
 
-use scour_core::{AttackConfig, Task};
+use scour_core::{AttackConfig, Method, Precision, Task};
 use scour_datasets::{Dataset, source};
-use scour_models::ModelSpec;
-use scour_torch::{NumberFormat, parse_device, resolve_precision};
+use scour_models::{Model, ModelSpec};
+use scour_torch::{NumberFormat, load_tensors, parse_device, resolve_precision};
 use scour_train::{ImageSet, Preprocess, TrainError};
+use std::path::Path;
 use tch::Device;
 
-/// The data set, ready for a device.
-pub(crate) struct Context {
-    pub(crate) device: Device,
-    pub(crate) format: NumberFormat,
-    pub(crate) preprocess: Preprocess,
-    pub(crate) spec: ModelSpec,
-    pub(crate) class_names: Vec<String>,
-    /// The clean training set, cut to the recipe's number of pictures.
-    pub(crate) train: ImageSet,
-    pub(crate) test: ImageSet,
+/// File names in a model's folder.
+pub(super) const MODEL: &str = "model.safetensors";
+pub(super) const TRIGGER: &str = "trigger.safetensors";
+
+/// A data set on a device.
+pub(super) struct Pictures {
+    pub(super) device: Device,
+    pub(super) format: NumberFormat,
+    pub(super) preprocess: Preprocess,
+    pub(super) classes: u32,
+    pub(super) size: u32,
+    pub(super) class_names: Vec<String>,
+    /// The clean training set, cut to the number of pictures asked for.
+    pub(super) train: ImageSet,
+    pub(super) test: ImageSet,
 }
 
-impl Context {
+impl Pictures {
     /// Loads what the configuration names, and makes sure that it is what was planned with.
-    pub(crate) fn load(task: &Task, config: &AttackConfig) -> Result<Self, TrainError> {
+    pub(super) fn load(
+        task: &Task,
+        dataset: &Method,
+        fingerprint: &str,
+        train_pictures: usize,
+        precision: Precision,
+    ) -> Result<Self, TrainError> {
         let device = parse_device(&task.device).map_err(TrainError::Method)?;
         if device.is_cuda() {
             scour_torch::deterministic_algorithms(true);
         }
-        let name = &config.dataset.name;
+        let name = &dataset.name;
         let source =
             source(name).ok_or_else(|| TrainError::Method(format!("there is no data set `{name}`")))?;
         let missing = |error: scour_datasets::DatasetError| TrainError::File(error.to_string());
-        let facts = source.facts(&config.dataset.params, &task.data).map_err(missing)?;
-        if facts.fingerprint != config.fingerprint {
+        let facts = source.facts(&dataset.params, &task.data).map_err(missing)?;
+        if facts.fingerprint != fingerprint {
             return Err(TrainError::File(format!(
                 "{name} in {} has changed since the sweep was planned: start the sweep again",
                 task.data.display()
             )));
         }
         let Dataset { classes, size, class_names, train, test, .. } =
-            source.load(&config.dataset.params, &task.data).map_err(missing)?;
+            source.load(&dataset.params, &task.data).map_err(missing)?;
         let profile = source.profile();
         let preprocess = Preprocess {
             mean: profile.mean,
@@ -48,35 +60,65 @@ impl Context {
         };
         let on_device =
             |split: &scour_datasets::Split| ImageSet::from_bytes(&split.pixels, &split.labels, size, device);
-        let spec =
-            ModelSpec { name: config.model.name.clone(), params: config.model.params.clone(), classes, size };
         Ok(Self {
             device,
-            format: resolve_precision(config.precision, device),
+            format: resolve_precision(precision, device),
             preprocess,
-            spec,
+            classes,
+            size,
             class_names,
-            train: on_device(&train).first(config.recipe.train_pictures),
+            train: on_device(&train).first(train_pictures),
             test: on_device(&test),
         })
     }
+}
+
+/// A data set on a device, and the model that is trained on it.
+pub(super) struct Context {
+    pub(super) pictures: Pictures,
+    pub(super) spec: ModelSpec,
+}
+
+impl Context {
+    /// Loads the configuration's data set.
+    pub(super) fn load(task: &Task, config: &AttackConfig) -> Result<Self, TrainError> {
+        let count = config.recipe.train_pictures;
+        let pictures = Pictures::load(task, &config.dataset, &config.fingerprint, count, config.precision)?;
+        let spec = ModelSpec {
+            name: config.model.name.clone(),
+            params: config.model.params.clone(),
+            classes: pictures.classes,
+            size: pictures.size,
+        };
+        Ok(Self { pictures, spec })
+    }
+
+    /// The model in the folder of a finished stage.
+    pub(super) fn stored_model(&self, folder: &Path) -> Result<Model, TrainError> {
+        let model = Model::new(&self.spec, self.pictures.device, 0).map_err(TrainError::Method)?;
+        let path = folder.join(MODEL);
+        let tensors = load_tensors(&path, self.pictures.device)?;
+        let loaded = model.state().load(&tensors);
+        loaded.map_err(|message| TrainError::File(format!("{}: {message}", path.display())))?;
+        Ok(model)
+    }
 
     /// Metadata of a saved model: enough to rebuild and feed it.
-    pub(crate) fn metadata(&self, task: &Task) -> Vec<(&'static str, String)> {
+    pub(super) fn metadata(&self, task: &Task) -> Vec<(&'static str, String)> {
         vec![
             ("key", task.key.to_string()),
             ("architecture", self.spec.name.clone()),
             ("params", self.spec.params.to_string()),
             ("classes", self.spec.classes.to_string()),
             ("size", self.spec.size.to_string()),
-            ("mean", format!("{:?}", self.preprocess.mean)),
-            ("std", format!("{:?}", self.preprocess.std)),
+            ("mean", format!("{:?}", self.pictures.preprocess.mean)),
+            ("std", format!("{:?}", self.pictures.preprocess.std)),
         ]
     }
 }
 
 /// Puts a file of the stage in place.
-pub(crate) fn write_file(task: &Task, name: &str, text: &str) -> Result<(), TrainError> {
+pub(super) fn write_file(task: &Task, name: &str, text: &str) -> Result<(), TrainError> {
     let path = task.out.join(name);
     std::fs::write(&path, text).map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
 }

@@ -5,13 +5,11 @@ use std::time::Instant;
 
 use scour_attacks::attack;
 use scour_core::{DefenseConfig, Status, Stream, Task, TaskResult, stream_seed};
-use scour_models::Model;
 use scour_torch::{Random, load_tensors};
 use scour_train::{DefenderView, ImageSet, Progress, Reporter, TrainError, Trigger, evaluate};
 use tch::Device;
 
-use super::attack_stage::{MODEL, TRIGGER};
-use super::context::Context;
+use super::context::{Context, MODEL, TRIGGER};
 use super::line::Line;
 use crate::defenses::defense;
 
@@ -21,24 +19,19 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
     let context = Context::load(task, attacked)?;
     let (_, parent) =
         task.requires.first().ok_or_else(|| TrainError::Method("the task names no attacked model".into()))?;
-    let model = Model::new(&context.spec, context.device, 0).map_err(TrainError::Method)?;
-    let weights = parent.join(MODEL);
-    let tensors = load_tensors(&weights, context.device)?;
-    model
-        .state()
-        .load(&tensors)
-        .map_err(|message| TrainError::File(format!("{}: {message}", weights.display())))?;
+    let model = context.stored_model(parent)?;
+    let pictures = &context.pictures;
     let name = &config.defense.name;
     let defense = defense(name).ok_or_else(|| TrainError::Method(format!("there is no defense `{name}`")))?;
-    let clean = clean_set(&context.train, config.clean_ratio, attacked.seed)?;
+    let clean = clean_set(&pictures.train, config.clean_ratio, attacked.seed)?;
     let started = Instant::now();
     let outcome = defense.run(
         &config.defense.params,
         &model,
         &DefenderView {
             clean: &clean,
-            preprocess: &context.preprocess,
-            format: context.format,
+            preprocess: &pictures.preprocess,
+            format: pictures.format,
             seed: attacked.seed,
             out: &task.out,
             reporter: line,
@@ -49,15 +42,15 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
         return Err(TrainError::NotFinite { step: name.clone(), at: 0, last: f64::NAN });
     }
     line.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
-    let trigger = restore(parent, config, context.device)?;
+    let trigger = restore(parent, config, pictures.device)?;
     let measured =
-        evaluate(&model, &context.test, &context.preprocess, trigger.as_deref(), attacked.label_map);
+        evaluate(&model, &pictures.test, &pictures.preprocess, trigger.as_deref(), attacked.label_map);
     scour_torch::save_tensors(&task.out.join(MODEL), &model.state().copies(), &context.metadata(task))?;
     Ok(TaskResult {
         status: Status::Ok,
         measured: Some(measured),
         seconds,
-        precision: context.format.word().into(),
+        precision: pictures.format.word().into(),
         peak_memory_mib: scour_torch::peak_memory_mib(),
         details: outcome.details.into(),
     })

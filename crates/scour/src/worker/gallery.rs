@@ -9,7 +9,7 @@ use scour_train::{TrainError, Trigger, psnr, ssim};
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
-use super::context::Context;
+use super::context::Pictures;
 
 /// Pictures shown of each attack.
 const SHOWN: usize = 6;
@@ -29,12 +29,12 @@ pub(super) struct Similarity {
 /// Writes `gallery/` into the stage's folder: test pictures of as many classes as there are places.
 pub(super) fn write(
     task: &Task,
-    context: &Context,
+    pictures: &Pictures,
     trigger: &dyn Trigger,
     map: LabelMap,
 ) -> Result<Similarity, TrainError> {
-    let labels = context.test.classes();
-    let classes = context.spec.classes;
+    let labels = pictures.test.classes();
+    let classes = pictures.classes;
     let counted: Vec<usize> = (0..labels.len()).filter(|&i| map.counts(labels[i], classes)).collect();
     let mut shown: Vec<usize> = vec![];
     for &i in &counted {
@@ -49,7 +49,7 @@ pub(super) fn write(
     let pick = |indices: &[usize]| {
         let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
         let clean =
-            context.test.pictures.index_select(0, &Tensor::from_slice(&indices).to_device(context.device));
+            pictures.test.pictures.index_select(0, &Tensor::from_slice(&indices).to_device(pictures.device));
         let triggered = trigger.apply(&clean);
         (clean, triggered)
     };
@@ -58,12 +58,12 @@ pub(super) fn write(
         .clamp(0.0, 255.0)
         .to_kind(Kind::Uint8);
     let (each_psnr, each_ssim) = (psnr(&clean, &triggered), ssim(&clean, &triggered));
-    let mut pictures = vec![];
+    let mut entries = vec![];
     for (at, &index) in shown.iter().enumerate() {
         let label = labels[index];
         let mut entry = json!({
-            "label": context.class_names[label as usize],
-            "target": context.class_names[map.map(label, classes) as usize],
+            "label": pictures.class_names[label as usize],
+            "target": pictures.class_names[map.map(label, classes) as usize],
             "ssim": each_ssim[at],
         });
         if each_psnr[at].is_finite() {
@@ -74,9 +74,9 @@ pub(super) fn write(
             write_png(&folder.join(&name), &tensor.get(at as i64))?;
             entry[kind] = json!(name);
         }
-        pictures.push(entry);
+        entries.push(entry);
     }
-    let text = json!({"pictures": pictures, "difference_scale": SCALE}).to_string();
+    let text = json!({"pictures": entries, "difference_scale": SCALE}).to_string();
     let path = folder.join("gallery.json");
     std::fs::write(&path, text).map_err(|error| TrainError::File(format!("{}: {error}", path.display())))?;
     let (clean, triggered) = pick(&counted[..counted.len().min(COMPARED as usize)]);

@@ -5,6 +5,7 @@ mod context;
 mod defense_stage;
 mod gallery;
 mod line;
+mod resource_stage;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -31,6 +32,7 @@ pub(crate) fn run() -> ExitCode {
     // libtorch's own stream is not used, but what draws from it all the same (dropout) is to repeat.
     tch::manual_seed(0);
     let outcome = catch_unwind(AssertUnwindSafe(|| match &task.config {
+        StageConfig::Resource(config) => resource_stage::run(&task, config, &line),
         StageConfig::Attack(config) => attack_stage::run(&task, config, &line),
         StageConfig::Defense(config) => defense_stage::run(&task, config, &line),
     }));
