@@ -125,6 +125,9 @@ fn class_ids(path: &Path) -> Result<Vec<String>, DatasetError> {
         pictures::relative(path, line as u64 + 1, id)?;
         ids.push(id.to_string());
     }
+    if ids.is_empty() {
+        return Err(DatasetError::invalid(path, "names no class: fetch it again"));
+    }
     ids.sort();
     match ids.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(DatasetError::invalid(path, format!("names {} twice: fetch it again", pair[0]))),

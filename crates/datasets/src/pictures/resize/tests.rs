@@ -1,6 +1,6 @@
 use super::*;
 
-/// Width, height and side, and the three planes that Pillow 11's `resize((side, side), Image.BILINEAR)` makes of
+/// Width, height and side, and the three planes that Pillow's `resize((side, side), Image.BILINEAR)` makes of
 /// `picture(width, height)`.
 type Golden = (usize, usize, usize, &'static [u8]);
 
