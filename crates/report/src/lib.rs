@@ -1,7 +1,7 @@
 //! From a results folder to tables and pages that a person reads: mean and standard deviation over seeds,
 //! paper-style tables in HTML, Markdown and LaTeX, figures, and the gallery of triggers.
 //!
-//! The only crate that links polars, and in it only [`mod@aggregate`] does. This crate must not know torch,
+//! The only crate that links polars, and in it only `aggregate.rs` does. This crate must not know torch,
 //! processes or the store: files go in, files come out, and the same files give the same bytes.
 
 mod aggregate;
