@@ -2,19 +2,20 @@
 
 use scour_core::StageKind;
 
-/// Mean seconds of attack and of defense stages.
+/// Mean seconds of stages, by kind.
 #[derive(Debug, Default)]
 pub(crate) struct Eta {
-    /// Sum and number, by kind.
-    seen: [(f64, usize); 2],
+    /// Kind, sum and number.
+    seen: Vec<(StageKind, f64, usize)>,
 }
 
 impl Eta {
     /// Takes note of a stage that is finished.
     pub(crate) fn learn(&mut self, kind: StageKind, seconds: f64) {
-        let (sum, count) = &mut self.seen[kind as usize];
-        *sum += seconds;
-        *count += 1;
+        match self.seen.iter_mut().find(|(seen, ..)| *seen == kind) {
+            Some((_, sum, count)) => (*sum, *count) = (*sum + seconds, *count + 1),
+            None => self.seen.push((kind, seconds, 1)),
+        }
     }
 
     /// Seconds until all stages are finished on so many slots, `None` as long as a kind of stage is unknown.
@@ -27,8 +28,8 @@ impl Eta {
         let mut work = 0.0;
         let mut longest: f64 = 0.0;
         for (kind, spent) in remaining {
-            let (sum, count) = self.seen[kind as usize];
-            let left = if count == 0 { return None } else { (sum / count as f64 - spent).max(0.0) };
+            let (_, sum, count) = self.seen.iter().find(|(seen, ..)| *seen == kind)?;
+            let left = (sum / *count as f64 - spent).max(0.0);
             work += left;
             longest = longest.max(left);
         }

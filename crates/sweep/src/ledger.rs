@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use scour_core::{Key, Plan, ResultRow, Stage, Status, WorkerEvent};
+use scour_core::{Key, Plan, ResultRow, Stage, StageKind, Status, WorkerEvent};
 use serde_json::json;
 
 use crate::eta::Eta;
@@ -60,7 +60,7 @@ impl<'a> Ledger<'a> {
         if let Some(folder) = &end.folder {
             self.gallery.copy(&stage.key, folder, !end.cached)?;
         }
-        if end.result.measured.is_some() {
+        if end.folder.is_some() {
             self.eta.learn(stage.kind, end.result.seconds);
         }
         self.ends.insert(stage.key.clone(), end);
@@ -153,13 +153,12 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    /// Brings the line of totals up to date. `running` are the stages at work and when they were started.
-    pub(crate) fn show_totals(&mut self, running: &[(&Stage, Instant)]) {
-        let remaining = self.plan.stages.values().filter(|stage| !self.ends.contains_key(&stage.key));
-        let remaining = remaining.map(|stage| {
-            let since = running.iter().find(|(other, _)| other.key == stage.key);
-            (stage.kind, since.map_or(0.0, |(_, since)| since.elapsed().as_secs_f64()))
-        });
+    /// Brings the line of totals up to date. `waiting` are the stages not begun, `running` those at work with the time
+    /// when they were started.
+    pub(crate) fn show_totals(&mut self, waiting: &[StageKind], running: &[(StageKind, Instant)]) {
+        let waiting = waiting.iter().map(|kind| (*kind, 0.0));
+        let remaining =
+            running.iter().map(|(kind, since)| (*kind, since.elapsed().as_secs_f64())).chain(waiting);
         let left = match self.eta.seconds(remaining, self.slots.len()) {
             Some(seconds) => format!("about {} left", clock::span(seconds)),
             None => "time left not known yet".into(),

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use scour_core::{Measured, TaskResult};
+use scour_core::{Measured, Status, TaskResult};
 
 use crate::error::AtPath;
 use crate::terminal::Terminal;
@@ -91,6 +91,8 @@ pub(crate) fn result_text(result: &TaskResult) -> String {
     if let Some(Measured { acc, asr, .. }) = result.measured {
         let asr = asr.map(|asr| format!(" ASR {asr:.1}")).unwrap_or_default();
         parts.push(format!("ACC {acc:.1}{asr} ({})", clock::span(result.seconds)));
+    } else if result.status == Status::Ok {
+        parts.push(format!("({})", clock::span(result.seconds)));
     }
     let reason = result.status.reason();
     if !reason.is_empty() {
@@ -103,7 +105,7 @@ pub(crate) fn result_text(result: &TaskResult) -> String {
 mod tests {
     use super::*;
     use crate::results::without_numbers;
-    use scour_core::{FailureReason, Status};
+    use scour_core::FailureReason;
 
     #[test]
     fn texts_for_people() {

@@ -161,9 +161,10 @@ impl<'a> Scheduler<'a> {
 
     fn show_totals(&mut self) {
         self.shown = Instant::now();
-        let running: Vec<(&Stage, Instant)> =
-            self.running.iter().flatten().map(|running| (&running.stage, running.worker.started)).collect();
-        self.ledger.show_totals(&running);
+        let running: Vec<_> = self.running.iter().flatten().collect();
+        let running: Vec<_> = running.iter().map(|one| (one.stage.kind, one.worker.started)).collect();
+        let waiting: Vec<_> = self.waiting.keys().map(|key| self.options.plan.stages[key].kind).collect();
+        self.ledger.show_totals(&waiting, &running);
     }
 
     fn look_at_signals(&mut self) {

@@ -1,6 +1,6 @@
 //! What of a plan is there already, and what is to be run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use scour_core::{Key, Plan, Status};
 
@@ -20,7 +20,7 @@ pub(crate) enum Standing {
     },
 }
 
-/// The standing of every stage. `order` has each stage after those that it requires.
+/// The standing of every stage that is known or needed. `order` has each stage after those that it requires.
 pub(crate) fn standings(plan: &Plan, order: &[Key], store: &Store, rerun: Rerun) -> HashMap<Key, Standing> {
     let mut standings: HashMap<Key, Standing> = HashMap::new();
     for key in order {
@@ -30,6 +30,18 @@ pub(crate) fn standings(plan: &Plan, order: &[Key], store: &Store, rerun: Rerun)
             .iter()
             .any(|required| matches!(standings.get(required), Some(Standing::Run { replace: true })));
         standings.insert(key.clone(), standing(key, store, rerun, rebuilt));
+    }
+    // What is neither a row nor goes into anything that is to be made, such as the encoder of finished attacks, is not
+    // missed.
+    let mut needed: HashSet<&Key> = plan.cells.iter().flat_map(|cell| [&cell.key, &cell.attacked]).collect();
+    for key in order.iter().rev() {
+        if matches!(standings.get(key), Some(Standing::Run { .. })) {
+            if needed.contains(key) {
+                needed.extend(&plan.stages[key].requires);
+            } else {
+                standings.remove(key);
+            }
+        }
     }
     standings
 }

@@ -1,7 +1,7 @@
 //! A catalog of methods without a deed, to plan sweeps from in tests.
 
 use scour_core::{
-    Catalog, Choice, DatasetFacts, Experiment, Method, MethodKind, ParamError, Plan, Recipe,
+    Catalog, Choice, DatasetFacts, Experiment, Method, MethodKind, ParamError, Plan, Recipe, Requirement,
     parse_experiment, plan,
 };
 
@@ -12,7 +12,7 @@ impl Catalog for Nothing {
         match kind {
             MethodKind::Dataset => vec!["dots"],
             MethodKind::Model => vec!["preact_resnet18"],
-            MethodKind::Attack => vec!["none", "badnets", "blended", "sig"],
+            MethodKind::Attack => vec!["none", "badnets", "blended", "sig", "trojan", "ssba"],
             MethodKind::Defense => vec!["none", "ft", "tsbd"],
         }
     }
@@ -42,16 +42,27 @@ impl Catalog for Nothing {
         Recipe::default()
     }
 
+    fn requirements(&self, attack: &Method) -> Vec<Requirement> {
+        match attack.name.as_str() {
+            "trojan" => vec![Requirement::CleanModel],
+            "ssba" => vec![Requirement::Resource],
+            _ => vec![],
+        }
+    }
+
     fn not_applicable(&self, attack: &Method, _: &DatasetFacts, _: f64) -> Option<String> {
         (attack.name == "sig").then(|| "too few pictures".to_string())
     }
 }
 
-/// Two attacks that can be run, one that cannot, and two defenses: 9 cells, 6 stages a seed.
-pub(crate) fn planned(seeds: &str) -> (Experiment, Plan) {
-    let text = format!(
-        "name: t\ndatasets: [dots]\nattacks: [badnets, blended, sig]\ndefenses: [none, ft, tsbd]\nseeds: {seeds}\n"
-    );
+/// Two attacks that can be run, one that cannot, and two defenses: 9 cells, 6 stages.
+pub(crate) fn planned() -> (Experiment, Plan) {
+    planned_with("[badnets, blended, sig]")
+}
+
+/// The same with other attacks.
+pub(crate) fn planned_with(attacks: &str) -> (Experiment, Plan) {
+    let text = format!("name: t\ndatasets: [dots]\nattacks: {attacks}\ndefenses: [none, ft, tsbd]\n");
     let experiment = parse_experiment(&text, "t.yaml", &[]).expect("a valid experiment");
     let plan = plan(&experiment, &Nothing, "t.yaml").expect("a valid plan");
     (experiment, plan)

@@ -26,7 +26,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn sweep(dir: &Path) -> std::process::ExitCode {
-    let (experiment, plan) = catalog::planned("[0]");
+    let (experiment, plan) = catalog::planned();
     let options = SweepOptions {
         experiment,
         plan,
@@ -59,6 +59,7 @@ fn work() -> io::Result<()> {
     io::stdin().lock().read_line(&mut line)?;
     let task: Task = serde_json::from_str(&line)?;
     let name = match &task.config {
+        StageConfig::Resource(config) => format!("{}-resource", config.attack.label),
         StageConfig::Attack(config) => config.attack.label.clone(),
         StageConfig::Defense(config) => {
             format!("{}/{}", config.attacked.attack.label, config.defense.label)
@@ -78,7 +79,9 @@ fn work() -> io::Result<()> {
     fs::write(&running, "")?;
     let status = behave(behaviour.unwrap_or("ok"), &task)?;
     fs::remove_file(running)?;
-    let measured = matches!(status, Status::Ok | Status::Failed { reason: FailureReason::Degenerate, .. });
+    let is_model = !matches!(task.config, StageConfig::Resource(_));
+    let measured =
+        is_model && matches!(status, Status::Ok | Status::Failed { reason: FailureReason::Degenerate, .. });
     if let StageConfig::Attack(_) = task.config {
         fs::create_dir(task.out.join("gallery"))?;
         fs::write(task.out.join("gallery/000-clean.png"), "a picture")?;

@@ -29,7 +29,7 @@ impl Place {
     }
 
     pub(crate) fn options(&self) -> SweepOptions {
-        let (experiment, plan) = planned("[0]");
+        let (experiment, plan) = planned();
         SweepOptions {
             experiment,
             plan,

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::catalog::planned;
+use crate::catalog::{planned, planned_with};
 use crate::place::{Place, cpu};
-use scour_core::ExitCode;
+use scour_core::{ExitCode, StageKind};
 use scour_sweep::{Rerun, Store, SweepError, SweepOptions, dry_run, sweep};
 
 const ALL: [&str; 6] = ["badnets", "badnets/ft", "badnets/tsbd", "blended", "blended/ft", "blended/tsbd"];
@@ -18,7 +18,7 @@ fn one_slot_works_in_the_order_of_the_results_and_a_second_sweep_runs_nothing() 
     assert_eq!(place.runs(), ALL);
     let rows = place.rows();
     let names: Vec<String> = rows.iter().map(|row| format!("{}/{}", row.attack, row.defense)).collect();
-    let (_, plan) = planned("[0]");
+    let (_, plan) = planned();
     let planned: Vec<String> =
         plan.cells.iter().map(|cell| format!("{}/{}", cell.attack, cell.defense)).collect();
     assert_eq!(names, planned);
@@ -307,9 +307,36 @@ fn a_full_disk_stops_the_sweep_and_the_next_one_goes_on() {
 }
 
 #[test]
+fn what_attacks_build_on_is_made_once_and_only_while_it_is_needed() {
+    let place = Place::new();
+    let options = || {
+        let (experiment, plan) = planned_with("[trojan, ssba]");
+        SweepOptions { experiment, plan, ..place.options() }
+    };
+    let summary = sweep(options()).unwrap();
+    assert_eq!((summary.exit, summary.cells, summary.trained), (ExitCode::Done, 6, 8));
+    let runs =
+        ["none", "trojan", "trojan/ft", "trojan/tsbd", "ssba-resource", "ssba", "ssba/ft", "ssba/tsbd"];
+    assert_eq!(place.runs(), runs);
+    // Without the encoder and one of the two defended models, only the latter is missed.
+    let (plan, store) = (options().plan, Store::at(&place.path("store")));
+    let resource = plan.stages.values().find(|stage| stage.kind == StageKind::Resource).unwrap();
+    fs::remove_dir_all(store.folder(&resource.key)).unwrap();
+    fs::remove_dir_all(store.folder(&plan.cells[5].key)).unwrap();
+    assert!(dry_run(&plan, &place.path("store"), Rerun::No).ends_with("stages to run: 1\n"));
+    sweep(options()).unwrap();
+    assert_eq!(place.runs(), ["ssba/tsbd"]);
+    // A failure goes all the way down.
+    place.behave("ssba-resource=nan\n");
+    sweep(SweepOptions { rerun: Rerun::All, ..options() }).unwrap();
+    assert!(place.outcome("ssba", "ft").1.ends_with("dots/resource of ssba failed: nan: loss is not finite"));
+    assert_eq!(place.outcome("trojan", "ft").0, "ok");
+}
+
+#[test]
 fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let place = Place::new();
-    let (_, plan) = planned("[0]");
+    let (_, plan) = planned();
     let text = dry_run(&plan, &place.path("store"), Rerun::No);
     assert!(text.ends_with("9 cells: 0 cached, 6 to run, 0 failed, 3 n/a; stages to run: 6\n"), "{text}");
     assert!(!place.path("store").exists());
