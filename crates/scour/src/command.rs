@@ -48,9 +48,9 @@ pub(crate) struct SweepArgs {
     /// auto, cpu, or a list such as cuda:0,cuda:1
     #[arg(long, default_value = "auto")]
     pub(crate) devices: String,
-    /// Workers at a time on each device
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) jobs_per_device: u32,
+    /// Workers at a time on each device [default: 1 on a GPU, 2 on a CPU with two cores or more]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs_per_device: Option<u32>,
     /// Only some cells: 'attack=badnets,wanet defense=!none'
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,

@@ -25,3 +25,6 @@ pub use preprocess::Preprocess;
 pub use reporter::{Progress, Reporter, Silent};
 pub use schedule::LearningRate;
 pub use similarity::{psnr, ssim};
+
+#[cfg(test)]
+mod tests;

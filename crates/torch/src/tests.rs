@@ -1,0 +1,131 @@
+use scour_core::Precision;
+use tch::{Device, Kind, Tensor};
+
+use crate::*;
+
+fn parameter(values: &[f32]) -> Tensor {
+    Tensor::from_slice(values).set_requires_grad(true)
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    Vec::<f32>::try_from(tensor.detach()).unwrap()
+}
+
+#[test]
+fn fused_sgd_takes_the_steps_one_computes_by_hand() {
+    // L = w^2 / 2, so g = w. lr 0.1, momentum 0.9, weight decay 0.5: g' = 1.5 w.
+    let w = parameter(&[2.0, -4.0]);
+    let untouched = parameter(&[7.0]);
+    let mut sgd = Sgd::new(vec![w.shallow_clone(), untouched.shallow_clone()], 0.9, 0.5);
+    let loss = || w.square().sum(Kind::Float) * 0.5;
+    sgd.minimise(&loss(), 0.1);
+    // buf = 3, -6; w = 1.7, -3.4.
+    assert!(values(&w).iter().zip([1.7, -3.4]).all(|(a, b)| (a - b).abs() < 1e-6));
+    sgd.minimise(&loss(), 0.1);
+    // g' = 2.55; buf = 0.9 * 3 + 2.55 = 5.25; w = 1.7 - 0.525.
+    assert!(values(&w).iter().zip([1.175, -2.35]).all(|(a, b)| (a - b).abs() < 1e-6));
+    assert_eq!(values(&untouched), [7.0], "a parameter without gradient stays");
+}
+
+#[test]
+fn a_step_along_given_gradients_equals_the_fused_one() {
+    let steps = |given: bool| {
+        let w = parameter(&[1.0, 2.0, -3.0]);
+        let mut sgd = Sgd::new(vec![w.shallow_clone()], 0.9, 0.01);
+        for _ in 0..3 {
+            let loss = w.square().sum(Kind::Float);
+            if given {
+                let gradients = Tensor::run_backward(&[loss], &[&w], false, false);
+                sgd.step_along(&gradients, 0.05);
+            } else {
+                sgd.minimise(&loss, 0.05);
+            }
+        }
+        values(&w)
+    };
+    assert!(steps(true).iter().zip(steps(false)).all(|(a, b)| (a - b).abs() < 1e-6));
+}
+
+#[test]
+fn momentum_can_be_taken_up_again() {
+    let w = parameter(&[1.0]);
+    let loss = || w.square().sum(Kind::Float);
+    let mut sgd = Sgd::new(vec![w.shallow_clone()], 0.5, 0.0);
+    sgd.minimise(&loss(), 0.1);
+    let (at, momenta) = (w.detach().copy(), sgd.momenta().iter().map(Tensor::copy).collect::<Vec<_>>());
+    sgd.minimise(&loss(), 0.1);
+    let undisturbed = values(&w);
+    tch::no_grad(|| w.shallow_clone().copy_(&at));
+    let mut resumed = Sgd::new(vec![w.shallow_clone()], 0.5, 0.0);
+    resumed.restore(&momenta);
+    resumed.minimise(&loss(), 0.1);
+    assert_eq!(values(&w), undisturbed);
+}
+
+#[test]
+fn autocast_computes_in_bf16_inside_and_nowhere_else() {
+    let a = Random::new(1).normal(&[8, 8], Device::Cpu);
+    let inside = with_autocast(NumberFormat::Bf16, Device::Cpu, || a.matmul(&a));
+    let outside = a.matmul(&a);
+    assert_eq!((inside.kind(), outside.kind()), (Kind::BFloat16, Kind::Float));
+    assert_eq!(with_autocast(NumberFormat::Fp32, Device::Cpu, || a.matmul(&a)), outside);
+    assert!((inside.to_kind(Kind::Float) - outside).abs().max().double_value(&[]) < 0.2);
+    assert_eq!(resolve_precision(Precision::Fp32, Device::Cpu), NumberFormat::Fp32);
+}
+
+#[test]
+fn channels_last_changes_memory_and_no_value() {
+    let x = Random::new(1).normal(&[2, 3, 4, 5], Device::Cpu);
+    let last = channels_last(&x);
+    assert_eq!((last.stride(), last.size()), (vec![60, 1, 15, 3], x.size()));
+    assert_eq!(last, x);
+    assert_eq!(contiguous(&last).stride(), x.stride());
+    let mut state = State::default();
+    let handle = state.add("w".into(), x.copy(), true);
+    state.to_channels_last();
+    assert_eq!(handle.stride(), [60, 1, 15, 3], "a layer's handle sees the new memory");
+    assert!(handle.requires_grad());
+}
+
+#[test]
+fn batch_norm_starts_as_pytorchs_does() {
+    let mut state = State::default();
+    let norm = BatchNorm::new(&mut state, "bn", Device::Cpu, 3);
+    assert_eq!(values(&norm.weight), [1.0; 3]);
+    assert_eq!(values(&norm.bias), [0.0; 3]);
+    let conv = Conv2d::new(&mut state, "c", &mut Random::new(1), Device::Cpu, (4, 50), 3, 1, 1, true);
+    let bound = 1.0 / 6.0;
+    assert!(conv.weight.abs().max().double_value(&[]) <= bound);
+    assert!(conv.weight.abs().max().double_value(&[]) > 0.98 * bound);
+    let trained = state.entries().iter().filter(|entry| entry.trainable).count();
+    assert_eq!((state.entries().len(), trained), (7, 4));
+}
+
+#[test]
+fn checkpoints_come_back_as_saved_and_bad_ones_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.safetensors");
+    let tensors = vec![
+        ("w".to_string(), channels_last(&Random::new(1).normal(&[2, 3, 4, 4], Device::Cpu))),
+        ("n".to_string(), Tensor::from(7i64)),
+        ("u".to_string(), Tensor::from_slice(&[1u8, 255])),
+        ("empty".to_string(), Tensor::zeros([0, 3], (Kind::Float, Device::Cpu))),
+    ];
+    save_tensors(&path, &tensors, &[("key", "k".into())]).unwrap();
+    let loaded = load_tensors(&path, Device::Cpu).unwrap();
+    for (name, tensor) in &tensors {
+        let (_, found) = loaded.iter().find(|(other, _)| other == name).unwrap();
+        assert_eq!((found, found.kind()), (tensor, tensor.kind()), "{name}");
+    }
+    assert_eq!(read_metadata(&path).unwrap()["key"], "k");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
+    let message = load_tensors(&path, Device::Cpu).unwrap_err().to_string();
+    assert!(message.contains("a.safetensors") && !message.contains('\n'), "{message}");
+    assert!(load_tensors(&dir.path().join("none"), Device::Cpu).is_err());
+    let mut state = State::default();
+    state.add("w".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)), true);
+    assert!(state.load(&tensors[..1]).unwrap_err().contains("`w` is [2, 3, 4, 4]"));
+    assert!(state.load(&[]).unwrap_err().contains("`w` is missing"));
+    assert!(state.load(&tensors[1..2]).unwrap_err().contains("`n` is not a tensor"));
+}

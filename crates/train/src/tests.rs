@@ -1,0 +1,150 @@
+//! The loop and the measuring, on a small net and pictures whose class is their colour.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use scour_core::{LabelMap, Recipe, Schedule};
+use scour_models::{Model, ModelSpec};
+use scour_torch::{NumberFormat, Random};
+use serde_json::json;
+use tch::{Device, Kind, Tensor};
+
+use crate::*;
+
+const CLASSES: u32 = 3;
+
+fn model(seed: u64) -> Model {
+    let spec =
+        ModelSpec { name: "preact_resnet18".into(), params: json!({"width": 4}), classes: CLASSES, size: 16 };
+    Model::new(&spec, Device::Cpu, seed).unwrap()
+}
+
+/// Class c is bright in channel c.
+fn coloured(count: i64) -> ImageSet {
+    let noise =
+        Random::new(1).integers((count * 3 * 16 * 16) as usize, 100, Device::Cpu).reshape([count, 3, 16, 16]);
+    let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(i64::from(CLASSES));
+    let bright = labels.one_hot(i64::from(CLASSES)).reshape([count, 3, 1, 1]) * 120;
+    ImageSet { pictures: (noise + bright).to_kind(Kind::Uint8), labels }
+}
+
+fn preprocess() -> Preprocess {
+    Preprocess { mean: [0.4; 3], std: [0.25; 3], padding: 2, horizontal_flip: true }
+}
+
+fn recipe(epochs: u32) -> Recipe {
+    let schedule = Schedule::OneCycle;
+    Recipe { epochs, batch_size: 16, lr: 0.05, schedule, ..Recipe::default() }
+}
+
+fn train(
+    model: &Model,
+    data: &ImageSet,
+    recipe: &Recipe,
+    format: NumberFormat,
+    seed: u64,
+    scratch: Option<&Path>,
+    reporter: &dyn Reporter,
+) -> Result<FitSummary, TrainError> {
+    let preprocess = preprocess();
+    let options = Fit { recipe, drop_last: true, format, seed, scratch, step: "training", reporter };
+    fit(model, data, &mut Plain(&preprocess), &options)
+}
+
+fn same(a: &Model, b: &Model) -> bool {
+    a.state().copies().iter().zip(b.state().copies()).all(|(a, b)| a.1 == b.1)
+}
+
+#[test]
+fn it_learns_in_both_formats_and_repeats_exactly() {
+    let data = coloured(96);
+    for format in [NumberFormat::Fp32, NumberFormat::Bf16] {
+        let run = |seed| {
+            let model = model(1);
+            let summary = train(&model, &data, &recipe(4), format, seed, None, &Silent).unwrap();
+            (model, summary)
+        };
+        let (first, summary) = run(1);
+        assert_eq!(summary.losses.len(), 4);
+        assert!(summary.losses[3] < 0.5 * summary.losses[0], "{format:?}: {:?}", summary.losses);
+        let measured = evaluate(&first, &data, &preprocess(), None, LabelMap::AllToOne(0));
+        assert!(measured.acc > 90.0 && measured.asr.is_none(), "{format:?}: {measured:?}");
+        assert!(same(&first, &run(1).0), "{format:?}: one seed, one model");
+        assert!(!same(&first, &run(2).0), "{format:?}: another seed, another model");
+    }
+}
+
+/// Asks for a stop after some epochs.
+struct StopAfter(u64, RefCell<u64>);
+
+impl Reporter for StopAfter {
+    fn progress(&self, progress: Progress) {
+        *self.1.borrow_mut() = progress.done;
+    }
+    fn note(&self, _: &str) {}
+    fn interrupted(&self) -> bool {
+        *self.1.borrow() >= self.0
+    }
+}
+
+#[test]
+fn a_training_that_was_stopped_ends_as_an_undisturbed_one() {
+    let data = coloured(64);
+    let scratch = tempfile::tempdir().unwrap();
+    let undisturbed = model(1);
+    let whole = train(&undisturbed, &data, &recipe(5), NumberFormat::Bf16, 3, None, &Silent).unwrap();
+    let stop = StopAfter(2, RefCell::new(0));
+    let stopped = train(&model(1), &data, &recipe(5), NumberFormat::Bf16, 3, Some(scratch.path()), &stop);
+    assert!(matches!(stopped, Err(TrainError::Interrupted)));
+    // The new worker starts from other weights: all must come from the half-way state.
+    let resumed = model(9);
+    let summary =
+        train(&resumed, &data, &recipe(5), NumberFormat::Bf16, 3, Some(scratch.path()), &Silent).unwrap();
+    assert_eq!(summary.losses, whole.losses);
+    assert!(same(&resumed, &undisturbed));
+    // A damaged half-way state is as none.
+    std::fs::write(scratch.path().join("training.safetensors"), b"damaged").unwrap();
+    let again = model(1);
+    train(&again, &data, &recipe(5), NumberFormat::Bf16, 3, Some(scratch.path()), &Silent).unwrap();
+    assert!(same(&again, &undisturbed));
+}
+
+#[test]
+fn a_loss_that_explodes_is_named_and_nothing_to_train_on_too() {
+    let data = coloured(32);
+    let wild = Recipe { lr: 1e30, schedule: Schedule::Constant, ..recipe(3) };
+    let error = train(&model(1), &data, &wild, NumberFormat::Fp32, 1, None, &Silent).unwrap_err();
+    assert_eq!(error.reason(), scour_core::FailureReason::Nan);
+    let empty = data.select(&Tensor::from_slice::<i64>(&[]));
+    assert!(train(&model(1), &empty, &recipe(1), NumberFormat::Fp32, 1, None, &Silent).is_err());
+}
+
+/// Makes pictures all black.
+struct Blackout;
+
+impl Trigger for Blackout {
+    fn apply(&self, pictures: &Tensor) -> Tensor {
+        pictures.zeros_like()
+    }
+    fn tensors(&self) -> Vec<(String, Tensor)> {
+        vec![]
+    }
+}
+
+#[test]
+fn measuring_leaves_the_target_class_out_and_the_model_as_it_is() {
+    let (model, data) = (model(1), coloured(30));
+    let before = model.state().copies();
+    let black = Tensor::zeros([1, 3, 16, 16], (Kind::Uint8, Device::Cpu));
+    let given = predictions(&model, &black, &preprocess(), None)[0];
+    // Every black picture gets the same class, so each rate is 0 or 100 by what the map asks for.
+    for target in 0..CLASSES {
+        let measured = evaluate(&model, &data, &preprocess(), Some(&Blackout), LabelMap::AllToOne(target));
+        assert_eq!(measured.asr, Some(if given == target { 100.0 } else { 0.0 }));
+        // Of the two classes that count, one third each of 30 pictures, `given` is one unless it is the target.
+        assert_eq!(measured.ra, Some(if given == target { 0.0 } else { 50.0 }));
+    }
+    let measured = evaluate(&model, &data, &preprocess(), Some(&Blackout), LabelMap::AllToAll(1));
+    assert!((measured.asr.unwrap() - 100.0 / 3.0).abs() < 1e-9);
+    assert!(before.iter().zip(model.state().copies()).all(|(a, b)| a.1 == b.1), "running statistics moved");
+}
