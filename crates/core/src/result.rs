@@ -63,9 +63,29 @@ pub fn read_results(path: &Path) -> Result<Vec<ResultRow>, csv::Error> {
     csv::Reader::from_path(path)?.deserialize().collect()
 }
 
-/// Writes rows as CSV text, header included. The caller puts it in place whole.
+/// The columns of `results.csv`, in order.
+const COLUMNS: [&str; 15] = [
+    "dataset",
+    "model",
+    "attack",
+    "poison_ratio",
+    "clean_ratio",
+    "seed",
+    "defense",
+    "acc",
+    "asr",
+    "ra",
+    "der",
+    "seconds",
+    "status",
+    "reason",
+    "key",
+];
+
+/// Writes rows as CSV text, header included, even where there is no row yet. The caller puts it in place whole.
 pub fn write_results(rows: &[ResultRow]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(vec![]);
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(vec![]);
+    writer.write_record(COLUMNS)?;
     for row in rows {
         writer.serialize(row)?;
     }
@@ -104,5 +124,7 @@ mod tests {
         let path = dir.path().join("results.csv");
         std::fs::write(&path, text).unwrap();
         assert_eq!(read_results(&path).unwrap(), [row]);
+        let empty = write_results(&[]).unwrap();
+        assert!(empty.starts_with(b"dataset,model,") && empty.ends_with(b",key\n"));
     }
 }

@@ -1,0 +1,88 @@
+//! A whole sweep on the CPU: undisturbed, repeated, killed half-way and resumed, with another seed.
+
+#[allow(dead_code, reason = "each test program uses its share")]
+mod common;
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{MINI, run, scour, text};
+
+/// `results.csv` without the column `seconds`.
+fn rows(out: &Path) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_path(out.join("results.csv")).unwrap();
+    let seconds = reader.headers().unwrap().iter().position(|name| name == "seconds").unwrap();
+    reader
+        .records()
+        .map(|record| {
+            let record = record.unwrap();
+            record
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| *i != seconds)
+                .map(|(_, field)| field.to_string())
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    std::fs::write(dir.join("mini.yaml"), MINI).unwrap();
+
+    let output = run(dir, &["sweep", "mini.yaml", "--out", "whole"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let whole = rows(&dir.join("whole"));
+    assert_eq!(whole.len(), 2 * 3 * 2);
+    assert!(whole.iter().all(|row| row[11] == "ok"), "{whole:?}");
+
+    // Again: nothing is trained, and not a byte of the results changes.
+    let before = std::fs::read(dir.join("whole/results.csv")).unwrap();
+    let output = run(dir, &["sweep", "mini.yaml", "--out", "whole"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("stages to run: 0"), "{}", text(&output));
+    assert_eq!(std::fs::read(dir.join("whole/results.csv")).unwrap(), before);
+
+    // Killed without warning as soon as there is a row, whole process group at once; the same command goes on.
+    let mut child = scour(dir, &["sweep", "mini.yaml", "--out", "killed"])
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while !dir.join("killed/results.csv").is_file() || rows(&dir.join("killed")).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(600), "no row within ten minutes");
+        assert!(child.try_wait().unwrap().is_none(), "ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let group = format!("-{}", child.id());
+    assert!(Command::new("kill").args(["-9", "--", &group]).status().unwrap().success());
+    child.wait().unwrap();
+    let half = rows(&dir.join("killed")).len();
+    assert!(half < whole.len(), "it was over before it was killed");
+    let output = run(dir, &["sweep", "mini.yaml", "--out", "killed"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(rows(&dir.join("killed")), whole);
+
+    // Another seed is another result.
+    let output = run(dir, &["sweep", "mini.yaml", "--out", "other", "--set", "seeds=[2]"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let other = rows(&dir.join("other"));
+    assert!(other.iter().zip(&whole).all(|(a, b)| a[7..10] != b[7..10]), "{other:?}");
+
+    // What a defense leaves beside the model.
+    let cells = std::fs::read_to_string(dir.join("whole/cells.csv")).unwrap();
+    let folder = cells.lines().find(|line| line.contains(",tsbd,")).unwrap().rsplit(',').next().unwrap();
+    let folder = dir.join("whole").join(folder);
+    let nwc = std::fs::read_to_string(folder.join("nwc.csv")).unwrap();
+    assert!(nwc.starts_with("layer,filter,score,selected\n"));
+    // 244 filters at width 4, of which trunc(244 * 0.15) = 36 are chosen.
+    assert_eq!(nwc.lines().count(), 1 + 244);
+    assert_eq!(nwc.lines().filter(|line| line.ends_with(",true")).count(), 36);
+    assert!(folder.join("activeness.csv").is_file() && folder.join("model.safetensors").is_file());
+}
