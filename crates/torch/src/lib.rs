@@ -1,9 +1,10 @@
 //! All that touches libtorch and that tch lacks: devices and number formats, bf16 autocast, channels-last memory,
-//! a fused SGD, seeded random streams, layers as PyTorch has them, checkpoints.
+//! fused SGD and Adam, seeded random streams, layers as PyTorch has them, checkpoints.
 //!
 //! This crate must not know data sets, attacks, defenses, or what an experiment is. It is the only one with
 //! unsafe code.
 
+mod adam;
 mod checkpoint;
 mod device;
 mod layers;
@@ -14,6 +15,7 @@ mod sgd;
 mod shim;
 mod state;
 
+pub use adam::Adam;
 pub use checkpoint::{CheckpointError, load_tensors, read_metadata, save_tensors};
 pub use device::{parse_device, peak_memory_mib, use_threads};
 pub use layers::{BatchNorm, BatchNormMode, Conv2d, Linear};
@@ -23,3 +25,6 @@ pub use random::Random;
 pub use sgd::Sgd;
 pub use shim::deterministic_algorithms;
 pub use state::{Entry, State};
+
+#[cfg(test)]
+mod tests;

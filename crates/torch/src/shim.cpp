@@ -66,6 +66,25 @@ char* scour_sgd_step(at::Tensor** parameters, at::Tensor** momenta, size_t count
   });
 }
 
+// Adam over all parameters at once, `step` counted from 1; parameters without a gradient stay as they are.
+char* scour_adam_step(at::Tensor** parameters, at::Tensor** means, at::Tensor** squares, size_t count, double lr,
+                      double beta1, double beta2, double eps, double step) {
+  return guarded([&] {
+    at::NoGradGuard no_grad;
+    std::vector<at::Tensor> p, g, m, v, steps;
+    for (size_t i = 0; i < count; i++) {
+      if (!parameters[i]->grad().defined()) continue;
+      p.push_back(*parameters[i]);
+      g.push_back(parameters[i]->grad());
+      m.push_back(*means[i]);
+      v.push_back(*squares[i]);
+    }
+    if (p.empty()) return;
+    steps.assign(p.size(), at::full({}, step, at::TensorOptions().dtype(at::kFloat).device(p[0].device())));
+    at::_fused_adam_(p, g, m, v, {}, steps, lr, beta1, beta2, 0.0, eps, false, false);
+  });
+}
+
 // Drops the gradients, so that the next backward pass writes instead of adding.
 char* scour_drop_gradients(at::Tensor** parameters, size_t count) {
   return guarded([&] {

@@ -23,6 +23,17 @@ unsafe extern "C" {
         weight_decay: f64,
         first: c_int,
     ) -> *mut c_char;
+    fn scour_adam_step(
+        parameters: *mut *mut C_tensor,
+        means: *mut *mut C_tensor,
+        squares: *mut *mut C_tensor,
+        count: usize,
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        step: f64,
+    ) -> *mut c_char;
     fn scour_drop_gradients(parameters: *mut *mut C_tensor, count: usize) -> *mut c_char;
     fn scour_deterministic(on: c_int);
 }
@@ -96,6 +107,34 @@ pub(crate) fn sgd_step(
             momentum,
             weight_decay,
             c_int::from(first),
+        )
+    });
+}
+
+/// One Adam step, the `step`-th, on `parameters`, whose gradients libtorch holds; both moments are updated too.
+pub(crate) fn adam_step(
+    parameters: &mut [Tensor],
+    means: &mut [Tensor],
+    squares: &mut [Tensor],
+    lr: f64,
+    (beta1, beta2): (f64, f64),
+    eps: f64,
+    step: u64,
+) {
+    assert!(parameters.len() == means.len() && parameters.len() == squares.len());
+    let (mut p, mut m, mut v) = (pointers(parameters), pointers(means), pointers(squares));
+    // SAFETY: the three arrays hold as many live tensors as said.
+    check(unsafe {
+        scour_adam_step(
+            p.as_mut_ptr(),
+            m.as_mut_ptr(),
+            v.as_mut_ptr(),
+            p.len(),
+            lr,
+            beta1,
+            beta2,
+            eps,
+            step as f64,
         )
     });
 }

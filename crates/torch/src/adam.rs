@@ -1,0 +1,155 @@
+use tch::Tensor;
+
+use crate::shim;
+
+/// Adam as PyTorch has it, without weight decay: m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2;
+/// w <- w - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8). One fused call for all parameters.
+pub struct Adam {
+    parameters: Vec<Tensor>,
+    means: Vec<Tensor>,
+    squares: Vec<Tensor>,
+    betas: (f64, f64),
+    steps: u64,
+}
+
+impl Adam {
+    /// Over these parameters (handles, the same memory as the network's).
+    pub fn new(parameters: Vec<Tensor>, betas: (f64, f64)) -> Self {
+        let zeros = || parameters.iter().map(|p| p.detach().zeros_like()).collect();
+        let (means, squares) = (zeros(), zeros());
+        Self { parameters, means, squares, betas, steps: 0 }
+    }
+
+    /// Forgets the gradients, computes those of `loss` and takes a step.
+    pub fn minimise(&mut self, loss: &Tensor, lr: f64) {
+        self.drop_gradients();
+        loss.backward();
+        self.step(lr);
+    }
+
+    /// A step along the gradients that the parameters hold now; they keep them.
+    pub fn step(&mut self, lr: f64) {
+        self.steps += 1;
+        let Self { parameters, means, squares, betas, steps } = self;
+        shim::adam_step(parameters, means, squares, lr, *betas, 1e-8, *steps);
+    }
+
+    /// Forgets the gradients.
+    pub fn drop_gradients(&mut self) {
+        shim::drop_gradients(&mut self.parameters);
+    }
+
+    /// The moments, the number of steps and the gradients that have not been forgotten, to be kept with a half-way
+    /// checkpoint.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let named = |part: &str, tensors: &[Tensor]| -> Vec<(String, Tensor)> {
+            tensors.iter().enumerate().map(|(i, t)| (format!("{part}.{i}"), t.shallow_clone())).collect()
+        };
+        let mut state = named("mean", &self.means);
+        state.extend(named("square", &self.squares));
+        let gradients = self.parameters.iter().map(Tensor::grad).enumerate().filter(|(_, g)| g.defined());
+        state.extend(gradients.map(|(i, gradient)| (format!("gradient.{i}"), gradient)));
+        state.push(("steps".into(), Tensor::from(self.steps as i64)));
+        state
+    }
+
+    /// Takes up what `state` returned. Says which tensor is missing or of another shape.
+    pub fn restore(&mut self, state: &[(String, Tensor)]) -> Result<(), String> {
+        let find = |name: &str| {
+            let found = state.iter().find(|(other, _)| other == name);
+            found.map(|(_, tensor)| tensor).ok_or_else(|| format!("`{name}` is missing"))
+        };
+        let steps = find("steps")?.int64_value(&[]) as u64;
+        for (part, own) in [("mean", &mut self.means), ("square", &mut self.squares)] {
+            for (i, own) in own.iter_mut().enumerate() {
+                let name = format!("{part}.{i}");
+                let saved = find(&name)?;
+                if saved.size() != own.size() {
+                    return Err(format!("`{name}` is {:?}, not {:?}", saved.size(), own.size()));
+                }
+                tch::no_grad(|| own.copy_(&saved.to_device(own.device())));
+            }
+        }
+        self.steps = steps;
+        self.drop_gradients();
+        for (i, parameter) in self.parameters.iter().enumerate() {
+            if let Ok(gradient) = find(&format!("gradient.{i}")) {
+                // tch cannot set a gradient, but that of (w * g) is g.
+                (parameter * gradient.to_device(parameter.device())).sum(tch::Kind::Float).backward();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Adam {
+    /// Gradients go with the optimizer, so that nothing after it adds to them.
+    fn drop(&mut self) {
+        self.drop_gradients();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    fn values(tensor: &Tensor) -> Vec<f32> {
+        Vec::<f32>::try_from(tensor.detach()).unwrap()
+    }
+
+    fn near(tensor: &Tensor, expected: &[f32]) -> bool {
+        values(tensor).iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5)
+    }
+
+    #[test]
+    fn it_takes_the_steps_one_computes_by_hand() {
+        // L = a . w, so the gradient is a: 2 and -0.5. The first step is lr times its sign.
+        let w = Tensor::from_slice(&[1f32, 1.0]).set_requires_grad(true);
+        let untouched = Tensor::from_slice(&[7f32]).set_requires_grad(true);
+        let mut adam = Adam::new(vec![w.shallow_clone(), untouched.shallow_clone()], (0.5, 0.9));
+        let loss = |a: &[f32]| (Tensor::from_slice(a) * &w).sum(Kind::Float);
+        adam.minimise(&loss(&[2.0, -0.5]), 0.1);
+        assert!(near(&w, &[0.9, 1.1]));
+        // Second gradients 0 and -0.5. First weight: m = 0.5, hat 0.5 / 0.75; v = 0.36, hat 0.36 / 0.19:
+        // 0.6666667 / 1.3764944 = 0.4843220. Second: both hats are the gradient's, so lr times the sign again.
+        adam.minimise(&loss(&[0.0, -0.5]), 0.1);
+        assert!(near(&w, &[0.9 - 0.048_432_2, 1.2]), "{:?}", values(&w));
+        assert_eq!(values(&untouched), [7.0], "a parameter without gradient stays");
+    }
+
+    #[test]
+    fn gradients_add_up_until_they_are_dropped() {
+        let w = Tensor::from_slice(&[0f32]).set_requires_grad(true);
+        let mut adam = Adam::new(vec![w.shallow_clone()], (0.5, 0.9));
+        for _ in 0..2 {
+            (&w * 3.0).sum(Kind::Float).backward();
+            adam.step(0.1);
+        }
+        assert_eq!(values(&w.grad()), [6.0]);
+        let state = adam.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect::<Vec<_>>();
+        adam.drop_gradients();
+        adam.restore(&state).unwrap();
+        assert_eq!(values(&w.grad()), [6.0]);
+        drop(adam);
+        assert!(!w.grad().defined());
+    }
+
+    #[test]
+    fn it_can_be_taken_up_again() {
+        let w = Tensor::from_slice(&[1f32, -3.0]).set_requires_grad(true);
+        let loss = || w.square().sum(Kind::Float);
+        let mut adam = Adam::new(vec![w.shallow_clone()], (0.9, 0.999));
+        adam.minimise(&loss(), 0.1);
+        let (at, state) = (w.detach().copy(), adam.state());
+        let state: Vec<_> = state.iter().map(|(name, tensor)| (name.clone(), tensor.copy())).collect();
+        adam.minimise(&loss(), 0.1);
+        let undisturbed = values(&w);
+        tch::no_grad(|| w.shallow_clone().copy_(&at));
+        let mut resumed = Adam::new(vec![w.shallow_clone()], (0.9, 0.999));
+        resumed.restore(&state).unwrap();
+        resumed.minimise(&loss(), 0.1);
+        assert_eq!(values(&w), undisturbed);
+        assert!(resumed.restore(&state[1..]).unwrap_err().contains("`mean.0` is missing"));
+    }
+}
