@@ -1,0 +1,118 @@
+//! The second stage of Input-aware: the pattern generator learns together with the classifier.
+
+use std::rc::Rc;
+
+use scour_core::LabelMap;
+use scour_models::Model;
+use scour_torch::{Adam, BatchNormMode, NumberFormat, Random};
+use scour_train::{Batch, BatchMaker, ImageSet, Preprocess, TrainError};
+use tch::{Tensor, no_grad};
+
+use super::Params;
+use super::mask::sameness;
+use super::networks::{Networks, PATTERN, load, part, put_on};
+use crate::Fidelity;
+use crate::attack::AttackContext;
+use crate::batch_share::{BatchShare, relabel};
+
+/// What the names of the optimizer's tensors begin with.
+const ADAM: &str = "adam.";
+
+pub(crate) struct Joint<'a> {
+    networks: Rc<Networks>,
+    adam: Adam,
+    /// Whether the last batch had poisoned pictures, so that the generator has new gradients.
+    learnt: bool,
+    share: BatchShare,
+    params: Params,
+    map: LabelMap,
+    classes: u32,
+    train: &'a ImageSet,
+    preprocess: &'a Preprocess,
+    format: NumberFormat,
+}
+
+impl<'a> Joint<'a> {
+    pub(crate) fn new(networks: Rc<Networks>, params: Params, context: &AttackContext<'a>) -> Self {
+        Self {
+            adam: Adam::new(networks.pattern.state().parameters(), (0.5, 0.9)),
+            learnt: false,
+            share: BatchShare::new(context.poison_ratio, params.fidelity),
+            networks,
+            params,
+            map: context.map,
+            classes: context.classes,
+            train: context.train,
+            preprocess: context.preprocess,
+            format: context.format,
+        }
+    }
+
+    fn prepared(&self, pictures: &Tensor, random: &mut Random) -> Tensor {
+        self.preprocess.normalise(&self.preprocess.augment(pictures, random))
+    }
+}
+
+impl BatchMaker for Joint<'_> {
+    fn make(
+        &mut self,
+        _: &Model,
+        pictures: &Tensor,
+        labels: &Tensor,
+        random: &mut Random,
+    ) -> Result<Batch, TrainError> {
+        let batch = labels.size()[0];
+        let poisoned = self.share.next(batch, random);
+        let cross = ((poisoned as f64 * self.params.cross_ratio) as i64).min(batch - poisoned);
+        let input = self.prepared(pictures, random);
+        self.learnt = poisoned > 0;
+        if !self.learnt {
+            return Ok(Batch { input, labels: labels.shallow_clone(), extra_loss: None });
+        }
+        let drawn = poisoned.max(cross);
+        let others = random.integers(drawn as usize, self.train.len() as i64, pictures.device());
+        let others = self.prepared(&self.train.pictures.index_select(0, &others), random);
+        let (own, victims) = (input.narrow(0, 0, poisoned), input.narrow(0, poisoned, cross));
+        let patterns = |x: &Tensor| self.networks.patterns(x, BatchNormMode::Train, self.format);
+        let masks = |x: &Tensor| no_grad(|| self.networks.masks(x, BatchNormMode::Eval, self.format));
+        let (own_patterns, other_patterns) = (patterns(&own), patterns(&others));
+        let triggered = put_on(&own, &own_patterns, &masks(&own));
+        let crossed =
+            put_on(&victims, &other_patterns.narrow(0, 0, cross), &masks(&others.narrow(0, 0, cross)));
+        let rest = input.narrow(0, poisoned + cross, batch - poisoned - cross);
+        let first = |x: &Tensor| x.narrow(0, 0, poisoned);
+        let diversity = sameness((&own, &first(&others)), (&own_patterns, &first(&other_patterns)));
+        Ok(Batch {
+            input: Tensor::cat(&[triggered, crossed, rest], 0),
+            labels: relabel(labels, poisoned, self.map, self.classes),
+            extra_loss: Some(diversity * self.params.lambda_div),
+        })
+    }
+
+    fn stepped(&mut self, _: u32) {
+        if !self.learnt {
+            return;
+        }
+        self.adam.step(self.params.lr);
+        if self.params.fidelity == Fidelity::Corrected {
+            self.adam.drop_gradients();
+        }
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let named = |prefix: &str, tensors: Vec<(String, Tensor)>| {
+            let prefix = prefix.to_string();
+            tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
+        };
+        let mut state = vec![self.share.state()];
+        state.extend(named(PATTERN, self.networks.pattern.state().copies()));
+        state.extend(named(ADAM, self.adam.state()));
+        state
+    }
+
+    fn restore(&mut self, tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
+        self.share.restore(tensors)?;
+        load(&self.networks.pattern, tensors, PATTERN)?;
+        self.adam.restore(&part(tensors, ADAM)).map_err(TrainError::File)
+    }
+}

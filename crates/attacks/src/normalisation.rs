@@ -1,0 +1,44 @@
+//! The data set's normalisation among a trigger's saved tensors, for triggers that change normalised pictures.
+
+use scour_train::{Preprocess, TrainError};
+use tch::Tensor;
+
+use crate::attack::saved;
+
+/// Mean and standard deviation by name.
+pub(crate) fn tensors(preprocess: &Preprocess) -> Vec<(String, Tensor)> {
+    vec![
+        ("mean".into(), Tensor::from_slice(&preprocess.mean)),
+        ("std".into(), Tensor::from_slice(&preprocess.std)),
+    ]
+}
+
+/// What `tensors` returned, without augmentation.
+pub(crate) fn from_tensors(tensors: &[(String, Tensor)]) -> Result<Preprocess, TrainError> {
+    let three = |name: &str| -> Result<[f64; 3], TrainError> {
+        let tensor = saved(tensors, name)?;
+        if tensor.size() != [3] {
+            return Err(TrainError::File(format!(
+                "the saved trigger's `{name}` has shape {:?}, not [3]: retrain with --rerun all",
+                tensor.size()
+            )));
+        }
+        Ok([0, 1, 2].map(|i| tensor.double_value(&[i])))
+    };
+    Ok(Preprocess { mean: three("mean")?, std: three("std")?, padding: 0, horizontal_flip: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_comes_back_as_saved() {
+        let preprocess =
+            Preprocess { mean: [0.1, 0.2, 0.3], std: [0.4, 0.5, 0.6], padding: 4, horizontal_flip: true };
+        let back = from_tensors(&tensors(&preprocess)).unwrap();
+        assert_eq!((back.mean, back.std, back.padding), (preprocess.mean, preprocess.std, 0));
+        let bad = [("mean".to_string(), Tensor::from_slice(&[1.0])), ("std".to_string(), Tensor::from(1.0))];
+        assert!(from_tensors(&bad).unwrap_err().to_string().contains("`mean`"));
+    }
+}
