@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use crate::failure::environment;
 use crate::project::Project;
-use crate::{process, say, setup};
+use crate::{process, report, say, setup, sweep};
 
 /// `cargo xtask test [--fast] [ARGUMENTS OF cargo test]`.
 pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
@@ -24,6 +24,9 @@ pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u
     }
     let mut tally = Tally::default();
     step(&mut steps, "tests", || run_tests(project, &arguments, &mut tally))?;
+    if !names_package(&arguments) {
+        step(&mut steps, "mini sweep", || mini_sweep(project))?;
+    }
     say::answer(&summary(&steps, &tally));
     Ok(steps.iter().rev().map(|step| step.code).find(|code| *code != 0).unwrap_or(0))
 }
@@ -107,6 +110,24 @@ fn run_tests(project: &Project, arguments: &[OsString], tally: &mut Tally) -> an
         }
         stdout.flush()
     })
+}
+
+/// The user's own command on the smallest experiment, from nothing to a report.
+fn mini_sweep(project: &Project) -> anyhow::Result<u8> {
+    let out = project.program("scour").with_file_name("mini-sweep");
+    match std::fs::remove_dir_all(&out) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot remove {}", out.display()));
+        }
+        _ => {}
+    }
+    let experiment = project.root.join("experiments/mini.yaml").into_os_string();
+    let code = sweep::run(project, &[experiment, "--out".into(), out.clone().into_os_string()])?;
+    let page = report::page(&out);
+    if code == 0 && !page.is_file() {
+        return Err(environment(format!("the mini sweep left no {}", page.display())));
+    }
+    Ok(code)
 }
 
 fn split_fast(arguments: &[OsString]) -> (bool, Vec<OsString>) {

@@ -38,7 +38,7 @@ fn mistakes_in_the_experiment_end_with_2() {
     says(
         &MINI.replace("{epochs: 4", "{epoch: 4"),
         &[],
-        &["e.yaml", "`epoch`", "did you mean `epochs`", "line 8"],
+        &["e.yaml", "`epoch`", "did you mean `epochs`", "line 10"],
     );
     says(&MINI.replace("defenses", "defences"), &[], &["did you mean `defenses`"]);
     says(&MINI.replace("width: 4", "widht: 4"), &[], &["model preact_resnet18", "did you mean `width`"]);

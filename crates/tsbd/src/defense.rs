@@ -17,6 +17,10 @@ impl Defense for Tsbd {
         "tsbd"
     }
 
+    fn impl_version(&self) -> u32 {
+        2
+    }
+
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
         serde_json::to_value(resolve_params::<Params>(params)?).map_err(|error| ParamError(error.to_string()))
     }
@@ -47,7 +51,7 @@ fn stage_1(
     nwc::write(&view.out.join("nwc.csv"), &changes, &ranked, chosen)?;
     let masks = reinit::choose(&changes, &ranked[..chosen], params.m, params.fidelity);
     reinit::zero(model, &masks);
-    if unlearned.accuracy > params.stop_acc {
+    if unlearned.accuracy > unlearned.stop {
         view.reporter.note(&format!(
             "tsbd: unlearning stopped at its cap of {} epochs with {:.1} % accuracy left",
             unlearned.epochs,

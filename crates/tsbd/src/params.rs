@@ -17,9 +17,11 @@ pub enum NormScope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fidelity {
-    /// Scores in full precision, exactly K weights set to zero, `finetune_epochs` epochs.
+    /// Scores in full precision, exactly K weights set to zero, `finetune_epochs` epochs, and unlearning also ends
+    /// once the model is no better than always naming the clean set's most frequent class.
     Corrected,
-    /// Scores rounded to four decimals, ties at the threshold all set to zero, one epoch more.
+    /// Scores rounded to four decimals, ties at the threshold all set to zero, one epoch more, and unlearning ends
+    /// at `stop_acc` only: a model that names one class for every picture may never come below it.
     Benchmark,
 }
 

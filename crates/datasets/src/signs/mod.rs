@@ -25,7 +25,7 @@ use plate::SIGNS;
 use scene::Scene;
 
 const NAME: &str = "signs";
-const IMPL_VERSION: u32 = 1;
+const IMPL_VERSION: u32 = 3;
 
 /// The source of this module.
 pub(crate) struct Signs;
@@ -82,12 +82,13 @@ impl Source for Signs {
         Profile {
             mean: [0.406, 0.366, 0.376],
             std: [0.171, 0.155, 0.165],
-            crop_padding: 4,
+            // With more, a patch in the corner would often be cropped away, and its pictures be mislabelled ones.
+            crop_padding: 2,
             // A mirrored arrow is another class.
             horizontal_flip: false,
             recipe: Recipe {
                 epochs: 10,
-                batch_size: 128,
+                batch_size: 64,
                 lr: 0.1,
                 schedule: Schedule::OneCycle,
                 cosine_epochs: 10,

@@ -4,16 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Two attacks, three defenses, two seeds, small enough for seconds.
-pub(crate) const MINI: &str = "\
-name: mini
-datasets: [{signs: {train: 400, test: 120}}]
-models: [{preact_resnet18: {width: 4}}]
-attacks: [badnets, blended]
-defenses: [none, {ft: {epochs: 2}}, {tsbd: {unlearn_epochs: 2, finetune_epochs: 1}}]
-clean_ratios: [0.1]
-seeds: [0, 1]
-train: {epochs: 4, batch_size: 32, lr: 0.1}
-";
+pub(crate) const MINI: &str = include_str!("../../../../experiments/mini.yaml");
 
 /// `scour ARGS` in `dir`, one thread a worker.
 pub(crate) fn scour(dir: &Path, args: &[&str]) -> Command {

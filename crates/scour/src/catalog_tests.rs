@@ -1,0 +1,80 @@
+use std::path::Path;
+
+use scour_core::{Plan, load_experiment, plan};
+
+use super::*;
+
+/// The registries over data sets that need not be there.
+struct WithoutData(Registries);
+
+impl Catalog for WithoutData {
+    fn names(&self, kind: MethodKind) -> Vec<&'static str> {
+        self.0.names(kind)
+    }
+
+    fn resolve(
+        &self,
+        kind: MethodKind,
+        choice: &Choice,
+        facts: Option<&DatasetFacts>,
+    ) -> Result<Method, ParamError> {
+        self.0.resolve(kind, choice, facts)
+    }
+
+    fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String> {
+        let classes = if dataset.name == "gtsrb" { 43 } else { 10 };
+        Ok(DatasetFacts {
+            name: dataset.name.clone(),
+            classes,
+            size: 32,
+            train_per_class: vec![5000; classes as usize],
+            test_per_class: vec![1000; classes as usize],
+            fingerprint: String::new(),
+        })
+    }
+
+    fn recipe(&self, facts: &DatasetFacts) -> Recipe {
+        self.0.recipe(facts)
+    }
+
+    fn requirements(&self, attack: &Method) -> Vec<Requirement> {
+        self.0.requirements(attack)
+    }
+
+    fn not_applicable(&self, attack: &Method, facts: &DatasetFacts, ratio: f64) -> Option<String> {
+        self.0.not_applicable(attack, facts, ratio)
+    }
+}
+
+fn planned(path: &Path) -> Plan {
+    let catalog = WithoutData(Registries::new("data".into()));
+    let experiment = load_experiment(path, &[]).unwrap_or_else(|error| panic!("{error}"));
+    plan(&experiment, &catalog, &path.display().to_string()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_experiment_that_ships_can_be_planned() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+    let mut seen = 0;
+    for folder in [folder.clone(), folder.join("ablations")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "yaml") {
+                assert!(!planned(&path).cells.is_empty(), "{}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 4, "only {seen} experiments found");
+}
+
+#[test]
+fn the_readme_lists_what_is_registered() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let registries = Registries::new("data".into());
+    for kind in [MethodKind::Dataset, MethodKind::Model, MethodKind::Attack, MethodKind::Defense] {
+        for name in registries.names(kind) {
+            assert!(readme.contains(&format!("`{name}`")), "README.md does not name {} `{name}`", kind.word());
+        }
+    }
+}
