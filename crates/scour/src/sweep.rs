@@ -72,7 +72,10 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
     let devices = parse_devices(&args.devices, visible.as_deref(), tch::Cuda::device_count() as usize)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut slots = slots(&devices, args.jobs_per_device as usize, cores);
+    // Two small trainings side by side use a CPU better than one that waits for its slowest thread at every operation.
+    let on_cpu = devices.iter().all(|device| device.device == "cpu");
+    let jobs = args.jobs_per_device.unwrap_or(if on_cpu && cores > 1 { 2 } else { 1 });
+    let mut slots = slots(&devices, jobs as usize, cores);
     for slot in &mut slots {
         // Without it cuBLAS chooses among algorithms that differ in the last digit from run to run.
         slot.environment.push(("CUBLAS_WORKSPACE_CONFIG".into(), ":4096:8".into()));
@@ -93,7 +96,7 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
         worker_args: vec!["worker".into()],
         rerun,
         fail_fast: args.fail_fast,
-        provenance: provenance(&names, threads, args.jobs_per_device),
+        provenance: provenance(&names, threads, jobs),
     })?;
     tell_parent(&summary.out)?;
     Ok(summary.exit)

@@ -22,7 +22,8 @@ pub(crate) fn export(lib: &Path) {
     if cuda.exists() && all_its_libraries_are_there(&cuda) {
         // After push-state come the exceptions, pop-state restores what rustc had set.
         arguments.push(format!("-L{}", lib.display()));
-        arguments.extend(["-Wl,--push-state,--no-as-needed", "-ltorch_cuda", "-Wl,--pop-state"].map(String::from));
+        arguments
+            .extend(["-Wl,--push-state,--no-as-needed", "-ltorch_cuda", "-Wl,--pop-state"].map(String::from));
     }
     for argument in &arguments {
         println!("cargo::rustc-link-arg={argument}");
