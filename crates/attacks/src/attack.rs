@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use scour_core::{DatasetFacts, LabelMap, ParamError, Requirement};
+use scour_core::{Check, DatasetFacts, LabelMap, ParamError, Requirement, resolve_params};
 use scour_models::Model;
 use scour_torch::NumberFormat;
 use scour_train::{BatchMaker, ImageSet, Preprocess, Reporter, TrainError, Trigger};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tch::{Device, Tensor};
 
@@ -23,6 +25,8 @@ pub struct AttackContext<'a> {
     pub seed: u64,
     /// How the data set is normalised and augmented.
     pub preprocess: &'a Preprocess,
+    /// Passes over the training set that the classifier's recipe asks for.
+    pub epochs: u32,
     /// What training computes in.
     pub format: NumberFormat,
     /// The clean model of the same data set, architecture and seed, where the attack requires it; in no mode of
@@ -58,6 +62,17 @@ pub struct ResourceContext<'a> {
     pub scratch: &'a Path,
     /// Whom to tell.
     pub reporter: &'a dyn Reporter,
+}
+
+/// What is known before anything is loaded, for saying whether an attack can be run at all.
+pub struct Circumstances<'a> {
+    /// What triggered pictures are to be taken for.
+    pub map: LabelMap,
+    /// Share of the training set to poison.
+    pub poison_ratio: f64,
+    /// Counts the pictures of each class in the training set as the recipe cuts it; may have to read labels, so that
+    /// only attacks which need the counts should ask.
+    pub train_per_class: &'a dyn Fn() -> Vec<usize>,
 }
 
 /// An attack ready for training.
@@ -104,9 +119,14 @@ pub trait Attack: Sync {
         Err(TrainError::Method(format!("{} has no resource", self.name())))
     }
 
-    /// Why the attack cannot be run at this ratio on this data set, if so.
-    fn not_applicable(&self, _params: &Value, _facts: &DatasetFacts, _ratio: f64) -> Option<String> {
+    /// Why the attack cannot be run at this ratio on this training set, if so.
+    fn not_applicable(&self, _params: &Value, _circumstances: &Circumstances) -> Option<String> {
         None
+    }
+
+    /// Passes over the training set that the classifier really gets, of those that the recipe asks for.
+    fn epochs(&self, _params: &Value, recipe: u32) -> u32 {
+        recipe
     }
 
     /// Draws the trigger and poisons. `params` is what `resolve` returned.
@@ -118,6 +138,16 @@ pub trait Attack: Sync {
         params: &Value,
         tensors: &[(String, Tensor)],
     ) -> Result<Option<Box<dyn Trigger>>, TrainError>;
+}
+
+/// The parameters that `resolve` returned.
+pub(crate) fn read_params<P: DeserializeOwned + Serialize + Check>(params: &Value) -> Result<P, TrainError> {
+    resolve_params(params).map_err(|error| TrainError::Method(error.to_string()))
+}
+
+/// Parameters as `resolve` returns them.
+pub(crate) fn write_params(params: &impl Serialize) -> Result<Value, ParamError> {
+    serde_json::to_value(params).map_err(|error| ParamError(error.to_string()))
 }
 
 /// The tensor of that name among a trigger's saved ones.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+use crate::Fidelity;
 use crate::attack::{Attack, AttackContext, Prepared, saved};
 use crate::poison::dirty_label;
 
@@ -27,11 +28,14 @@ struct Params {
     margin: i64,
     /// Grey value of the patch.
     value: u8,
+    /// Corrected, or as in the benchmark: which pictures are picked.
+    #[serde(skip_serializing_if = "Fidelity::is_default")]
+    fidelity: Fidelity,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { patch: 3, margin: 0, value: 255 }
+        Self { patch: 3, margin: 0, value: 255, fidelity: Fidelity::Corrected }
     }
 }
 
@@ -90,7 +94,7 @@ impl Attack for BadNets {
     fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
         let params: Params = resolve_params(params).map_err(|error| TrainError::Method(error.to_string()))?;
         let picture = trigger_picture(&params, context.size()).to_kind(Kind::Uint8);
-        Ok(dirty_label(context, Box::new(Patch { picture })))
+        Ok(dirty_label(context, params.fidelity, Box::new(Patch { picture })))
     }
 
     fn restore(

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+use crate::Fidelity;
 use crate::attack::{Attack, AttackContext, Prepared, saved};
-use crate::picture;
+use crate::picture::{self, file_hash};
 use crate::poison::dirty_label;
 
 pub(crate) struct Blended;
@@ -26,11 +27,14 @@ struct Params {
     /// BLAKE3 of that file, filled in, so that another picture is another attack.
     #[serde(skip_serializing_if = "Option::is_none")]
     picture_hash: Option<String>,
+    /// Corrected, or as in the benchmark: which pictures are picked.
+    #[serde(skip_serializing_if = "Fidelity::is_default")]
+    fidelity: Fidelity,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { alpha: 0.2, picture: "drawn".into(), picture_hash: None }
+        Self { alpha: 0.2, picture: "drawn".into(), picture_hash: None, fidelity: Fidelity::Corrected }
     }
 }
 
@@ -78,13 +82,7 @@ impl Attack for Blended {
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
         let mut params: Params = resolve_params(params)?;
         if params.is_file() {
-            let bytes = std::fs::read(&params.picture).map_err(|error| {
-                ParamError(format!(
-                    "`picture` {}: {error}; give `drawn`, `noise` or a PNG file",
-                    params.picture
-                ))
-            })?;
-            params.picture_hash = Some(blake3::hash(&bytes).to_hex().to_string());
+            params.picture_hash = Some(file_hash("picture", &params.picture, "`drawn`, `noise`")?);
         }
         serde_json::to_value(params).map_err(|error| ParamError(error.to_string()))
     }
@@ -99,7 +97,7 @@ impl Attack for Blended {
                 .floor(),
             path => picture::from_file(path, size).map_err(TrainError::File)?,
         };
-        Ok(dirty_label(context, Box::new(Blend { alpha: params.alpha, picture })))
+        Ok(dirty_label(context, params.fidelity, Box::new(Blend { alpha: params.alpha, picture })))
     }
 
     fn restore(

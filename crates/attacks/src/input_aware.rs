@@ -34,9 +34,10 @@ use tch::{Device, Tensor};
 
 use crate::attack::{Attack, AttackContext, Prepared, read_params, saved, write_params};
 use crate::batch_share::in_batches;
+use crate::tensors::load;
 use crate::{Fidelity, normalisation};
 use joint::Joint;
-use networks::{Generated, MASK, Networks, PATTERN, load};
+use networks::{Generated, MASK, Networks, PATTERN};
 
 pub(crate) struct InputAware;
 
@@ -162,10 +163,11 @@ impl Attack for InputAware {
     ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
         let params: Params = read_params(params)?;
         let preprocess = normalisation::from_tensors(tensors)?;
-        let device = saved(tensors, "pattern.convblock_middle.conv2d.bias").map_or(Device::Cpu, |t| t.device());
+        let device =
+            saved(tensors, "pattern.convblock_middle.conv2d.bias").map_or(Device::Cpu, |t| t.device());
         let networks = Networks::new(&preprocess, params.fidelity, params.width, 0, device);
-        load(&networks.pattern, tensors, PATTERN)?;
-        load(&networks.mask, tensors, MASK)?;
+        load(networks.pattern.state(), tensors, PATTERN)?;
+        load(networks.mask.state(), tensors, MASK)?;
         Ok(Some(Box::new(Generated(Rc::new(networks)))))
     }
 }

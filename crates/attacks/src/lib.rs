@@ -5,11 +5,26 @@
 
 mod attack;
 mod badnets;
+mod batch_share;
+mod batch_transform;
 mod blended;
+mod bpp;
 mod clean;
+mod clean_label;
+mod fidelity;
+mod ftrojan;
+mod input_aware;
+mod lc;
+mod lf;
+mod normalisation;
 mod picture;
 mod poison;
 mod registry;
+mod sig;
+mod tensors;
+mod trojan;
+mod wanet;
 
-pub use attack::{Attack, AttackContext, Prepared, ResourceContext};
+pub use attack::{Attack, AttackContext, Circumstances, Prepared, ResourceContext};
+pub use fidelity::Fidelity;
 pub use registry::{ATTACKS, attack};

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 
+use scour_core::ParamError;
 use tch::{Device, Kind, Tensor};
 
 /// A face on stripes, f32 [3, size, size] in 0..255: bold shapes in strong colours all over the picture, as the
@@ -54,6 +55,14 @@ pub(crate) fn from_file(path: &str, size: i64) -> Result<Tensor, String> {
     let picture =
         Tensor::from_slice(&pixels).reshape([1, h, w, 3]).permute([0, 3, 1, 2]).to_kind(Kind::Float);
     Ok(picture.internal_upsample_bilinear2d_aa([size, size], false, None, None).squeeze_dim(0).round())
+}
+
+/// BLAKE3 of a file that a parameter names, so that another picture is another attack. `others` says what else the
+/// parameter may be.
+pub(crate) fn file_hash(field: &str, path: &str, others: &str) -> Result<String, ParamError> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| ParamError(format!("`{field}` {path}: {error}; give {others} or a PNG file")))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
 #[cfg(test)]

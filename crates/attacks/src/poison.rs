@@ -1,21 +1,36 @@
 //! Poisoning a training set, once, before training.
 
-use scour_core::{Stream, poison_indices, stream_seed};
+use scour_core::{Stream, benchmark_poison_indices, poison_indices, stream_seed};
 use scour_train::{ImageSet, Trigger};
 use tch::{Tensor, no_grad};
 
+use crate::Fidelity;
 use crate::attack::{AttackContext, Prepared};
 
 /// Dirty-label poisoning: a share of all pictures, target class included, gets the trigger and the label that the
 /// trigger asks for. The trigger is on the picture before augmentation, as in a poisoned file.
-pub(crate) fn dirty_label<'a>(context: &AttackContext<'a>, trigger: Box<dyn Trigger>) -> Prepared<'a> {
+pub(crate) fn dirty_label<'a>(
+    context: &AttackContext<'a>,
+    fidelity: Fidelity,
+    trigger: Box<dyn Trigger>,
+) -> Prepared<'a> {
     let all: Vec<u32> = (0..context.train.len() as u32).collect();
-    let poisoned = poison_indices(&all, context.poison_ratio, all.len(), poison_seed(context));
+    let poisoned = choose(context, &all, fidelity);
     let labels = context.train.classes();
     let labels: Vec<i64> =
         poisoned.iter().map(|&i| i64::from(context.map.map(labels[i as usize], context.classes))).collect();
     let train = replace(context.train, &poisoned, trigger.as_ref(), Some(&labels));
     Prepared { train, poisoned, trigger: Some(trigger), maker: None }
+}
+
+/// The share of the whole training set that is to be poisoned, drawn from `candidates`, ascending.
+pub(crate) fn choose(context: &AttackContext, candidates: &[u32], fidelity: Fidelity) -> Vec<u32> {
+    let (ratio, of) = (context.poison_ratio, context.train.len());
+    match fidelity {
+        Fidelity::Corrected => poison_indices(candidates, ratio, of, poison_seed(context)),
+        // numpy's seeds have 32 bits.
+        Fidelity::Benchmark => benchmark_poison_indices(candidates, ratio, of, context.seed as u32),
+    }
 }
 
 /// The seed of the choice of poisoned pictures.
@@ -30,19 +45,27 @@ pub(crate) fn replace(
     trigger: &dyn Trigger,
     labels: Option<&[i64]>,
 ) -> ImageSet {
-    let copy = ImageSet { pictures: set.pictures.copy(), labels: set.labels.copy() };
     if indices.is_empty() {
-        return copy;
+        return set.first(0);
     }
     let indices: Vec<i64> = indices.iter().map(|&i| i64::from(i)).collect();
     let index = Tensor::from_slice(&indices).to_device(set.device());
-    no_grad(|| {
+    let triggered = no_grad(|| {
         let clean = set.pictures.index_select(0, &index);
         let triggered: Vec<Tensor> = clean.split(1000, 0).iter().map(|batch| trigger.apply(batch)).collect();
-        let _ = copy.pictures.shallow_clone().index_copy_(0, &index, &Tensor::cat(&triggered, 0));
+        Tensor::cat(&triggered, 0)
+    });
+    put(set, &index, &triggered, labels)
+}
+
+/// A copy of `set` with other pictures at `index` (i64, at least one), and new labels where given.
+pub(crate) fn put(set: &ImageSet, index: &Tensor, pictures: &Tensor, labels: Option<&[i64]>) -> ImageSet {
+    let copy = ImageSet { pictures: set.pictures.copy(), labels: set.labels.copy() };
+    no_grad(|| {
+        let _ = copy.pictures.shallow_clone().index_copy_(0, index, pictures);
         if let Some(labels) = labels {
             let labels = Tensor::from_slice(labels).to_device(set.device());
-            let _ = copy.labels.shallow_clone().index_copy_(0, &index, &labels);
+            let _ = copy.labels.shallow_clone().index_copy_(0, index, &labels);
         }
     });
     copy
@@ -51,8 +74,9 @@ pub(crate) fn replace(
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::attack::Attack;
-    use scour_core::LabelMap;
+    use crate::attack::{Attack, ResourceContext};
+    use scour_core::{LabelMap, Requirement};
+    use scour_models::{Model, ModelSpec};
     use scour_torch::{NumberFormat, Random};
     use scour_train::{Preprocess, Silent};
     use tch::{Device, Kind};
@@ -65,7 +89,25 @@ pub(crate) mod tests {
         ImageSet { pictures: pixels.to_kind(Kind::Uint8).reshape(shape), labels: Tensor::from_slice(&labels) }
     }
 
-    /// Runs `body` on an attack prepared on random pictures.
+    /// Moves the last layer's bias so that an untrained model takes different pictures for different classes, and the
+    /// mean of raw ones for class 1.
+    fn undecided(model: &Model, set: &ImageSet, preprocess: &Preprocess) {
+        no_grad(|| {
+            let mean = |x: Tensor| model.evaluate(&x).mean_dim(0, false, Kind::Float);
+            let [mut weight, mut bias] =
+                ["linear.weight", "linear.bias"].map(|name| model.state().get(name).unwrap().shallow_clone());
+            let _ = bias.g_sub_(&mean(preprocess.normalise(&set.pictures)));
+            // Where raw pixels lead is exchanged with class 1.
+            let taken = mean(set.pictures.to_kind(Kind::Float) / 255.0).argmax(0, false).int64_value(&[]);
+            let mut order: Vec<i64> = (0..bias.size()[0]).collect();
+            order.swap(1, taken as usize);
+            let order = Tensor::from_slice(&order);
+            weight.copy_(&weight.index_select(0, &order));
+            bias.copy_(&bias.index_select(0, &order));
+        });
+    }
+
+    /// Runs `body` on an attack prepared on `train`, with a small clean model that has learnt nothing.
     pub(crate) fn with_prepared<T>(
         attack: &dyn Attack,
         params: &serde_json::Value,
@@ -74,8 +116,22 @@ pub(crate) mod tests {
         map: LabelMap,
         poison_ratio: f64,
         body: impl FnOnce(Prepared) -> T,
-    ) -> T {
+    ) -> Result<T, scour_train::TrainError> {
         let preprocess = Preprocess { mean: [0.5; 3], std: [0.25; 3], padding: 4, horizontal_flip: false };
+        let spec = ModelSpec {
+            name: "preact_resnet18".into(),
+            params: serde_json::json!({"width": 2}),
+            classes,
+            size: train.pictures.size()[2] as u32,
+        };
+        let clean_model = Model::new(&spec, Device::Cpu, 1).unwrap();
+        undecided(&clean_model, train, &preprocess);
+        let scratch = tempfile::tempdir().unwrap();
+        let resource = attack.requirements(params).contains(&Requirement::Resource).then(|| {
+            let format = NumberFormat::Fp32;
+            let context = ResourceContext { train, format, scratch: scratch.path(), reporter: &Silent };
+            attack.train_resource(params, &context).unwrap().0
+        });
         let context = AttackContext {
             train,
             classes,
@@ -83,12 +139,13 @@ pub(crate) mod tests {
             poison_ratio,
             seed: 1,
             preprocess: &preprocess,
+            epochs: 1,
             format: NumberFormat::Fp32,
-            clean_model: None,
-            resource: None,
-            scratch: std::path::Path::new("."),
+            clean_model: Some(&clean_model),
+            resource: resource.as_deref(),
+            scratch: scratch.path(),
             reporter: &Silent,
         };
-        body(attack.prepare(params, &context).unwrap())
+        attack.prepare(params, &context).map(body)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Choice, DatasetFacts, ParamError, Recipe};
+use crate::{AttackConfig, Choice, DatasetFacts, ParamError, Recipe};
 
 /// The four kinds of registered things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,7 @@ pub trait Catalog {
         attack.clone()
     }
 
-    /// Why the attack cannot be run at this ratio on this data set, if so: its cells become `n/a`.
-    fn not_applicable(&self, attack: &Method, facts: &DatasetFacts, poison_ratio: f64) -> Option<String>;
+    /// Why the attack cannot be run so, if it cannot: its cells become `n/a`. `facts` are those of the whole data set,
+    /// which the recipe may cut.
+    fn not_applicable(&self, attacked: &AttackConfig, facts: &DatasetFacts) -> Option<String>;
 }

@@ -132,7 +132,7 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
                             recipe: recipe.clone(),
                             precision: experiment.precision,
                         };
-                        let not_applicable = catalog.not_applicable(attack, &facts, attacked.poison_ratio);
+                        let not_applicable = catalog.not_applicable(&attacked, &facts);
                         let requires = match not_applicable {
                             Some(_) => vec![],
                             None => plan.add_requirements(&attacked, &facts, catalog, origin)?,

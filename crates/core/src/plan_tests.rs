@@ -77,8 +77,8 @@ impl Catalog for Small {
         }
     }
 
-    fn not_applicable(&self, attack: &Method, _: &DatasetFacts, ratio: f64) -> Option<String> {
-        (attack.name == "sig" && ratio > 0.2).then(|| "too few pictures".to_string())
+    fn not_applicable(&self, attacked: &AttackConfig, _: &DatasetFacts) -> Option<String> {
+        (attacked.attack.name == "sig" && attacked.poison_ratio > 0.2).then(|| "too few pictures".to_string())
     }
 }
 

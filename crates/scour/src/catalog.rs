@@ -1,9 +1,13 @@
 //! The registries as the planner sees them.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use scour_attacks::{ATTACKS, attack};
-use scour_core::{Catalog, Choice, DatasetFacts, Method, MethodKind, ParamError, Recipe, Requirement};
+use scour_attacks::{ATTACKS, Circumstances, attack};
+use scour_core::{
+    AttackConfig, Catalog, Choice, DatasetFacts, Method, MethodKind, ParamError, Recipe, Requirement,
+};
 use scour_datasets::{SOURCES, source};
 use scour_models::{ARCHITECTURES, architecture};
 use serde_json::json;
@@ -12,7 +16,37 @@ use crate::defenses::{NO_DEFENSE, defense, defenses};
 
 /// Every registry, and the folder where data sets lie.
 pub(crate) struct Registries {
-    pub(crate) data: PathBuf,
+    data: PathBuf,
+    counts: Counts,
+}
+
+/// Counts by class, by the fingerprint of a data set and the number of its first training pictures.
+type Counts = RefCell<BTreeMap<(String, usize), Vec<usize>>>;
+
+impl Registries {
+    pub(crate) fn new(data: PathBuf) -> Self {
+        Self { data, counts: Counts::default() }
+    }
+
+    /// Training pictures of each class as the recipe cuts the training set; labels are read once a data set and cut.
+    fn train_per_class(&self, attacked: &AttackConfig, facts: &DatasetFacts) -> Vec<usize> {
+        let first = attacked.recipe.train_pictures;
+        if first == 0 || first >= facts.train_len() {
+            return facts.train_per_class.clone();
+        }
+        let key = (facts.fingerprint.clone(), first);
+        if let Some(counts) = self.counts.borrow().get(&key) {
+            return counts.clone();
+        }
+        let loaded = source(&attacked.dataset.name)
+            .and_then(|source| source.load(&attacked.dataset.params, &self.data).ok());
+        // A data set that cannot be read any more is the worker's to report.
+        let Some(dataset) = loaded else { return facts.train_per_class.clone() };
+        let mut counts = vec![0; facts.classes as usize];
+        dataset.train.labels.iter().take(first).for_each(|&label| counts[label as usize] += 1);
+        self.counts.borrow_mut().insert(key, counts.clone());
+        counts
+    }
 }
 
 fn gone(kind: MethodKind, name: &str) -> ParamError {
@@ -85,7 +119,17 @@ impl Catalog for Registries {
         Method { params: params.unwrap_or_default(), label: method.name.clone(), ..method.clone() }
     }
 
-    fn not_applicable(&self, method: &Method, facts: &DatasetFacts, poison_ratio: f64) -> Option<String> {
-        attack(&method.name)?.not_applicable(&method.params, facts, poison_ratio)
+    fn not_applicable(&self, attacked: &AttackConfig, facts: &DatasetFacts) -> Option<String> {
+        let train_per_class = || self.train_per_class(attacked, facts);
+        let circumstances = Circumstances {
+            map: attacked.label_map,
+            poison_ratio: attacked.poison_ratio,
+            train_per_class: &train_per_class,
+        };
+        attack(&attacked.attack.name)?.not_applicable(&attacked.attack.params, &circumstances)
     }
 }
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use scour_core::{Plan, load_experiment, plan};
+use scour_core::{AttackConfig, Plan, load_experiment, plan};
 
 use super::*;
 
@@ -41,8 +41,8 @@ impl Catalog for WithoutData {
         self.0.requirements(attack)
     }
 
-    fn not_applicable(&self, attack: &Method, facts: &DatasetFacts, ratio: f64) -> Option<String> {
-        self.0.not_applicable(attack, facts, ratio)
+    fn not_applicable(&self, attacked: &AttackConfig, facts: &DatasetFacts) -> Option<String> {
+        self.0.not_applicable(attacked, facts)
     }
 }
 
@@ -70,11 +70,16 @@ fn every_experiment_that_ships_can_be_planned() {
 
 #[test]
 fn the_readme_lists_what_is_registered() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
     let registries = Registries::new("data".into());
     for kind in [MethodKind::Dataset, MethodKind::Model, MethodKind::Attack, MethodKind::Defense] {
         for name in registries.names(kind) {
-            assert!(readme.contains(&format!("`{name}`")), "README.md does not name {} `{name}`", kind.word());
+            assert!(
+                readme.contains(&format!("`{name}`")),
+                "README.md does not name {} `{name}`",
+                kind.word()
+            );
         }
     }
 }

@@ -56,7 +56,7 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
     let experiment = load_experiment(&args.experiment, &args.set)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("results").join(&experiment.name));
     let store = args.store.clone().unwrap_or_else(|| default_store(args));
-    let registries = Registries { data: args.data.clone() };
+    let registries = Registries::new(args.data.clone());
     let whole = plan(&experiment, &registries, &args.experiment.display().to_string())?;
     let selected = select(&whole, args)?;
     let complete = selected.cells.len() == whole.cells.len();
@@ -73,8 +73,11 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
     let devices = parse_devices(&args.devices, visible.as_deref(), tch::Cuda::device_count() as usize)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // Two small trainings side by side use a CPU better than one that waits for its slowest thread at every operation.
-    let on_cpu = devices.iter().all(|device| device.device == "cpu");
-    let jobs = args.jobs_per_device.unwrap_or(if on_cpu && cores > 1 { 2 } else { 1 });
+    let jobs = args.jobs_per_device.unwrap_or(if devices.iter().all(|d| d.device == "cpu") && cores > 1 {
+        2
+    } else {
+        1
+    });
     let mut slots = slots(&devices, jobs as usize, cores);
     for slot in &mut slots {
         // Without it cuBLAS chooses among algorithms that differ in the last digit from run to run.

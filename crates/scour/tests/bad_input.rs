@@ -36,12 +36,12 @@ fn mistakes_in_the_experiment_end_with_2() {
         &["e.yaml", "unknown attack `badnet`", "did you mean `badnets`"],
     );
     says(
-        &MINI.replace("{epochs: 4", "{epoch: 4"),
+        &MINI.replace("{epochs: 6", "{epoch: 6"),
         &[],
         &["e.yaml", "`epoch`", "did you mean `epochs`", "line 10"],
     );
     says(&MINI.replace("defenses", "defences"), &[], &["did you mean `defenses`"]);
-    says(&MINI.replace("width: 4", "widht: 4"), &[], &["model preact_resnet18", "did you mean `width`"]);
+    says(&MINI.replace("width: 8", "widht: 8"), &[], &["model preact_resnet18", "did you mean `width`"]);
     says(&MINI.replace("unlearn_epochs: 2", "n: 1.5"), &[], &["defense tsbd", "`n` must be in [0, 1]"]);
     says(
         &MINI.replace("attacks: [badnets, blended]", "attacks: [{blended: {picture: none.png}}]"),
@@ -62,7 +62,7 @@ fn mistakes_in_the_experiment_end_with_2() {
 fn data_that_is_missing_short_or_damaged_ends_with_3() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let experiment = MINI.replace("{signs: {train: 400, test: 120}}", "cifar10");
+    let experiment = MINI.replace("{signs: {train: 600, test: 150}}", "cifar10");
     let says = |parts: &[&str]| {
         let text = failure(dir, &experiment, &["--data", "data"], 3);
         for part in parts {
@@ -121,7 +121,7 @@ fn a_filtered_sweep_is_done_but_not_complete() {
     let dir = dir.path();
     std::fs::write(dir.join("e.yaml"), MINI).unwrap();
     let filter = "attack=badnets seed=0 defense=none";
-    let output = run(dir, &["sweep", "e.yaml", "--filter", filter, "--set", "train.epochs=3"]);
+    let output = run(dir, &["sweep", "e.yaml", "--filter", filter]);
     assert_eq!(output.status.code(), Some(5), "{}", text(&output));
     let rows = std::fs::read_to_string(dir.join("results/mini/results.csv")).unwrap();
     assert_eq!(rows.lines().count(), 2);

@@ -81,8 +81,8 @@ fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
     let folder = dir.join("whole").join(folder);
     let nwc = std::fs::read_to_string(folder.join("nwc.csv")).unwrap();
     assert!(nwc.starts_with("layer,filter,score,selected\n"));
-    // 244 filters at width 4, of which trunc(244 * 0.15) = 36 are chosen.
-    assert_eq!(nwc.lines().count(), 1 + 244);
-    assert_eq!(nwc.lines().filter(|line| line.ends_with(",true")).count(), 36);
+    // 488 filters at width 8, of which trunc(488 * 0.15) = 73 are chosen.
+    assert_eq!(nwc.lines().count(), 1 + 488);
+    assert_eq!(nwc.lines().filter(|line| line.ends_with(",true")).count(), 73);
     assert!(folder.join("activeness.csv").is_file() && folder.join("model.safetensors").is_file());
 }

@@ -1,8 +1,8 @@
 //! A catalog of methods without a deed, to plan sweeps from in tests.
 
 use scour_core::{
-    Catalog, Choice, DatasetFacts, Experiment, Method, MethodKind, ParamError, Plan, Recipe, Requirement,
-    parse_experiment, plan,
+    AttackConfig, Catalog, Choice, DatasetFacts, Experiment, Method, MethodKind, ParamError, Plan, Recipe,
+    Requirement, parse_experiment, plan,
 };
 
 struct Nothing;
@@ -50,8 +50,8 @@ impl Catalog for Nothing {
         }
     }
 
-    fn not_applicable(&self, attack: &Method, _: &DatasetFacts, _: f64) -> Option<String> {
-        (attack.name == "sig").then(|| "too few pictures".to_string())
+    fn not_applicable(&self, attacked: &AttackConfig, _: &DatasetFacts) -> Option<String> {
+        (attacked.attack.name == "sig").then(|| "too few pictures".to_string())
     }
 }
 

@@ -124,7 +124,7 @@ fn checkpoints_come_back_as_saved_and_bad_ones_are_named() {
     assert!(message.contains("a.safetensors") && !message.contains('\n'), "{message}");
     assert!(load_tensors(&dir.path().join("none"), Device::Cpu).is_err());
     let mut state = State::default();
-    state.add("w".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)), true);
+    let _ = state.add("w".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)), true);
     assert!(state.load(&tensors[..1]).unwrap_err().contains("`w` is [2, 3, 4, 4]"));
     assert!(state.load(&[]).unwrap_err().contains("`w` is missing"));
     assert!(state.load(&tensors[1..2]).unwrap_err().contains("`n` is not a tensor"));

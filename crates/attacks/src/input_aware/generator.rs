@@ -31,7 +31,17 @@ impl Generator {
     pub(crate) fn new(random: &mut Random, device: Device, width: i64, output: i64) -> Self {
         let mut state = State::default();
         let mut block = |name: String, channels: (i64, i64), relu: bool| ConvBlock {
-            conv2d: Conv2d::new(&mut state, &format!("{name}.conv2d"), random, device, channels, 3, 1, 1, true),
+            conv2d: Conv2d::new(
+                &mut state,
+                &format!("{name}.conv2d"),
+                random,
+                device,
+                channels,
+                3,
+                1,
+                1,
+                true,
+            ),
             batch_norm: BatchNorm::with_momentum(
                 &mut state,
                 &format!("{name}.batch_norm"),

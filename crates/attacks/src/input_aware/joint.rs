@@ -10,10 +10,11 @@ use tch::{Tensor, no_grad};
 
 use super::Params;
 use super::mask::sameness;
-use super::networks::{Networks, PATTERN, load, part, put_on};
+use super::networks::{Networks, PATTERN, put_on};
 use crate::Fidelity;
 use crate::attack::AttackContext;
 use crate::batch_share::{BatchShare, relabel};
+use crate::tensors::{load, part, prefixed};
 
 /// What the names of the optimizer's tensors begin with.
 const ADAM: &str = "adam.";
@@ -100,19 +101,15 @@ impl BatchMaker for Joint<'_> {
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
-        let named = |prefix: &str, tensors: Vec<(String, Tensor)>| {
-            let prefix = prefix.to_string();
-            tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
-        };
         let mut state = vec![self.share.state()];
-        state.extend(named(PATTERN, self.networks.pattern.state().copies()));
-        state.extend(named(ADAM, self.adam.state()));
+        state.extend(prefixed(PATTERN, self.networks.pattern.state().copies()));
+        state.extend(prefixed(ADAM, self.adam.state()));
         state
     }
 
     fn restore(&mut self, tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
         self.share.restore(tensors)?;
-        load(&self.networks.pattern, tensors, PATTERN)?;
+        load(self.networks.pattern.state(), tensors, PATTERN)?;
         self.adam.restore(&part(tensors, ADAM)).map_err(TrainError::File)
     }
 }

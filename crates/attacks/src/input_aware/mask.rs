@@ -11,9 +11,10 @@ use scour_train::{Progress, TrainError};
 use tch::{Kind, Tensor};
 
 use super::Params;
-use super::networks::{MASK, Networks, load};
+use super::networks::{MASK, Networks};
 use crate::Fidelity;
 use crate::attack::AttackContext;
+use crate::tensors::{load, prefixed};
 
 /// Pictures a step.
 const BATCH: usize = 128;
@@ -38,7 +39,7 @@ pub(crate) fn train_mask(
 ) -> Result<(), TrainError> {
     let path = context.scratch.join("mask.safetensors");
     let kept = load_tensors(&path, context.device()).ok();
-    if kept.is_some_and(|tensors| load(&networks.mask, &tensors, MASK).is_ok()) {
+    if kept.is_some_and(|tensors| load(networks.mask.state(), &tensors, MASK).is_ok()) {
         context.reporter.note("the mask generator is that of an interrupted run");
         return Ok(());
     }
@@ -83,9 +84,7 @@ pub(crate) fn train_mask(
             return Err(TrainError::Interrupted);
         }
     }
-    let tensors = networks.mask.state().copies().into_iter();
-    let tensors: Vec<_> = tensors.map(|(name, tensor)| (format!("{MASK}{name}"), tensor)).collect();
-    Ok(save_tensors(&path, &tensors, &[])?)
+    Ok(save_tensors(&path, &prefixed(MASK, networks.mask.state().copies()), &[])?)
 }
 
 /// The learning rate's factor when `done` (0 to 1) of the training lies behind.

@@ -2,10 +2,11 @@
 
 use scour_core::{Stream, stream_seed};
 use scour_torch::{BatchNormMode, NumberFormat, Random, with_autocast};
-use scour_train::{Preprocess, TrainError, Trigger};
+use scour_train::{Preprocess, Trigger};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::generator::Generator;
+use crate::tensors::prefixed;
 use crate::{Fidelity, normalisation};
 
 /// Pattern and mask generator with the normalisation they work in; shared by the trigger and the training.
@@ -27,14 +28,26 @@ fn squash(z: &Tensor) -> Tensor {
 
 impl Networks {
     /// Freshly initialised generators with `width` channels in their first blocks.
-    pub(crate) fn new(preprocess: &Preprocess, fidelity: Fidelity, width: i64, seed: u64, device: Device) -> Self {
+    pub(crate) fn new(
+        preprocess: &Preprocess,
+        fidelity: Fidelity,
+        width: i64,
+        seed: u64,
+        device: Device,
+    ) -> Self {
         let mut random = Random::new(stream_seed(seed, Stream::Trigger, 0));
         let pattern = Generator::new(&mut random, device, width, 3);
         let mask = Generator::new(&mut random, device, width, 1);
         Self { pattern, mask, preprocess: preprocess.clone(), fidelity }
     }
 
-    fn generate(&self, generator: &Generator, x: &Tensor, mode: BatchNormMode, format: NumberFormat) -> Tensor {
+    fn generate(
+        &self,
+        generator: &Generator,
+        x: &Tensor,
+        mode: BatchNormMode,
+        format: NumberFormat,
+    ) -> Tensor {
         let z = with_autocast(format, x.device(), || generator.forward(x, mode)).to_kind(Kind::Float);
         match self.fidelity {
             Fidelity::Corrected => squash(&z),
@@ -67,7 +80,8 @@ impl Trigger for Generated {
             let networks = &self.0;
             let x = networks.preprocess.normalise(pictures);
             let (mode, format) = (BatchNormMode::Eval, NumberFormat::Fp32);
-            let triggered = put_on(&x, &networks.patterns(&x, mode, format), &networks.masks(&x, mode, format));
+            let triggered =
+                put_on(&x, &networks.patterns(&x, mode, format), &networks.masks(&x, mode, format));
             networks.fidelity.to_bytes(&networks.preprocess.denormalise(&triggered))
         })
     }
@@ -75,8 +89,7 @@ impl Trigger for Generated {
     fn tensors(&self) -> Vec<(String, Tensor)> {
         let mut tensors = normalisation::tensors(&self.0.preprocess);
         for (prefix, generator) in [(PATTERN, &self.0.pattern), (MASK, &self.0.mask)] {
-            let copies = generator.state().copies().into_iter();
-            tensors.extend(copies.map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
+            tensors.extend(prefixed(prefix, generator.state().copies()));
         }
         tensors
     }
@@ -86,22 +99,3 @@ impl Trigger for Generated {
 pub(crate) const PATTERN: &str = "pattern.";
 /// What the names of the mask generator's tensors begin with.
 pub(crate) const MASK: &str = "mask.";
-
-/// The tensors whose names begin with `prefix`, which is cut off.
-pub(crate) fn part(tensors: &[(String, Tensor)], prefix: &str) -> Vec<(String, Tensor)> {
-    let cut = |(name, tensor): &(String, Tensor)| {
-        Some((name.strip_prefix(prefix)?.to_string(), tensor.shallow_clone()))
-    };
-    tensors.iter().filter_map(cut).collect()
-}
-
-/// Fills a generator with saved values.
-pub(crate) fn load(
-    generator: &Generator,
-    tensors: &[(String, Tensor)],
-    prefix: &str,
-) -> Result<(), TrainError> {
-    generator.state().load(&part(tensors, prefix)).map_err(|message| {
-        TrainError::File(format!("the saved trigger does not fit its parameters: {message}; retrain with --rerun all"))
-    })
-}

@@ -46,7 +46,8 @@ fn values_are_squashed_once_or_twice() {
         let patterns = networks.patterns(&x, scour_torch::BatchNormMode::Train, NumberFormat::Fp32);
         (patterns.min().double_value(&[]), patterns.max().double_value(&[]))
     };
-    let near = |found: (f64, f64), low: f64| (found.0 - low).abs() < 2e-3 && (found.1 - 1.0 + low).abs() < 2e-3;
+    let near =
+        |found: (f64, f64), low: f64| (found.0 - low).abs() < 2e-3 && (found.1 - 1.0 + low).abs() < 2e-3;
     assert!(near(range(Fidelity::Corrected), 0.0), "{:?}", range(Fidelity::Corrected));
     // tanh(1) / 2 + 0.5 = 0.8808.
     assert!(near(range(Fidelity::Benchmark), 0.119_2), "{:?}", range(Fidelity::Benchmark));

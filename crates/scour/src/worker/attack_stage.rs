@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use scour_attacks::{AttackContext, attack};
-use scour_core::{AttackConfig, FailureReason, Requirement, Status, Stream, Task, TaskResult, stream_seed};
+use scour_core::{
+    AttackConfig, FailureReason, Recipe, Requirement, Status, Stream, Task, TaskResult, stream_seed,
+};
 use scour_models::Model;
 use scour_torch::load_tensors;
 use scour_train::{Fit, Plain, Progress, Reporter, TrainError, Trigger, evaluate, fit};
@@ -37,6 +39,7 @@ pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<Tas
             poison_ratio: config.poison_ratio,
             seed: config.seed,
             preprocess: &pictures.preprocess,
+            epochs: config.recipe.epochs,
             format: pictures.format,
             clean_model: clean_model.as_ref(),
             resource: resource.as_deref(),
@@ -49,8 +52,10 @@ pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<Tas
         .map_err(TrainError::Method)?;
     let mut plain = Plain(&pictures.preprocess);
     let mut maker = prepared.maker;
+    let epochs = attack.epochs(&config.attack.params, config.recipe.epochs);
+    let recipe = Recipe { epochs, ..config.recipe.clone() };
     let options = Fit {
-        recipe: &config.recipe,
+        recipe: &recipe,
         drop_last: true,
         format: pictures.format,
         seed: config.seed,

@@ -1,0 +1,89 @@
+//! Projected gradient descent (Madry et al., 2018): pictures changed a little, so that a model no longer knows them.
+
+use scour_torch::{channels_last, with_autocast};
+use scour_train::{Progress, TrainError};
+use tch::{Kind, Tensor, no_grad};
+
+use crate::attack::AttackContext;
+
+/// Pictures a batch; each is changed by itself, so that it matters for speed only.
+const BATCH: i64 = 500;
+
+/// How far and how long, in grey values.
+pub(super) struct Descent {
+    pub(super) epsilon: f64,
+    pub(super) alpha: f64,
+    pub(super) steps: u32,
+}
+
+/// u8 pictures [n, 3, size, size] of class `label`, moved uphill in the clean model's cross-entropy within epsilon of
+/// where they were, in every pixel. No random start. Whole numbers again at the end.
+pub(super) fn adversarial(
+    context: &AttackContext,
+    descent: &Descent,
+    pictures: &Tensor,
+    label: u32,
+) -> Result<Tensor, TrainError> {
+    let model = context
+        .clean_model
+        .ok_or_else(|| TrainError::Method("lc: there is no clean model to change pictures with".into()))?;
+    let (device, format) = (context.device(), context.format);
+    let loss = |x: &Tensor| {
+        let input = channels_last(&context.preprocess.normalise(x));
+        let logits = with_autocast(format, device, || model.evaluate(&input)).to_kind(Kind::Float);
+        let labels = Tensor::full([x.size()[0]], i64::from(label), (Kind::Int64, device));
+        // A sum, so that a picture's gradient does not depend on how many others there are.
+        logits.cross_entropy_loss(&labels, None::<Tensor>, tch::Reduction::Sum, -100, 0.0)
+    };
+    let batches = pictures.split(BATCH, 0);
+    let mut out = vec![];
+    for (at, batch) in batches.iter().enumerate() {
+        out.push(ascend(&loss, descent, batch));
+        context.reporter.progress(Progress {
+            step: "changing pictures",
+            done: at as u64 + 1,
+            total: batches.len() as u64,
+            ..Progress::default()
+        });
+        if context.reporter.interrupted() {
+            return Err(TrainError::Interrupted);
+        }
+    }
+    Ok(Tensor::cat(&out, 0))
+}
+
+fn ascend(loss: &dyn Fn(&Tensor) -> Tensor, descent: &Descent, pictures: &Tensor) -> Tensor {
+    let start = pictures.to_kind(Kind::Float);
+    let mut x = start.copy();
+    for _ in 0..descent.steps {
+        let at = x.detach().set_requires_grad(true);
+        let slope = Tensor::run_backward(&[loss(&at)], &[&at], false, false).remove(0);
+        x = no_grad(|| {
+            let moved = &x + slope.sign() * descent.alpha - &start;
+            (moved.clamp(-descent.epsilon, descent.epsilon) + &start).clamp(0.0, 255.0)
+        });
+    }
+    x.round().to_kind(Kind::Uint8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_go_uphill_and_end_at_epsilon_and_at_white() {
+        // The loss rises with the first pixel and falls with the second; the third does not matter.
+        let loss = |x: &Tensor| {
+            let weights = Tensor::from_slice(&[2f32, -3.0, 0.0]).reshape([1, 3, 1, 1]);
+            (x * weights).sum(Kind::Float)
+        };
+        let pictures = Tensor::from_slice(&[100u8, 100, 100, 250, 3, 0]).reshape([2, 3, 1, 1]);
+        let moved = |steps| -> Vec<u8> {
+            let descent = Descent { epsilon: 8.0, alpha: 1.5, steps };
+            ascend(&loss, &descent, &pictures).flatten(0, -1).try_into().unwrap()
+        };
+        assert_eq!(moved(0), [100, 100, 100, 250, 3, 0]);
+        assert_eq!(moved(2), [103, 97, 100, 253, 0, 0]);
+        assert_eq!(moved(100), [108, 92, 100, 255, 0, 0]);
+    }
+}

@@ -1,0 +1,123 @@
+//! The colours of the trigger: those that excite a few neurons of a clean model most.
+
+use scour_core::{Stream, stream_seed};
+use scour_models::{Model, Pass};
+use scour_torch::{BatchNormMode, Random};
+use scour_train::{Progress, TrainError};
+use tch::{Kind, Tensor, no_grad};
+
+use super::Params;
+use crate::Fidelity;
+use crate::attack::AttackContext;
+
+/// Outputs of the benchmark's head, which no data set's model fits, so that it stays as initialised.
+const RANDOM_OUTPUTS: i64 = 1000;
+/// The corrected search ends when so many steps in a row have brought nothing.
+const PATIENCE: u32 = 100;
+/// Below this loss the neurons are where they are to be.
+const REACHED: f64 = 1e-3;
+
+/// The trigger, f32 [3, size, size] in 0..1, from its shape (see `mask::drawn`); zero outside of it.
+pub(super) fn optimise(
+    context: &AttackContext,
+    params: &Params,
+    shape: &Tensor,
+) -> Result<Tensor, TrainError> {
+    let model = context
+        .clean_model
+        .ok_or_else(|| TrainError::Method("trojan: there is no clean model to search with".into()))?;
+    let shape = shape.to_device(context.device()).unsqueeze(0);
+    let inside = shape.gt(0.0).to_kind(Kind::Float);
+    let neurons = neurons(context, params, model)?;
+    let corrected = params.fidelity == Fidelity::Corrected;
+    let feed = |a: &Tensor| {
+        let shown = a * &inside;
+        if corrected { context.preprocess.normalise(&(shown * 255.0)) } else { shown }
+    };
+    let (mut a, mut best, mut best_loss, mut best_at) = (shape.copy(), shape.copy(), f64::INFINITY, 0);
+    for step in 0..params.iterations {
+        let x = a.detach().set_requires_grad(true);
+        let excitation = features(model, &feed(&x)).index_select(1, &neurons);
+        let loss = (excitation - params.goal).square().sum(Kind::Float);
+        let slope = Tensor::run_backward(&[&loss], &[&x], false, false).remove(0);
+        let value = loss.double_value(&[]);
+        if value < best_loss {
+            (best, best_loss, best_at) = (a.shallow_clone(), value, step);
+        }
+        if value < REACHED || (corrected && step - best_at >= PATIENCE) {
+            break;
+        }
+        a = no_grad(|| {
+            let moved = &a - slope.sign() * params.step - &shape;
+            (moved.clamp(-params.limit, params.limit) + &shape).clamp(0.0, 1.0)
+        });
+        if (step + 1) % 100 == 0 {
+            let (done, total) = (u64::from(step) + 1, u64::from(params.iterations));
+            let progress =
+                Progress { step: "optimising the trigger", done, total, loss: Some(value), accuracy: None };
+            context.reporter.progress(progress);
+            if context.reporter.interrupted() {
+                return Err(TrainError::Interrupted);
+            }
+        }
+    }
+    let found = if corrected { best } else { a };
+    Ok((found * inside).squeeze_dim(0))
+}
+
+/// Input of the model's last layer, f32 [n, features], in eval mode.
+fn features(model: &Model, x: &Tensor) -> Tensor {
+    let mut seen = None;
+    let mut tap = |name: &str, output: Tensor| {
+        if name == "features" {
+            seen = Some(output.shallow_clone());
+        }
+        output
+    };
+    let _ = model.forward(x, &mut Pass::tapped(BatchNormMode::Eval, &mut tap));
+    seen.expect("every architecture names its features")
+}
+
+/// The neurons before the last layer whose outgoing weights are largest in sum, i64.
+fn neurons(context: &AttackContext, params: &Params, model: &Model) -> Result<Tensor, TrainError> {
+    let head = head(model)?;
+    let head = match params.fidelity {
+        Fidelity::Corrected => head,
+        Fidelity::Benchmark => {
+            let inputs = head.size()[1];
+            let bound = 1.0 / (inputs as f64).sqrt();
+            Random::new(stream_seed(context.seed, Stream::Trigger, 0)).uniform(
+                &[RANDOM_OUTPUTS, inputs],
+                -bound,
+                bound,
+                context.device(),
+            )
+        }
+    };
+    Ok(strongest(&head, params.neurons))
+}
+
+/// Weight of the model's last layer, [classes, features].
+fn head(model: &Model) -> Result<Tensor, TrainError> {
+    let last = model.state().entries().iter().rev().find(|entry| entry.tensor.dim() == 2);
+    last.map(|entry| entry.tensor.detach())
+        .ok_or_else(|| TrainError::Method("trojan: the model has no fully connected layer at its end".into()))
+}
+
+fn strongest(head: &Tensor, count: i64) -> Tensor {
+    let sums = head.abs().sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
+    sums.topk(count.min(sums.numel() as i64), 0, true, true).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_neurons_with_the_largest_weights_are_picked() {
+        let head = Tensor::from_slice(&[1f32, -5.0, 2.0, 0.0, 1.0, -2.5]).reshape([2, 3]);
+        // Sums of absolute values by neuron: 1, 6, 4.5.
+        assert_eq!(Vec::<i64>::try_from(strongest(&head, 2)).unwrap(), [1, 2]);
+        assert_eq!(strongest(&head, 9).size(), [3]);
+    }
+}
