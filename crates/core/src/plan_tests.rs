@@ -112,7 +112,7 @@ fn what_attacks_build_on_is_planned_once_and_shared() {
     assert_eq!((count(StageKind::Attack), count(StageKind::Resource), planned.cells.len()), (6, 1, 6));
     let clean = planned.cells.iter().find(|cell| cell.attack == "none" && cell.seed == 1).unwrap();
     let trojan = planned.cells.iter().find(|cell| cell.attack == "trojan" && cell.seed == 1).unwrap();
-    assert_eq!(planned.stages[&trojan.key].requires, [clean.key.clone()]);
+    assert_eq!(planned.stages[&trojan.key].requires, std::slice::from_ref(&clean.key));
     let alone = with(&text.replace("[none, trojan, ssba]", "[trojan]"));
     assert_eq!((alone.stages.len(), alone.cells.len()), (4, 2));
     assert!(alone.stages.contains_key(&clean.key));

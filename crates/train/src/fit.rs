@@ -114,13 +114,14 @@ fn one_epoch(
         let input =
             if options.format == NumberFormat::Bf16 { channels_last(&made.input) } else { made.input };
         let logits = with_autocast(options.format, device, || model.train(&input)).to_kind(Kind::Float);
-        let mut loss = logits.cross_entropy_for_logits(&made.labels);
+        let loss = logits.cross_entropy_for_logits(&made.labels);
         loss_sum += loss.detach();
         hits += logits.detach().argmax(1, false).eq_tensor(&made.labels).sum(Kind::Int64);
         seen += made.labels.numel();
-        if let Some(extra) = made.extra_loss {
-            loss = loss + extra;
-        }
+        let loss = match made.extra_loss {
+            Some(extra) => loss + extra,
+            None => loss,
+        };
         sgd.minimise(&loss, rate.at(epoch, step));
         maker.stepped(epoch);
     }

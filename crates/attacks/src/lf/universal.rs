@@ -52,7 +52,7 @@ pub(super) fn universal_perturbation(context: &AttackContext, params: &Params) -
         // Pictures that the search does not see, as long as there are any.
         Fidelity::Corrected if left > 0 => float(&order.narrow(0, count, left.min(MEASURED))),
         Fidelity::Corrected => search.pictures.shallow_clone(),
-        Fidelity::Benchmark => float(&(order.narrow(0, 0, 1) * 0)),
+        Fidelity::Benchmark => float(&order.narrow(0, 0, 1).zeros_like()),
     };
     search.run(&measured, &mut random)
 }
