@@ -53,7 +53,7 @@ fn stage_1(
     reinit::zero(model, &masks);
     if unlearned.accuracy > unlearned.stop {
         view.reporter.note(&format!(
-            "tsbd: unlearning stopped at its cap of {} epochs with {:.1} % accuracy left",
+            "unlearning stopped at its cap of {} epochs with {:.1} % accuracy left",
             unlearned.epochs,
             100.0 * unlearned.accuracy
         ));
