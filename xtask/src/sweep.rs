@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn elsewhere_the_quick_one_is_named_in_full() {
-        let all = with_experiment(&[], Path::new("/root"), Path::new("/root/crates"));
-        assert_eq!(all, words(&["/root/experiments/quick.yaml"]));
+        let all = with_experiment(&[], Path::new("/project"), Path::new("/project/crates"));
+        assert_eq!(all, words(&["/project/experiments/quick.yaml"]));
     }
 
     #[test]
