@@ -21,6 +21,7 @@ mod picture;
 mod poison;
 mod registry;
 mod sig;
+mod ssba;
 mod tensors;
 mod trojan;
 mod wanet;

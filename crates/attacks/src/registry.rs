@@ -8,12 +8,13 @@ use crate::input_aware::InputAware;
 use crate::lc::Lc;
 use crate::lf::Lf;
 use crate::sig::Sig;
+use crate::ssba::Ssba;
 use crate::trojan::Trojan;
 use crate::wanet::WaNet;
 
 /// Every attack, in the order of the literature's tables; `none` is the clean model.
 pub static ATTACKS: &[&dyn Attack] =
-    &[&Clean, &BadNets, &Blended, &InputAware, &Lf, &Sig, &Trojan, &WaNet, &Lc, &Bpp, &FTrojan];
+    &[&Clean, &BadNets, &Blended, &InputAware, &Lf, &Sig, &Ssba, &Trojan, &WaNet, &Lc, &Bpp, &FTrojan];
 
 /// The attack of that name.
 pub fn attack(name: &str) -> Option<&'static dyn Attack> {
@@ -66,6 +67,7 @@ pub(crate) mod tests {
         ("input_aware", Poisons::Nothing, r#"{"width": 4, "mask_epochs": 1}"#),
         ("lf", Poisons::AnyClass, r#"{"pictures": 20, "passes": 1, "iterations": 10}"#),
         ("sig", Poisons::TargetClass, "{}"),
+        ("ssba", Poisons::AnyClass, r#"{"bits": 6, "width": 2, "steps": 1}"#),
         ("trojan", Poisons::AnyClass, r#"{"iterations": 3}"#),
         ("wanet", Poisons::Nothing, "{}"),
         ("lc", Poisons::ChangedTargetClass, r#"{"steps": 2}"#),

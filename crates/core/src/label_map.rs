@@ -91,6 +91,23 @@ mod tests {
         assert!(map.problem(3).is_some());
     }
 
+    #[test]
+    fn triggered_test_sets_of_the_three_data_sets_have_their_known_sizes() {
+        // CIFAR-10, GTSRB with its official counts a class, and Tiny ImageNet: what is left of each for target class 0.
+        let gtsrb = [
+            60, 720, 750, 450, 660, 630, 150, 450, 450, 480, 660, 420, 690, 720, 270, 210, 150, 360, 390, 60,
+            90, 90, 120, 150, 90, 480, 180, 60, 150, 90, 150, 270, 60, 210, 120, 390, 120, 60, 690, 90, 90,
+            60, 90,
+        ];
+        let left = |counts: &[u32]| {
+            let classes = counts.len() as u32;
+            let counted = (0..classes).filter(|&label| LabelMap::default().counts(label, classes));
+            counted.map(|label| counts[label as usize]).sum::<u32>()
+        };
+        assert_eq!([left(&[1000; 10]), left(&gtsrb), left(&[50; 200])], [9_000, 12_570, 9_950]);
+        assert_eq!(gtsrb.iter().sum::<u32>(), 12_630);
+    }
+
     proptest! {
         #[test]
         fn all_to_all_is_a_permutation_that_moves_every_class(classes in 2u32..500, shift in 1u32..2000) {
