@@ -34,7 +34,8 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// Length of the cosine in epochs (T_max); the benchmark uses 100 whatever `epochs` is.
     pub cosine_epochs: u32,
-    /// Train on the first so many pictures only; all when 0.
+    /// Train on so many pictures only, the first ones or, of a data set sorted by class, ones at equal distances; all
+    /// when 0.
     pub train_pictures: usize,
 }
 

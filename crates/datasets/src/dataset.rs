@@ -1,5 +1,7 @@
 //! What a data set is once it is in memory, and what is customary about it.
 
+use std::borrow::Cow;
+
 use scour_core::{DatasetFacts, Recipe};
 
 /// One split: pictures as u8, N x 3 x size x size, row-major (so each picture is its red, green and blue plane in
@@ -27,6 +29,23 @@ impl Split {
     pub fn picture(&self, index: usize) -> &[u8] {
         let bytes = self.pixels.len() / self.labels.len().max(1);
         &self.pixels[index * bytes..(index + 1) * bytes]
+    }
+
+    /// The part that is used where a recipe asks for only `count` pictures (0: all of them): the first ones, or, where
+    /// pictures are sorted by class, ones at equal distances, so that every class has its share.
+    pub fn part(&self, count: usize) -> Cow<'_, Self> {
+        let len = self.len();
+        if count == 0 || count >= len {
+            return Cow::Borrowed(self);
+        }
+        let bytes = self.pixels.len() / len;
+        if !self.labels.is_sorted() {
+            let pixels = self.pixels[..count * bytes].to_vec();
+            return Cow::Owned(Self { pixels, labels: self.labels[..count].to_vec() });
+        }
+        let chosen = (0..count).map(|at| at * len / count);
+        let pixels = chosen.clone().flat_map(|index| self.picture(index)).copied().collect();
+        Cow::Owned(Self { pixels, labels: chosen.map(|index| self.labels[index]).collect() })
     }
 
     /// Pictures of each class; every label is below `classes`.
@@ -96,4 +115,35 @@ pub struct Profile {
     pub origin: &'static str,
     /// Pictures in the official training and test sets, where there are such: a sample or a part has fewer.
     pub official_counts: Option<(usize, usize)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(labels: &[u32]) -> Split {
+        Split {
+            pixels: (0..labels.len() as u8).flat_map(|i| [i, 100 + i]).collect(),
+            labels: labels.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_part_is_the_first_pictures() {
+        let part = split(&[2, 0, 1, 2, 0, 1]).part(2).into_owned();
+        assert_eq!((part.pixels, part.labels), (vec![0, 100, 1, 101], vec![2, 0]));
+    }
+
+    #[test]
+    fn a_part_of_sorted_pictures_has_all_classes() {
+        let part = split(&[0, 0, 0, 1, 1, 1, 1, 2, 2]).part(4).into_owned();
+        assert_eq!((part.pixels, part.labels), (vec![0, 100, 2, 102, 4, 104, 6, 106], vec![0, 0, 1, 1]));
+        assert_eq!(split(&[0, 0, 0, 1, 1, 1, 2, 2, 2]).part(3).labels, [0, 1, 2]);
+    }
+
+    #[test]
+    fn no_number_and_too_many_are_all() {
+        let split = split(&[1, 0, 1]);
+        assert!([0, 3, 9].iter().all(|&count| *split.part(count) == split));
+    }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Registries {
     counts: Counts,
 }
 
-/// Counts by class, by the fingerprint of a data set and the number of its first training pictures.
+/// Counts by class, by the fingerprint of a data set and the number of training pictures that are used.
 type Counts = RefCell<BTreeMap<(String, usize), Vec<usize>>>;
 
 impl Registries {
@@ -42,8 +42,7 @@ impl Registries {
             .and_then(|source| source.load(&attacked.dataset.params, &self.data).ok());
         // A data set that cannot be read any more is the worker's to report.
         let Some(dataset) = loaded else { return facts.train_per_class.clone() };
-        let mut counts = vec![0; facts.classes as usize];
-        dataset.train.labels.iter().take(first).for_each(|&label| counts[label as usize] += 1);
+        let counts = dataset.train.part(first).per_class(facts.classes);
         self.counts.borrow_mut().insert(key, counts.clone());
         counts
     }

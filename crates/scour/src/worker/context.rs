@@ -67,7 +67,7 @@ impl Pictures {
             classes,
             size,
             class_names,
-            train: on_device(&train).first(train_pictures),
+            train: on_device(&train.part(train_pictures)),
             test: on_device(&test),
         })
     }
