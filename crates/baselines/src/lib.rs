@@ -2,7 +2,15 @@
 //!
 //! This crate must not know TSBD, attacks, stores or test sets.
 
+mod batch_norms;
+mod clp;
+mod fidelity;
 mod ft;
+mod outliers;
+mod params;
 mod registry;
 
 pub use registry::BASELINES;
+
+#[cfg(test)]
+mod testing;
