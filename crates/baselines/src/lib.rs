@@ -5,7 +5,9 @@
 mod batch_norms;
 mod clp;
 mod fidelity;
+mod fp;
 mod ft;
+mod most_pruned;
 mod outliers;
 mod params;
 mod registry;

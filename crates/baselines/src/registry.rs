@@ -1,10 +1,11 @@
 use scour_train::Defense;
 
 use crate::clp::Clp;
+use crate::fp::FinePruning;
 use crate::ft::FineTuning;
 
 /// Every baseline, in the order of the literature's tables.
-pub static BASELINES: &[&dyn Defense] = &[&FineTuning, &Clp];
+pub static BASELINES: &[&dyn Defense] = &[&FineTuning, &FinePruning, &Clp];
 
 #[cfg(test)]
 #[path = "registry_tests.rs"]

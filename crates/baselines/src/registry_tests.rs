@@ -7,6 +7,7 @@ use crate::testing::{View, fresh, trained};
 /// One row a defense: name, parameters that make it quick, and whether running statistics of BatchNorm layers move.
 const ROWS: &[(&str, &str, bool)] = &[
     ("ft", r#"{"epochs": 1}"#, true),
+    ("fp", r#"{"epochs": 1}"#, true),
     ("clp", "{}", false),
 ];
 
