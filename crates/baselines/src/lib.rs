@@ -2,7 +2,10 @@
 //!
 //! This crate must not know TSBD, attacks, stores or test sets.
 
+mod anp;
 mod batch_norms;
+mod batchnorm_mask;
+mod clean_pictures;
 mod clp;
 mod fidelity;
 mod fp;

@@ -1,11 +1,12 @@
 use scour_train::Defense;
 
+use crate::anp::Anp;
 use crate::clp::Clp;
 use crate::fp::FinePruning;
 use crate::ft::FineTuning;
 
 /// Every baseline, in the order of the literature's tables.
-pub static BASELINES: &[&dyn Defense] = &[&FineTuning, &FinePruning, &Clp];
+pub static BASELINES: &[&dyn Defense] = &[&FineTuning, &FinePruning, &Anp, &Clp];
 
 #[cfg(test)]
 #[path = "registry_tests.rs"]

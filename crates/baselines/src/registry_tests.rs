@@ -8,6 +8,7 @@ use crate::testing::{View, fresh, trained};
 const ROWS: &[(&str, &str, bool)] = &[
     ("ft", r#"{"epochs": 1}"#, true),
     ("fp", r#"{"epochs": 1}"#, true),
+    ("anp", r#"{"iterations": 2, "batch_size": 16}"#, false),
     ("clp", "{}", false),
 ];
 
