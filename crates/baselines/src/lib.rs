@@ -14,6 +14,7 @@ mod most_pruned;
 mod outliers;
 mod params;
 mod registry;
+mod rnp;
 
 pub use registry::BASELINES;
 

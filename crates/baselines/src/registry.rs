@@ -4,9 +4,10 @@ use crate::anp::Anp;
 use crate::clp::Clp;
 use crate::fp::FinePruning;
 use crate::ft::FineTuning;
+use crate::rnp::Rnp;
 
 /// Every baseline, in the order of the literature's tables.
-pub static BASELINES: &[&dyn Defense] = &[&FineTuning, &FinePruning, &Anp, &Clp];
+pub static BASELINES: &[&dyn Defense] = &[&FineTuning, &FinePruning, &Anp, &Clp, &Rnp];
 
 #[cfg(test)]
 #[path = "registry_tests.rs"]

@@ -10,6 +10,7 @@ const ROWS: &[(&str, &str, bool)] = &[
     ("fp", r#"{"epochs": 1}"#, true),
     ("anp", r#"{"iterations": 2, "batch_size": 16}"#, false),
     ("clp", "{}", false),
+    ("rnp", r#"{"batch_size": 16, "unlearn_epochs": 2, "recover_epochs": 2}"#, false),
 ];
 
 #[test]
