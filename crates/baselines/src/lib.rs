@@ -5,6 +5,7 @@
 mod anp;
 mod batch_norms;
 mod batchnorm_mask;
+mod bnp;
 mod clean_pictures;
 mod clp;
 mod fidelity;
