@@ -8,6 +8,7 @@ mod batchnorm_mask;
 mod bnp;
 mod clean_pictures;
 mod clp;
+mod ep;
 mod fidelity;
 mod fp;
 mod ft;

@@ -11,6 +11,7 @@ const ROWS: &[(&str, &str, bool)] = &[
     ("anp", r#"{"iterations": 2, "batch_size": 16}"#, false),
     ("clp", "{}", false),
     ("rnp", r#"{"batch_size": 16, "unlearn_epochs": 2, "recover_epochs": 2}"#, false),
+    ("ep", "{}", false),
     ("bnp", "{}", false),
 ];
 
