@@ -10,8 +10,8 @@
 //!
 //! | | `corrected` | `benchmark` |
 //! |---|---|---|
-//! | convolution of a BatchNorm after a block with a 1x1 shortcut | the block's last 3x3 convolution | the shortcut, since it is registered last |
-//! | var_k | running variance + 1e-5, by which the layer divides | running variance: without end for a dead channel |
+//! | BatchNorm after a block with a 1x1 shortcut is folded into | the block's last 3x3 convolution | the shortcut |
+//! | var_k | running variance + 1e-5, as in the layer itself | running variance: no bound for a dead channel |
 
 use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
 use scour_models::Model;

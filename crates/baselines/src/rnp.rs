@@ -10,7 +10,7 @@
 //!
 //! | | `corrected` | `benchmark` |
 //! |---|---|---|
-//! | gradient in unlearning | its norm is cut to `clip`, as is meant | not cut: it is asked for before there is a gradient |
+//! | unlearning's gradient | its norm is cut to `clip` | not cut: that comes before there is a gradient |
 
 use scour_core::{Check, DatasetFacts, ParamError, Stream, resolve_params, stream_seed};
 use scour_models::Model;
