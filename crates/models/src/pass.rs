@@ -5,6 +5,9 @@ use tch::Tensor;
 pub trait Tap {
     /// `name` is the module's, such as `layer1.0.bn1`; `features` is the flattened input of the last layer.
     fn output(&mut self, name: &str, output: Tensor) -> Tensor;
+
+    /// `input` [n, c, h, w] is what the BatchNorm layer `name` is about to normalise.
+    fn batch_norm_input(&mut self, _name: &str, _input: &Tensor) {}
 }
 
 impl<F: FnMut(&str, Tensor) -> Tensor> Tap for F {
@@ -36,6 +39,13 @@ impl<'a> Pass<'a> {
         match &mut self.tap {
             Some(tap) => tap.output(&name(), output),
             None => output,
+        }
+    }
+
+    /// What networks call with each BatchNorm layer's input.
+    pub(crate) fn batch_norm_input(&mut self, name: impl FnOnce() -> String, input: &Tensor) {
+        if let Some(tap) = &mut self.tap {
+            tap.batch_norm_input(&name(), input);
         }
     }
 }

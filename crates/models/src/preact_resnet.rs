@@ -133,11 +133,16 @@ impl Block {
         Self { name, bn1, conv1, bn2, conv2, shortcut }
     }
 
+    fn normalise(layer: &BatchNorm, name: impl Fn() -> String, x: &Tensor, pass: &mut Pass) -> Tensor {
+        pass.batch_norm_input(&name, x);
+        pass.output(&name, layer.forward(x, pass.batch_norm))
+    }
+
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Tensor {
         let name = |part: &'static str| move || format!("{}.{part}", self.name);
-        let activated = pass.output(name("bn1"), self.bn1.forward(x, pass.batch_norm)).relu();
+        let activated = Self::normalise(&self.bn1, name("bn1"), x, pass).relu();
         let out = pass.output(name("conv1"), self.conv1.forward(&activated));
-        let out = pass.output(name("bn2"), self.bn2.forward(&out, pass.batch_norm)).relu();
+        let out = Self::normalise(&self.bn2, name("bn2"), &out, pass).relu();
         let out = pass.output(name("conv2"), self.conv2.forward(&out));
         let shortcut = self.shortcut.as_ref().map(|conv| conv.forward(&activated));
         let sum = match shortcut {
@@ -236,5 +241,33 @@ mod tests {
         assert_eq!(logits, bias.expand([2, 7], false));
         assert!(seen.contains(&("layer4.1.conv2".to_string(), vec![2, 32, 4, 4])));
         assert!(seen.contains(&("features".to_string(), vec![2, 32])));
+    }
+
+    /// Keeps the last output and the inputs of BatchNorm layers.
+    struct Inputs {
+        last: Tensor,
+        seen: Vec<String>,
+    }
+
+    impl crate::Tap for Inputs {
+        fn output(&mut self, _: &str, output: Tensor) -> Tensor {
+            self.last = output.shallow_clone();
+            output
+        }
+
+        fn batch_norm_input(&mut self, name: &str, input: &Tensor) {
+            assert_eq!(*input, self.last, "{name} is not fed what came before it");
+            self.seen.push(name.into());
+        }
+    }
+
+    #[test]
+    fn taps_see_what_batch_norm_layers_are_fed() {
+        let model = model(2, 3);
+        let mut inputs = Inputs { last: Tensor::new(), seen: vec![] };
+        let x = Random::new(3).normal(&[2, 3, 32, 32], Device::Cpu);
+        let _ = model.forward(&x, &mut Pass::tapped(BatchNormMode::Eval, &mut inputs));
+        assert_eq!(inputs.seen.len(), 16);
+        assert_eq!(inputs.seen[..3], ["layer1.0.bn1", "layer1.0.bn2", "layer1.1.bn1"]);
     }
 }

@@ -13,6 +13,7 @@ mod images;
 mod preprocess;
 mod reporter;
 mod schedule;
+mod scores;
 mod similarity;
 
 pub use batch_maker::{Batch, BatchMaker, Plain};
@@ -24,6 +25,7 @@ pub use images::ImageSet;
 pub use preprocess::Preprocess;
 pub use reporter::{Progress, Reporter, Silent};
 pub use schedule::LearningRate;
+pub use scores::{NeuronScore, write_scores};
 pub use similarity::{psnr, ssim};
 
 #[cfg(test)]

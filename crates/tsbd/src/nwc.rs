@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use scour_models::Model;
-use scour_train::TrainError;
+use scour_train::{NeuronScore, TrainError, write_scores};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::Fidelity;
@@ -77,15 +77,13 @@ pub(crate) fn write(
     ranked: &[Neuron],
     chosen: usize,
 ) -> Result<(), TrainError> {
-    let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
-    let mut writer = csv::Writer::from_path(path).map_err(file)?;
-    writer.write_record(["layer", "filter", "score", "selected"]).map_err(file)?;
-    for (rank, neuron) in ranked.iter().enumerate() {
-        let (filter, score) = (neuron.filter.to_string(), neuron.score.to_string());
-        let selected = if rank < chosen { "true" } else { "false" };
-        writer.write_record([&changes[neuron.layer].layer, &filter, &score, selected]).map_err(file)?;
-    }
-    writer.flush().map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
+    let rows = ranked.iter().enumerate().map(|(rank, neuron)| NeuronScore {
+        layer: &changes[neuron.layer].layer,
+        filter: neuron.filter,
+        score: neuron.score,
+        selected: rank < chosen,
+    });
+    write_scores(path, rows)
 }
 
 #[cfg(test)]

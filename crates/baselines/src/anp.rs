@@ -1,0 +1,269 @@
+//! ANP (Wu and Wang, 2021, "Adversarial Neuron Pruning Purifies Backdoored Deep Models"): prunes channels by which
+//! small changes of a network's weights can bring the backdoor out.
+//!
+//! All weights stay as they are; masks on BatchNorm channels are trained (see [`crate::batchnorm_mask`]). At each step
+//! noise on scales and shifts, drawn from [-eps, eps], climbs the loss by `steps` steps of eps / `steps` along its
+//! gradient's sign; masks then descend alpha L + (1 - alpha) L(noise). Channels whose mask ends at or below a threshold
+//! lose their scale and keep their shift, in the model as it was.
+//!
+//! Masks are trained on the clean set but for the share `holdout`. On that share thresholds 0, `threshold_step`, .. are
+//! tried up to `max_threshold` for as long as clean accuracy falls by no more than the share `max_drop`; the highest
+//! such one prunes. With `holdout: 0` all pictures serve for both. The benchmark instead takes, of all thresholds whose
+//! test accuracy falls by less, the one of lowest ASR: an oracle that is left out here (see [`crate::most_pruned`]).
+
+use scour_core::{Check, DatasetFacts, ParamError, Stream, accuracy, resolve_params, stream_seed};
+use scour_models::Model;
+use scour_torch::Random;
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError, predictions};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::Tensor;
+
+use crate::batch_norms::{Zeroed, batch_norms, prune};
+use crate::batchnorm_mask::{BatchNormMask, at_most};
+use crate::clean_pictures::{augmented, random_part};
+use crate::most_pruned::most_pruned;
+use crate::outliers::write_channels;
+use crate::params::{at_least, below_one, positive, read_params, share, write_params};
+
+/// The registry entry.
+pub(crate) struct Anp;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    /// Largest noise at the start, relative to scale and shift.
+    eps: f64,
+    /// Steps of the noise up the loss, of eps / `steps` each.
+    steps: u32,
+    /// Weight of the loss without noise.
+    alpha: f64,
+    /// Learning rate of the masks.
+    lr: f64,
+    /// Their SGD momentum.
+    momentum: f64,
+    /// Steps of the masks.
+    iterations: u32,
+    /// Pictures a step, drawn with replacement.
+    batch_size: usize,
+    /// Share of the clean set that is kept for choosing the threshold.
+    holdout: f64,
+    /// Share of the clean accuracy that pruning may cost.
+    max_drop: f64,
+    /// Distance of the thresholds that are tried.
+    threshold_step: f64,
+    /// The highest threshold.
+    max_threshold: f64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            eps: 0.4,
+            steps: 1,
+            alpha: 0.2,
+            lr: 0.01,
+            momentum: 0.9,
+            iterations: 2000,
+            batch_size: 256,
+            holdout: 0.2,
+            max_drop: 0.1,
+            threshold_step: 0.05,
+            max_threshold: 0.9,
+        }
+    }
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        for (name, value) in
+            [("alpha", self.alpha), ("max_drop", self.max_drop), ("max_threshold", self.max_threshold)]
+        {
+            share(name, value)?;
+        }
+        for (name, value) in [("eps", self.eps), ("lr", self.lr)] {
+            positive(name, value)?;
+        }
+        below_one("momentum", self.momentum)?;
+        below_one("holdout", self.holdout)?;
+        for (name, value) in [("steps", self.steps), ("iterations", self.iterations)] {
+            at_least(name, value as usize, 1)?;
+        }
+        at_least("batch_size", self.batch_size, 2)?;
+        if (1e-3..=1.0).contains(&self.threshold_step) {
+            return Ok(());
+        }
+        Err(ParamError(format!("`threshold_step` must be in [0.001, 1], not {}", self.threshold_step)))
+    }
+}
+
+impl Params {
+    /// 0, `threshold_step`, .. up to `max_threshold`.
+    fn thresholds(&self) -> Vec<f64> {
+        // A little more, since 0.9 / 0.05 may come out below 18.
+        let count = (self.max_threshold / self.threshold_step + 1e-9) as usize + 1;
+        (0..count).map(|i| i as f64 * self.threshold_step).collect()
+    }
+}
+
+/// Trains masks on `data` and returns them, one number in 0..1 a channel of each BatchNorm layer. fp32.
+fn train_masks(
+    model: &Model,
+    params: &Params,
+    data: &ImageSet,
+    view: &DefenderView,
+) -> Result<Vec<Vec<f64>>, TrainError> {
+    model.state().to_channels_last();
+    let mut mask = BatchNormMask::new(model, params.momentum);
+    let seed = stream_seed(view.seed, Stream::Defense, 1);
+    let stream = |stream| Random::new(stream_seed(seed, stream, 0));
+    let (mut order, mut augmentation) = (stream(Stream::Order), stream(Stream::Augment));
+    let mut draw = stream(Stream::Defense);
+    let every = data.len().div_ceil(params.batch_size) as u32;
+    let mut last = f64::NAN;
+    for iteration in 1..=params.iterations {
+        let indices = order.integers(params.batch_size, data.len() as i64, data.device());
+        let batch = data.select(&indices);
+        let input = augmented(&batch.pictures, view.preprocess, &mut augmentation);
+        let mut noise = mask.noise(params.eps, &mut draw);
+        for _ in 0..params.steps {
+            let loss = mask.logits(&input, Some(&noise)).cross_entropy_for_logits(&batch.labels);
+            noise.ascend(&loss, params.eps / f64::from(params.steps));
+        }
+        // One after the other, so that only one pass is in memory.
+        let plain = mask.logits(&input, None).cross_entropy_for_logits(&batch.labels) * params.alpha;
+        let of_plain = mask.gradients(&plain);
+        let noisy = mask.logits(&input, Some(&noise)).cross_entropy_for_logits(&batch.labels);
+        let noisy = noisy * (1.0 - params.alpha);
+        let gradients: Vec<Tensor> =
+            of_plain.iter().zip(mask.gradients(&noisy)).map(|(plain, noisy)| plain + noisy).collect();
+        mask.descend(&gradients, params.lr);
+        if iteration % every == 0 || iteration == params.iterations {
+            let loss = (plain + noisy).double_value(&[]);
+            if !loss.is_finite() {
+                return Err(TrainError::NotFinite { step: "masks".into(), at: iteration.into(), last });
+            }
+            last = loss;
+            let (done, total) = (u64::from(iteration), u64::from(params.iterations));
+            view.reporter.progress(Progress { step: "masks", done, total, loss: Some(loss), accuracy: None });
+        }
+        if view.reporter.interrupted() {
+            return Err(TrainError::Interrupted);
+        }
+    }
+    mask.scores()
+}
+
+impl Defense for Anp {
+    fn name(&self) -> &'static str {
+        "anp"
+    }
+
+    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
+        write_params(&resolve_params::<Params>(params)?)
+    }
+
+    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let params: Params = read_params(params)?;
+        let held_out = (view.clean.len() as f64 * params.holdout) as usize;
+        let seed = stream_seed(view.seed, Stream::Defense, 0);
+        let (held_out, train) = random_part(view.clean, held_out, seed);
+        let scores = train_masks(model, &params, &train, view)?;
+        let thresholds = params.thresholds();
+        let judges = if held_out.is_empty() { view.clean } else { &held_out };
+        let labels = judges.classes();
+        let trial = model.duplicate().map_err(TrainError::Method)?;
+        let trial_layers = batch_norms(&trial);
+        // Channels pruned at one threshold are pruned at the next one, too.
+        let found = most_pruned(thresholds.len(), params.max_drop, view.reporter, |state| {
+            if let Some(state) = state {
+                prune(&trial_layers, &at_most(&scores, thresholds[state]), Zeroed::Scale);
+            }
+            accuracy(&predictions(&trial, &judges.pictures, view.preprocess, None), &labels)
+        })?;
+        let threshold = found.state.map(|state| thresholds[state]);
+        // No mask is below 0: where every threshold costs too much, nothing is pruned.
+        let pruned = at_most(&scores, threshold.unwrap_or(-1.0));
+        let layers = batch_norms(model);
+        let count = prune(&layers, &pruned, Zeroed::Scale);
+        write_channels(&view.out.join("anp.csv"), &layers, &scores, &pruned)?;
+        Ok(Outcome::default()
+            .with("channels", scores.iter().map(Vec::len).sum::<usize>())
+            .with("pruned_channels", count)
+            .with("threshold", threshold)
+            .with("clean_accuracy_before", found.before)
+            .with("clean_accuracy_pruned", found.after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{View, clean_accuracy, trained, values};
+    use serde_json::json;
+    use tch::{Kind, no_grad};
+
+    /// A channel that is silent on every picture, as its shift is far below 0, but drives class 0 once noise raises it.
+    fn plant(model: &Model, channel: i64) {
+        let get = |name: &str| model.state().get(name).unwrap();
+        no_grad(|| {
+            let _ = get("layer4.1.bn2.bias").get(channel).fill_(-6.0);
+            let _ = get("layer4.1.bn2.weight").get(channel).fill_(1.0);
+            let linear = get("linear.weight");
+            let towards = linear.get(0) - linear.mean_dim(0, false, None::<Kind>);
+            let mut filters = get("layer4.1.conv2.weight").select(1, channel);
+            filters.copy_(&(towards.sign() * 3.0).reshape([-1, 1, 1]).expand_as(&filters));
+        });
+    }
+
+    #[test]
+    fn the_mask_of_a_silent_channel_that_noise_wakes_is_among_the_lowest() {
+        let (model, view) = (trained(4), View::new(96));
+        plant(&model, 5);
+        assert!(clean_accuracy(&model, &view.clean) > 90.0, "the planted channel is silent");
+        let before = model.state().copies();
+        let params = json!({"iterations": 15, "batch_size": 32, "lr": 0.05, "eps": 0.7});
+        let params = Anp.resolve(&params, &view.facts()).unwrap();
+        let outcome = Anp.run(&params, &model, &view.of()).unwrap();
+        let table = view.table("anp.csv");
+        let score = |row: &[String]| row[2].parse::<f64>().unwrap();
+        let planted = table.iter().find(|row| row[..2] == ["layer4.1.bn2", "5"]).unwrap();
+        let below = table.iter().filter(|row| score(row) <= score(planted)).count();
+        assert!(below <= 3, "{below} of {} are as low as {planted:?}", table.len());
+        assert_eq!(planted[3], "true");
+        // What is pruned loses its scale, keeps its shift, and nothing else changes.
+        let pruned = table.iter().filter(|row| row[3] == "true").count();
+        assert_eq!(outcome.details["pruned_channels"], pruned);
+        assert_eq!(values(model.state().get("layer4.1.bn2.weight").unwrap())[5], 0.0);
+        assert_eq!(values(model.state().get("layer4.1.bn2.bias").unwrap())[5], -6.0);
+        for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {
+            let scale = name.contains("bn") && name.ends_with(".weight");
+            assert!(scale || *before == after, "{name}");
+        }
+        assert!(clean_accuracy(&model, &view.clean) > 80.0);
+    }
+
+    #[test]
+    fn thresholds_are_the_published_ones() {
+        let thresholds = Params::default().thresholds();
+        assert_eq!((thresholds.len(), thresholds[0]), (19, 0.0));
+        assert!((thresholds[18] - 0.9).abs() < 1e-12);
+        assert_eq!(Params { max_threshold: 0.0, ..Params::default() }.thresholds(), [0.0]);
+    }
+
+    #[test]
+    fn impossible_parameters_are_refused() {
+        let facts = View::new(1).facts();
+        for (params, field) in [
+            (json!({"eps": 0}), "`eps`"),
+            (json!({"alpha": 1.1}), "`alpha`"),
+            (json!({"holdout": 1}), "`holdout`"),
+            (json!({"steps": 0}), "`steps`"),
+            (json!({"batch_size": 1}), "`batch_size`"),
+            (json!({"threshold_step": 0}), "`threshold_step`"),
+        ] {
+            let message = Anp.resolve(&params, &facts).unwrap_err().to_string();
+            assert!(message.contains(field) && !message.contains('\n'), "{message}");
+        }
+    }
+}

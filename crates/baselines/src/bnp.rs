@@ -1,0 +1,202 @@
+//! BNP (Zheng et al., 2022, "Pre-activation Distributions Expose Backdoor Neurons"): prunes channels whose input on
+//! clean pictures is distributed otherwise than it was in training.
+//!
+//! Training on poisoned pictures leaves its mark in BatchNorm's running statistics. With mean m1 and variance v1 of a
+//! channel's input over the clean set, m2 and v2 the running ones, and both taken for normal distributions, the score
+//! is their divergence KL(1, 2) = (ln(v2 / v1) + (v1 + (m1 - m2)^2) / v2 - 1) / 2. Channels above mean + u * std of
+//! their layer lose scale and shift.
+//!
+//! One pass over the clean set in eval mode, fp32, under training augmentation, since running statistics are of
+//! augmented pictures. 1e-5, by which the layers themselves keep dead channels from dividing by 0, is added to both
+//! variances. The benchmark halves only the second term, and its statistics are those of a last batch of poisoned
+//! training pictures, which overwrite the clean ones: neither is offered here, as the first is no divergence and a
+//! defender does not have the second.
+
+use scour_core::{Check, DatasetFacts, ParamError, Stream, resolve_params, stream_seed};
+use scour_models::{Model, Pass, Tap};
+use scour_torch::{BatchNormMode, Random};
+use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::batch_norms::{BatchNormLayer, batch_norms};
+use crate::clean_pictures::augmented;
+use crate::outliers::{Side, prune_outliers, published_u};
+use crate::params::{not_negative, read_params, write_params};
+
+/// The registry entry.
+pub(crate) struct Bnp;
+
+/// Pictures a batch; it changes nothing but speed.
+const BATCH: usize = 256;
+
+/// What BatchNorm adds to variances.
+const EPSILON: f64 = 1e-5;
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    /// Standard deviations above the mean at which channels are pruned; filled in by data set.
+    u: Option<f64>,
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        self.u.map_or(Ok(()), |u| not_negative("u", u))
+    }
+}
+
+/// Sums of what the BatchNorm layers are fed, one entry a layer, f64 [channels] each.
+struct Sums<'a> {
+    layers: &'a [BatchNormLayer],
+    count: Vec<f64>,
+    sum: Vec<Tensor>,
+    squares: Vec<Tensor>,
+}
+
+impl<'a> Sums<'a> {
+    fn new(layers: &'a [BatchNormLayer]) -> Self {
+        let zeros =
+            || layers.iter().map(|layer| layer.running_mean.to_kind(Kind::Double).zeros_like()).collect();
+        Self { layers, count: vec![0.0; layers.len()], sum: zeros(), squares: zeros() }
+    }
+
+    /// Mean and unbiased variance of each channel of layer `i`.
+    fn moments(&self, i: usize) -> (Tensor, Tensor) {
+        let mean = &self.sum[i] / self.count[i];
+        let variance = (&self.squares[i] - mean.square() * self.count[i]) / (self.count[i] - 1.0);
+        (mean, variance.clamp_min(0.0))
+    }
+}
+
+impl Tap for Sums<'_> {
+    fn output(&mut self, _: &str, output: Tensor) -> Tensor {
+        output
+    }
+
+    fn batch_norm_input(&mut self, name: &str, input: &Tensor) {
+        let Some(i) = self.layers.iter().position(|layer| layer.name == name) else { return };
+        let over = |tensor: &Tensor| tensor.sum_dim_intlist([0i64, 2, 3].as_slice(), false, Kind::Double);
+        let channels = input.size()[1];
+        self.count[i] += (input.numel() as i64 / channels) as f64;
+        self.sum[i] += over(input);
+        self.squares[i] += over(&input.to_kind(Kind::Double).square());
+    }
+}
+
+/// KL(1, 2) of normal distributions, element by element.
+fn divergence((mean_1, var_1): (&Tensor, &Tensor), (mean_2, var_2): (&Tensor, &Tensor)) -> Tensor {
+    let (var_1, var_2) = (var_1 + EPSILON, var_2 + EPSILON);
+    ((&var_2 / &var_1).log() + (&var_1 + (mean_1 - mean_2).square()) / &var_2 - 1.0) / 2.0
+}
+
+/// The divergence of each channel of each layer.
+fn divergences(
+    model: &Model,
+    layers: &[BatchNormLayer],
+    view: &DefenderView,
+) -> Result<Vec<Vec<f64>>, TrainError> {
+    model.state().to_channels_last();
+    let mut sums = Sums::new(layers);
+    let mut augmentation = Random::new(stream_seed(view.seed, Stream::Augment, 0));
+    let total = view.clean.len().div_ceil(BATCH) as u64;
+    for (done, batch) in view.clean.batches(BATCH).enumerate() {
+        let input = augmented(&batch.pictures, view.preprocess, &mut augmentation);
+        let _ = no_grad(|| model.forward(&input, &mut Pass::tapped(BatchNormMode::Eval, &mut sums)));
+        let done = done as u64 + 1;
+        view.reporter.progress(Progress { step: "distributions", done, total, ..Progress::default() });
+        if view.reporter.interrupted() {
+            return Err(TrainError::Interrupted);
+        }
+    }
+    let of_layer = |(i, layer): (usize, &BatchNormLayer)| {
+        let double = |tensor: &Tensor| tensor.to_kind(Kind::Double);
+        let (mean, variance) = sums.moments(i);
+        let running = (&double(&layer.running_mean), &double(&layer.running_var));
+        let divergence = divergence((&mean, &variance), running).to_device(Device::Cpu);
+        Vec::<f64>::try_from(divergence).map_err(|error| TrainError::Method(error.to_string()))
+    };
+    layers.iter().enumerate().map(of_layer).collect()
+}
+
+impl Defense for Bnp {
+    fn name(&self) -> &'static str {
+        "bnp"
+    }
+
+    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
+        let mut params: Params = resolve_params(params)?;
+        params.u = params.u.or(Some(published_u(facts, 4.0)));
+        write_params(&params)
+    }
+
+    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let params: Params = read_params(params)?;
+        let layers = batch_norms(model);
+        let scores = divergences(model, &layers, view)?;
+        let u = params.u.unwrap_or(3.0);
+        prune_outliers(&layers, &scores, u, Side::High, &view.out.join("bnp.csv"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{View, fresh, trained, values};
+    use scour_train::Preprocess;
+    use serde_json::json;
+
+    #[test]
+    fn the_divergence_is_that_of_two_normal_distributions() {
+        let row =
+            |values: &[f64]| Tensor::from_slice(values) - Tensor::from_slice(&[0.0, EPSILON, 0.0, EPSILON]);
+        // ln(4) / 2 + (1 + 1) / 8 - 1/2 = 0.44315, and 0 where both are the same.
+        for (numbers, expected) in [([1.0, 1.0, 0.0, 4.0], 0.443_147_180_6), ([2.0, 3.0, 2.0, 3.0], 0.0)] {
+            let part = |i| row(&numbers).get(i);
+            let found = divergence((&part(0), &part(1)), (&part(2), &part(3))).double_value(&[]);
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn moments_are_those_of_all_pictures_over_several_batches() {
+        let (model, mut view) = (fresh(2, 1), View::new(300));
+        view.preprocess = Preprocess { padding: 0, horizontal_flip: false, ..view.preprocess };
+        let layers = batch_norms(&model);
+        let scores = divergences(&model, &layers, &view.of()).unwrap();
+        // The first layer sees the first convolution of all pictures; fresh running statistics are 0 and 1.
+        let input = view.preprocess.normalise(&view.clean.pictures);
+        let weight = model.state().get("conv1.weight").unwrap();
+        let input = no_grad(|| input.conv2d(weight, None::<&Tensor>, [1, 1], [1, 1], [1, 1], 1));
+        let mean = input.mean_dim([0i64, 2, 3].as_slice(), false, Kind::Double);
+        let variance = input.var_dim([0i64, 2, 3].as_slice(), true, false).to_kind(Kind::Double);
+        let expected = divergence((&mean, &variance), (&mean.zeros_like(), &mean.ones_like()));
+        for (found, expected) in scores[0].iter().zip(Vec::<f64>::try_from(expected).unwrap()) {
+            assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_training_saw_otherwise_is_pruned_and_statistics_stay() {
+        let (model, view) = (trained(4), View::new(96));
+        // Layer 4 has 32 channels, enough to lie 3 deviations off.
+        let planted = model.state().get("layer4.0.bn2.running_mean").unwrap();
+        let _ = no_grad(|| planted.get(9).g_add_scalar_(20.0));
+        let before = model.state().copies();
+        let params = Bnp.resolve(&json!({}), &view.facts()).unwrap();
+        let outcome = Bnp.run(&params, &model, &view.of()).unwrap();
+        let get = |name: &str| values(model.state().get(name).unwrap())[9];
+        assert_eq!((get("layer4.0.bn2.weight"), get("layer4.0.bn2.bias")), (0.0, 0.0));
+        for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {
+            let may_change = name.contains("bn") && (name.ends_with("weight") || name.ends_with("bias"));
+            assert!(may_change || *before == after, "{name}");
+        }
+        let table = view.table("bnp.csv");
+        assert!(table.iter().any(|row| row[..2] == ["layer4.0.bn2", "9"] && row[3] == "true"));
+        let pruned = table.iter().filter(|row| row[3] == "true").count();
+        assert_eq!(outcome.details["channels"], table.len());
+        assert_eq!(outcome.details["pruned_channels"], pruned);
+        assert!(pruned < table.len() / 10, "{pruned}");
+    }
+}

@@ -1,0 +1,199 @@
+//! CLP (Zheng et al., 2022, "Data-free Backdoor Removal Based on Channel Lipschitzness"): prunes channels whose output
+//! can change most with their input. It looks at no picture.
+//!
+//! With its BatchNorm folded in, channel k of a convolution has the filter W[k] gamma_k / sqrt(var_k). Reshaped to
+//! [in, kh * kw], its largest singular value bounds the channel's Lipschitz constant. Channels above mean + u * std of
+//! their layer lose scale and shift (the paper's Eq. 7 and algorithm 1).
+//!
+//! Where blocks end in a sum, the BatchNorm after it is folded into the convolution of the main path: what comes in
+//! over the shortcut is left out of account, as in the authors' experiments.
+//!
+//! | | `corrected` | `benchmark` |
+//! |---|---|---|
+//! | BatchNorm after a block with a 1x1 shortcut is folded into | the block's last 3x3 convolution | the shortcut |
+//! | var_k | running variance + 1e-5, as in the layer itself | running variance: no bound for a dead channel |
+
+use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
+use scour_models::Model;
+use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::batch_norms::{BatchNormLayer, batch_norms};
+use crate::fidelity::Fidelity;
+use crate::outliers::{Side, prune_outliers, published_u};
+use crate::params::{not_negative, read_params, write_params};
+
+/// The registry entry.
+pub(crate) struct Clp;
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    /// Standard deviations above the mean at which channels are pruned; filled in by data set.
+    u: Option<f64>,
+    /// Corrected, or as in the benchmark.
+    fidelity: Fidelity,
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        self.u.map_or(Ok(()), |u| not_negative("u", u))
+    }
+}
+
+/// Each BatchNorm layer with the weight [out, in, kh, kw] of the convolution that it is folded into.
+fn pairs(model: &Model, fidelity: Fidelity) -> Result<Vec<(BatchNormLayer, Tensor)>, TrainError> {
+    let mut layers = batch_norms(model).into_iter().peekable();
+    let mut convolution = None;
+    let mut pairs = vec![];
+    for entry in model.state().entries() {
+        if entry.tensor.dim() == 4 && (fidelity == Fidelity::Benchmark || !entry.name.contains("shortcut")) {
+            convolution = Some(&entry.tensor);
+        }
+        if let Some(layer) = layers.next_if(|layer| entry.name == format!("{}.weight", layer.name)) {
+            let fitting = convolution.filter(|weight| weight.size()[0] == layer.weight.size()[0]);
+            let weight = fitting.ok_or_else(|| {
+                TrainError::Method(format!("clp: no convolution of its width comes before `{}`", layer.name))
+            })?;
+            pairs.push((layer, weight.shallow_clone()));
+        }
+    }
+    Ok(pairs)
+}
+
+/// The bound of each channel, f64 [out] on the CPU.
+fn lipschitz_bounds(layer: &BatchNormLayer, convolution: &Tensor, fidelity: Fidelity) -> Tensor {
+    no_grad(|| {
+        let double = |tensor: &Tensor| tensor.detach().to_device(Device::Cpu).to_kind(Kind::Double);
+        let (out, input) = (convolution.size()[0], convolution.size()[1]);
+        let (_, singular, _) = double(convolution).reshape([out, input, -1]).svd(true, false);
+        let epsilon = if fidelity == Fidelity::Corrected { 1e-5 } else { 0.0 };
+        let scale = double(&layer.weight) / (double(&layer.running_var) + epsilon).sqrt();
+        singular.select(1, 0) * scale.abs()
+    })
+}
+
+impl Defense for Clp {
+    fn name(&self) -> &'static str {
+        "clp"
+    }
+
+    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
+        let mut params: Params = resolve_params(params)?;
+        params.u = params.u.or(Some(published_u(facts, 5.0)));
+        write_params(&params)
+    }
+
+    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let params: Params = read_params(params)?;
+        let (mut layers, mut scores) = (vec![], vec![]);
+        let pairs = pairs(model, params.fidelity)?;
+        let total = pairs.len() as u64;
+        for (layer, convolution) in pairs {
+            let bounds = lipschitz_bounds(&layer, &convolution, params.fidelity);
+            scores.push(Vec::<f64>::try_from(bounds).map_err(|error| TrainError::Method(error.to_string()))?);
+            layers.push(layer);
+            let done = layers.len() as u64;
+            view.reporter.progress(Progress { step: "spectral norms", done, total, ..Progress::default() });
+            if view.reporter.interrupted() {
+                return Err(TrainError::Interrupted);
+            }
+        }
+        let u = params.u.unwrap_or(3.0);
+        prune_outliers(&layers, &scores, u, Side::High, &view.out.join("clp.csv"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{View, fresh, values};
+    use serde_json::json;
+
+    /// Filter k of a convolution: the same two rows of in x 9, orthogonal, so that their lengths are the singular
+    /// values: 5 and `longest`.
+    fn plant(convolution: &Tensor, filter: i64, longest: f64) {
+        no_grad(|| {
+            let matrix = convolution.get(filter).reshape([-1, 9]).zeros_like();
+            for (row, column, value) in [(0, 0, 3.0), (0, 1, 4.0), (1, 2, longest)] {
+                let _ = matrix.get(row).get(column).fill_(value);
+            }
+            convolution.get(filter).copy_(&matrix.reshape([-1, 3, 3]));
+        });
+    }
+
+    #[test]
+    fn bounds_are_singular_values_with_the_batch_norm_folded_in() {
+        let model = fresh(2, 1);
+        let pairs = pairs(&model, Fidelity::Corrected).unwrap();
+        let (layer, convolution) = &pairs[1];
+        assert_eq!(layer.name, "layer1.0.bn2");
+        plant(convolution, 0, 12.0);
+        plant(convolution, 1, 0.5);
+        no_grad(|| {
+            layer.weight.shallow_clone().copy_(&Tensor::from_slice(&[-2f32, 3.0]));
+            layer.running_var.shallow_clone().copy_(&Tensor::from_slice(&[4f32, 0.0]));
+        });
+        let bounds = |fidelity| Vec::<f64>::try_from(lipschitz_bounds(layer, convolution, fidelity)).unwrap();
+        let corrected = bounds(Fidelity::Corrected);
+        // 12 * 2 / sqrt(4 + 1e-5) and 5 * 3 / sqrt(1e-5); memory order makes no difference.
+        assert!((corrected[0] - 24.0 / 4.000_01f64.sqrt()).abs() < 1e-9, "{corrected:?}");
+        assert!((corrected[1] - 15.0 / 1e-5f64.sqrt()).abs() < 1e-6, "{corrected:?}");
+        model.state().to_channels_last();
+        assert_eq!(bounds(Fidelity::Corrected), corrected);
+        let benchmark = bounds(Fidelity::Benchmark);
+        assert!((benchmark[0] - 12.0).abs() < 1e-9 && benchmark[1].is_infinite(), "{benchmark:?}");
+    }
+
+    #[test]
+    fn a_batch_norm_is_paired_with_the_main_path_or_with_what_is_registered_last() {
+        let model = fresh(2, 1);
+        let paired = |fidelity, batch_norm: &str| {
+            let pairs = pairs(&model, fidelity).unwrap();
+            assert_eq!(pairs.len(), 16);
+            let (_, weight) = pairs.iter().find(|(layer, _)| layer.name == batch_norm).unwrap();
+            let same = |tensor: &Tensor| tensor.data_ptr() == weight.data_ptr();
+            model.state().entries().iter().find(|entry| same(&entry.tensor)).unwrap().name.clone()
+        };
+        for fidelity in [Fidelity::Corrected, Fidelity::Benchmark] {
+            assert_eq!(paired(fidelity, "layer1.0.bn1"), "conv1.weight");
+            assert_eq!(paired(fidelity, "layer1.1.bn1"), "layer1.0.conv2.weight");
+            assert_eq!(paired(fidelity, "layer2.0.bn1"), "layer1.1.conv2.weight");
+            assert_eq!(paired(fidelity, "layer2.0.bn2"), "layer2.0.conv1.weight");
+        }
+        assert_eq!(paired(Fidelity::Corrected, "layer3.1.bn1"), "layer3.0.conv2.weight");
+        assert_eq!(paired(Fidelity::Benchmark, "layer3.1.bn1"), "layer3.0.shortcut.0.weight");
+    }
+
+    #[test]
+    fn a_channel_with_a_large_bound_is_pruned_and_nothing_else_changes() {
+        let (model, view) = (fresh(12, 1), View::new(4));
+        let weight = model.state().get("layer2.0.conv1.weight").unwrap();
+        let _ = no_grad(|| weight.get(7).g_mul_scalar_(50.0));
+        let before = model.state().copies();
+        let params = Clp.resolve(&json!({}), &view.facts()).unwrap();
+        let outcome = Clp.run(&params, &model, &view.of()).unwrap();
+        assert_eq!(values(model.state().get("layer2.0.bn2.weight").unwrap())[7], 0.0);
+        for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {
+            let may_change = name.contains("bn") && (name.ends_with("weight") || name.ends_with("bias"));
+            assert!(may_change || *before == after, "{name}");
+        }
+        let table = view.table("clp.csv");
+        assert_eq!(outcome.details["channels"], table.len());
+        let pruned: Vec<&Vec<String>> = table.iter().filter(|row| row[3] == "true").collect();
+        assert_eq!(outcome.details["pruned_channels"], pruned.len());
+        assert!(pruned.iter().any(|row| row[..2] == ["layer2.0.bn2", "7"]), "{pruned:?}");
+    }
+
+    #[test]
+    fn u_is_the_published_one_of_the_data_set_unless_given() {
+        let mut facts = View::new(1).facts();
+        let u = |params: Value, facts: &DatasetFacts| Clp.resolve(&params, facts).unwrap()["u"].clone();
+        assert_eq!(u(json!({}), &facts), 3.0);
+        facts.name = "tiny_imagenet".into();
+        assert_eq!((u(json!({}), &facts), u(json!({"u": 2.5}), &facts)), (json!(5.0), json!(2.5)));
+        assert!(Clp.resolve(&json!({"u": -1}), &facts).unwrap_err().to_string().contains("`u`"));
+    }
+}
