@@ -31,7 +31,7 @@ use crate::attack::{Attack, AttackContext, Prepared, ResourceContext, read_param
 use crate::poison::dirty_label;
 use crate::tensors::{load, prefixed};
 use encoder::Encoder;
-use pair::{ENCODER, Pair, embed_bytes, messages};
+use pair::{ENCODER, Embedding, Pair, embed_bytes, messages};
 
 pub(crate) struct Ssba;
 
@@ -55,6 +55,9 @@ pub(crate) struct Params {
     /// Steps over which it rises once bits are read.
     #[serde(skip_serializing_if = "Option::is_none")]
     ramp: Option<u32>,
+    /// What the encoder adds to a picture is multiplied by it: above 1 for a louder message. 1 in the benchmark, whose
+    /// encoder adds nothing but paints anew.
+    strength: f64,
     /// Of the encoder's and decoder's training; the message has the attack's own seed.
     seed: u64,
     /// Corrected, or as in the benchmark.
@@ -71,6 +74,7 @@ impl Default for Params {
             lr: None,
             image_weight: 10.0,
             ramp: None,
+            strength: 1.0,
             seed: 0,
             fidelity: Fidelity::Corrected,
         }
@@ -92,6 +96,17 @@ impl Check for Params {
         if let Some(lr) = self.lr.filter(|lr| !(*lr > 0.0 && lr.is_finite())) {
             return Err(ParamError(format!("`lr` must be above 0, not {lr}")));
         }
+        if !(self.strength > 0.0 && self.strength <= 20.0) {
+            return Err(ParamError(format!(
+                "`strength` must be above 0 and at most 20, not {}",
+                self.strength
+            )));
+        }
+        if self.fidelity == Fidelity::Benchmark && self.strength != 1.0 {
+            return Err(ParamError(
+                "`strength` has no meaning with `fidelity: benchmark`: leave it out".into(),
+            ));
+        }
         if !(self.image_weight >= 0.0 && self.image_weight.is_finite()) {
             return Err(ParamError(format!("`image_weight` must be 0 or more, not {}", self.image_weight)));
         }
@@ -100,6 +115,11 @@ impl Check for Params {
 }
 
 impl Params {
+    /// How the message gets into pictures.
+    fn embedding(&self) -> Embedding {
+        Embedding { fidelity: self.fidelity, strength: self.strength }
+    }
+
     /// Steps of the training on so many pictures.
     fn steps(&self, pictures: usize) -> u32 {
         let epochs = 20 * pictures.div_ceil(self.batch_size as usize) as u32;
@@ -125,12 +145,12 @@ impl Params {
 struct Message {
     encoder: Encoder,
     bits: Tensor,
-    fidelity: Fidelity,
+    embedding: Embedding,
 }
 
 impl Trigger for Message {
     fn apply(&self, pictures: &Tensor) -> Tensor {
-        embed_bytes(&self.encoder, self.fidelity, &self.bits, pictures)
+        embed_bytes(&self.encoder, self.embedding, &self.bits, pictures)
     }
 
     fn tensors(&self) -> Vec<(String, Tensor)> {
@@ -145,7 +165,7 @@ impl Message {
         let device = tensors.first().map_or(Device::Cpu, |(_, tensor)| tensor.device());
         let encoder = Encoder::new(&mut Random::new(0), device, params.width, params.bits);
         load(encoder.state(), tensors, ENCODER)?;
-        Ok(Self { encoder, bits, fidelity: params.fidelity })
+        Ok(Self { encoder, bits, embedding: params.embedding() })
     }
 }
 
@@ -162,6 +182,14 @@ impl Attack for Ssba {
         vec![Requirement::Resource]
     }
 
+    fn resource_params(&self, params: &Value) -> Value {
+        let mut params = params.clone();
+        if let Some(fields) = params.as_object_mut() {
+            fields.remove("strength");
+        }
+        params
+    }
+
     fn train_resource(
         &self,
         params: &Value,
@@ -176,7 +204,7 @@ impl Attack for Ssba {
         let read_since = training::train(&pair, &params, context)?;
         let tests =
             messages(&mut Random::new(stream_seed(params.seed, Stream::Trigger, 0)), 50, params.bits, device);
-        let worth = pair.worth(params.fidelity, context.train, &tests);
+        let worth = pair.worth(params.embedding(), context.train, &tests);
         context.reporter.note(&format!(
             "{:.2} % of hidden bits are read, at a PSNR of {:.2} dB",
             worth.bit_accuracy, worth.psnr
@@ -199,7 +227,7 @@ impl Attack for Ssba {
         let message = messages(&mut random, 1, params.bits, context.device());
         let pair = Pair::new(&params, context.size(), context.device());
         pair.load(resource)?;
-        let worth = pair.worth(params.fidelity, context.train, &message);
+        let worth = pair.worth(params.embedding(), context.train, &message);
         context.reporter.note(&format!("{:.2} % of this message's bits are read", worth.bit_accuracy));
         let trigger = Message::new(&params, resource, message.get(0))?;
         Ok(dirty_label(context, params.fidelity, Box::new(trigger)))

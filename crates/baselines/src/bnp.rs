@@ -22,7 +22,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::batch_norms::{BatchNormLayer, batch_norms};
 use crate::clean_pictures::augmented;
-use crate::outliers::{Side, prune_outliers, published_u};
+use crate::outliers::{prune_outliers, published_u};
 use crate::params::{not_negative, read_params, write_params};
 
 /// The registry entry.
@@ -136,7 +136,7 @@ impl Defense for Bnp {
         let layers = batch_norms(model);
         let scores = divergences(model, &layers, view)?;
         let u = params.u.unwrap_or(3.0);
-        prune_outliers(&layers, &scores, u, Side::High, &view.out.join("bnp.csv"))
+        prune_outliers(&layers, &scores, u, &view.out.join("bnp.csv"))
     }
 }
 

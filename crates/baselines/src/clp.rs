@@ -22,7 +22,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::batch_norms::{BatchNormLayer, batch_norms};
 use crate::fidelity::Fidelity;
-use crate::outliers::{Side, prune_outliers, published_u};
+use crate::outliers::{prune_outliers, published_u};
 use crate::params::{not_negative, read_params, write_params};
 
 /// The registry entry.
@@ -102,7 +102,7 @@ impl Defense for Clp {
             }
         }
         let u = params.u.unwrap_or(3.0);
-        prune_outliers(&layers, &scores, u, Side::High, &view.out.join("clp.csv"))
+        prune_outliers(&layers, &scores, u, &view.out.join("clp.csv"))
     }
 }
 

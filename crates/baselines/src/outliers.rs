@@ -7,35 +7,22 @@ use scour_train::{NeuronScore, Outcome, TrainError, write_scores};
 
 use crate::batch_norms::{BatchNormLayer, Zeroed, prune};
 
-/// On which side of their layer's mean channels are suspect.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    /// Above mean + u * std.
-    High,
-    /// Below mean - u * std.
-    Low,
-}
-
 /// The published distance `u` from the mean: 3, and another value for Tiny ImageNet.
 pub(crate) fn published_u(facts: &DatasetFacts, tiny_imagenet: f64) -> f64 {
     if facts.name == "tiny_imagenet" { tiny_imagenet } else { 3.0 }
 }
 
-/// Which of one layer's scores lie beyond `u` unbiased standard deviations from their mean.
+/// Which of one layer's scores lie more than `u` unbiased standard deviations above their mean.
 ///
 /// One score of n lies at most (n - 1) / sqrt(n) deviations away: at `u` = 3 a layer loses nothing that has fewer than
 /// 11 channels.
-pub(crate) fn outliers(scores: &[f64], u: f64, side: Side) -> Vec<bool> {
+pub(crate) fn outliers(scores: &[f64], u: f64) -> Vec<bool> {
     let count = scores.len() as f64;
     let mean = scores.iter().sum::<f64>() / count;
     let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / (count - 1.0);
     // A single channel has no deviation: the comparison with NaN is false.
     let distance = u * variance.sqrt();
-    let beyond = |score: &f64| match side {
-        Side::High => *score > mean + distance,
-        Side::Low => *score < mean - distance,
-    };
-    scores.iter().map(beyond).collect()
+    scores.iter().map(|score| *score > mean + distance).collect()
 }
 
 /// Sets scale and shift of every layer's outliers to zero and writes all scores to `file`, in registration order.
@@ -44,13 +31,12 @@ pub(crate) fn prune_outliers(
     layers: &[BatchNormLayer],
     scores: &[Vec<f64>],
     u: f64,
-    side: Side,
     file: &Path,
 ) -> Result<Outcome, TrainError> {
     if scores.iter().flatten().any(|score| !score.is_finite()) {
         return Err(TrainError::NotFinite { step: "scoring channels".into(), at: 0, last: f64::NAN });
     }
-    let pruned: Vec<Vec<bool>> = scores.iter().map(|scores| outliers(scores, u, side)).collect();
+    let pruned: Vec<Vec<bool>> = scores.iter().map(|scores| outliers(scores, u)).collect();
     let count = prune(layers, &pruned, Zeroed::ScaleAndShift);
     write_channels(file, layers, scores, &pruned)?;
     let channels: usize = scores.iter().map(Vec::len).sum();
@@ -80,23 +66,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_threshold_is_mean_and_unbiased_deviations_on_one_side() {
+    fn the_threshold_is_mean_and_unbiased_deviations() {
         // Mean 2, squared deviations 1 + 1 + 0 + 4 + 4 over 4: deviation sqrt(2.5) = 1.5811.
         let scores = [1.0, 3.0, 2.0, 4.0, 0.0];
-        assert_eq!(outliers(&scores, 1.264, Side::High), [false, false, false, true, false]);
-        assert_eq!(outliers(&scores, 1.266, Side::High), [false; 5]);
-        assert_eq!(outliers(&scores, 1.264, Side::Low), [false, false, false, false, true]);
-        assert_eq!(outliers(&scores, 0.6, Side::High), [false, true, false, true, false]);
+        assert_eq!(outliers(&scores, 1.264), [false, false, false, true, false]);
+        assert_eq!(outliers(&scores, 1.266), [false; 5]);
+        assert_eq!(outliers(&scores, 0.6), [false, true, false, true, false]);
     }
 
     #[test]
     fn equal_scores_and_single_channels_have_no_outliers() {
-        assert_eq!(outliers(&[0.1; 7], 3.0, Side::High), [false; 7]);
-        assert_eq!(outliers(&[5.0], 0.0, Side::Low), [false]);
+        assert_eq!(outliers(&[0.1; 7], 3.0), [false; 7]);
+        assert_eq!(outliers(&[5.0], 0.0), [false]);
         let far = |channels: usize| {
             let mut scores = vec![0.0; channels];
             scores[0] = 1e6;
-            outliers(&scores, 3.0, Side::High)[0]
+            outliers(&scores, 3.0)[0]
         };
         assert!(!far(10) && far(11));
     }

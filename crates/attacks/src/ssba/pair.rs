@@ -16,19 +16,27 @@ pub(crate) const ENCODER: &str = "encoder.";
 /// What the names of the decoder's tensors begin with.
 pub(crate) const DECODER: &str = "decoder.";
 
+/// How an encoder's output gets into pictures.
+#[derive(Clone, Copy)]
+pub(crate) struct Embedding {
+    pub(crate) fidelity: Fidelity,
+    /// What the corrected encoder adds is multiplied by it.
+    pub(crate) strength: f64,
+}
+
 /// Pictures f32 in 0..1 with the bits in them, f32 of any value near 0..1. The paper's encoder says what is to be added
 /// to the picture; the benchmark's what the picture is to become.
 pub(crate) fn embed(
     encoder: &Encoder,
-    fidelity: Fidelity,
+    embedding: Embedding,
     format: NumberFormat,
     bits: &Tensor,
     pictures: &Tensor,
 ) -> Tensor {
     let out =
         with_autocast(format, pictures.device(), || encoder.forward(bits, pictures)).to_kind(Kind::Float);
-    match fidelity {
-        Fidelity::Corrected => pictures + out,
+    match embedding.fidelity {
+        Fidelity::Corrected => pictures + out * embedding.strength,
         Fidelity::Benchmark => out.sigmoid(),
     }
 }
@@ -36,7 +44,7 @@ pub(crate) fn embed(
 /// The same on bytes: u8 [n, 3, h, w] in and out, one message f32 [bits] in all of them.
 pub(crate) fn embed_bytes(
     encoder: &Encoder,
-    fidelity: Fidelity,
+    embedding: Embedding,
     message: &Tensor,
     pictures: &Tensor,
 ) -> Tensor {
@@ -44,7 +52,7 @@ pub(crate) fn embed_bytes(
         let message = message.to_device(pictures.device()).unsqueeze(0);
         let bits = message.expand([pictures.size()[0], -1], false);
         let pixels = pictures.to_kind(Kind::Float) / 255.0;
-        let embedded = embed(encoder, fidelity, NumberFormat::Fp32, &bits, &pixels);
+        let embedded = embed(encoder, embedding, NumberFormat::Fp32, &bits, &pixels);
         // Both round: the benchmark writes these pictures otherwise than others.
         Fidelity::Corrected.to_bytes(&(embedded * 255.0))
     })
@@ -118,13 +126,13 @@ impl Pair {
     }
 
     /// Embeds one message after another in the first pictures of a set, as bytes, and reads them back.
-    pub(crate) fn worth(&self, fidelity: Fidelity, set: &ImageSet, messages: &Tensor) -> Worth {
+    pub(crate) fn worth(&self, embedding: Embedding, set: &ImageSet, messages: &Tensor) -> Worth {
         let count = messages.size()[0];
         let each = (1000 / count).max(1);
         let (mut hits, mut likeness) = (vec![], vec![]);
         for (at, batch) in set.first((count * each) as usize).batches(each as usize).enumerate() {
             let message = messages.get(at as i64);
-            let embedded = embed_bytes(&self.encoder, fidelity, &message, &batch.pictures);
+            let embedded = embed_bytes(&self.encoder, embedding, &message, &batch.pictures);
             let read = no_grad(|| self.decoder.forward(&(embedded.to_kind(Kind::Float) / 255.0))).gt(0.0);
             hits.push(
                 read.eq_tensor(&message.gt(0.5)).to_kind(Kind::Float).mean(Kind::Float).double_value(&[]),

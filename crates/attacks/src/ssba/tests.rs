@@ -103,7 +103,9 @@ fn two_seeds_hide_two_messages_and_the_benchmarks_encoder_paints_anew() {
     let set = pictures(4, 2, 16);
     let encoder = Encoder::new(&mut Random::new(1), Device::Cpu, 2, 6);
     let zeros = Tensor::zeros([6], (Kind::Float, Device::Cpu));
-    let apply = |bits: &Tensor, fidelity| embed_bytes(&encoder, fidelity, bits, &set.pictures);
+    let apply = |bits: &Tensor, fidelity| {
+        embed_bytes(&encoder, Embedding { fidelity, strength: 1.0 }, bits, &set.pictures)
+    };
     let (quiet, other) = (apply(&zeros, Fidelity::Corrected), apply(&(&zeros + 1.0), Fidelity::Corrected));
     assert_ne!(quiet, other);
     // Without its last layer an encoder adds nothing; a picture painted anew is then grey, sigmoid(0) of 255.
@@ -112,4 +114,23 @@ fn two_seeds_hide_two_messages_and_the_benchmarks_encoder_paints_anew() {
     }
     assert_eq!(apply(&zeros, Fidelity::Corrected), set.pictures);
     assert_eq!(apply(&zeros, Fidelity::Benchmark), set.pictures.full_like(128));
+}
+
+#[test]
+fn strength_multiplies_what_is_added_and_leaves_the_encoder_alone() {
+    let set = pictures(4, 2, 16);
+    let encoder = Encoder::new(&mut Random::new(1), Device::Cpu, 2, 6);
+    let bits = Tensor::ones([1, 6], (Kind::Float, Device::Cpu)).expand([4, 6], false);
+    let pixels = set.pictures.to_kind(Kind::Float) / 255.0;
+    let added = |strength| {
+        let embedding = Embedding { fidelity: Fidelity::Corrected, strength };
+        pair::embed(&encoder, embedding, NumberFormat::Fp32, &bits, &pixels) - &pixels
+    };
+    assert!(added(3.0).allclose(&(added(1.0) * 3.0), 1e-4, 1e-5, false));
+    let [once, thrice] =
+        [1.0, 3.0].map(|strength| Ssba.resource_params(&params(json!({"strength": strength}))));
+    assert_eq!(once, thrice);
+    for wrong in [json!({"strength": 0}), json!({"strength": 3, "fidelity": "benchmark"})] {
+        assert!(Ssba.resolve(&wrong, &facts()).unwrap_err().0.contains("`strength`"));
+    }
 }

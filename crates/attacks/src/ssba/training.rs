@@ -97,7 +97,7 @@ fn round(
         let indices = random.integers(params.batch_size as usize, context.train.len() as i64, device);
         let pictures = context.train.pictures.index_select(0, &indices).to_kind(Kind::Float) / 255.0;
         let bits = messages(&mut random, params.batch_size, params.bits, device);
-        let embedded = embed(&pair.encoder, params.fidelity, context.format, &bits, &pictures);
+        let embedded = embed(&pair.encoder, params.embedding(), context.format, &bits, &pictures);
         let since = standing.talks_since.map_or(0, |start| step - start);
         let fade = match params.fidelity {
             Fidelity::Corrected => (f64::from(steps) * FADE).max(1.0),
