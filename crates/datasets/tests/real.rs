@@ -44,8 +44,10 @@ fn check(name: &str, data: &str, train: usize, test: usize, classes: u32) {
     assert_eq!(dataset.facts(facts.fingerprint.clone()), facts);
     println!("{name}: first load {load:.2?}, facts {facts_after:.2?}, second load {again:.2?}");
     println!("  {}", facts.fingerprint);
-    for (mean, std) in moments(&dataset.train) {
-        println!("  train mean {mean:.6} std {std:.6}");
+    for (split, pictures) in [("train", &dataset.train), ("test", &dataset.test)] {
+        for (mean, std) in moments(pictures) {
+            println!("  {split} mean {mean:.6} std {std:.6}");
+        }
     }
 }
 
