@@ -3,6 +3,7 @@
 //! The file grows as `NAME.part`; `NAME.from` beside it notes which file of which server it is. A part is gone on with
 //! only if it is of the same URL, and the server is asked to send the rest only if its file is still the same (If-Range).
 
+use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -90,7 +91,7 @@ impl Download<'_> {
                     if tries > self.patience.retries {
                         return Err(FetchError::Unreachable { url: self.url.into(), problem });
                     }
-                    self.voice.line(&format!("{problem}: trying again"));
+                    self.voice.line(&format!("{}: {problem}: trying again", self.name()));
                     std::thread::sleep(self.patience.pause);
                 }
             }
@@ -99,6 +100,10 @@ impl Download<'_> {
         fs::rename(&part, self.to).map_err(|error| FetchError::writing(self.to, error))?;
         let _ = fs::remove_file(self.note());
         Ok(pieced)
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.to.file_name().unwrap_or_default().to_string_lossy()
     }
 
     fn part(&self) -> PathBuf {
@@ -148,7 +153,7 @@ impl Download<'_> {
             },
             StatusCode::RANGE_NOT_SATISFIABLE => return Err(self.anew("the server has no such part")),
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(Trouble::Passing(format!("{} answers {status}", self.url)));
+                return Err(Trouble::Passing(format!("the server answers {status}")));
             }
             status => {
                 return Err(FetchError::Refused { url: self.url.into(), status: status.to_string() }.into());
@@ -183,8 +188,7 @@ impl Download<'_> {
             let text = serde_json::to_vec(&note).unwrap_or_default();
             fs::write(self.note(), text).map_err(|error| FetchError::writing(&self.note(), error))?;
         }
-        let name = self.to.file_name().unwrap_or_default().to_string_lossy();
-        let bar = self.voice.bar("fetching", &name, total);
+        let bar = self.voice.bar("fetching", &self.name(), total);
         bar.from(start);
         let arrived = self.copy(body, &mut file, start, &bar)?;
         file.sync_all().map_err(writing)?;
@@ -221,7 +225,7 @@ impl Download<'_> {
     /// Drops what has arrived, so that the next try starts at the first byte.
     fn anew(&self, problem: &str) -> Trouble {
         self.forget();
-        Trouble::Passing(format!("{}: {problem}", self.url))
+        Trouble::Passing(problem.into())
     }
 
     fn forget(&self) {
@@ -235,7 +239,7 @@ impl Download<'_> {
             ureq::Error::Io(_)
             | ureq::Error::Timeout(_)
             | ureq::Error::ConnectionFailed
-            | ureq::Error::Protocol(_) => Trouble::Passing(format!("{}: {problem}", self.url)),
+            | ureq::Error::Protocol(_) => Trouble::Passing(problem),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 Trouble::Final(FetchError::Usage(format!("{} is no URL ({problem})", self.url)))
             }

@@ -20,7 +20,9 @@ fn entry(source: &dyn Source, data: &Path) -> Vec<String> {
     match source.place(data) {
         Ok(None) => line("here", "always: it is drawn, nothing is read".into()),
         Ok(Some(place)) => {
-            line("here", format!("{} ({})", place.path.display(), bytes(size(&place.path))));
+            // The folder itself may be a link to another disk.
+            let real = place.path.canonicalize().unwrap_or_else(|_| place.path.clone());
+            line("here", format!("{} ({})", place.path.display(), bytes(size(&real))));
             line("layout", place.layout.into());
         }
         Err(DatasetError::Missing { .. }) => {
