@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -209,7 +209,7 @@ impl Download<'_> {
             let count = match reader.read(&mut buffer) {
                 Ok(0) => return Ok(arrived),
                 Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     let problem =
                         format!("the connection broke after {} ({})", bytes(arrived), one_line(&error));
@@ -236,6 +236,10 @@ impl Download<'_> {
     fn trouble(&self, error: ureq::Error) -> Trouble {
         let problem = one_line(&error);
         match error {
+            // A certificate that is not trusted, or no TLS at all: the next try ends likewise.
+            ureq::Error::Io(io) if io.kind() == ErrorKind::InvalidData => {
+                Trouble::Final(FetchError::Unreachable { url: self.url.into(), problem })
+            }
             ureq::Error::Io(_)
             | ureq::Error::Timeout(_)
             | ureq::Error::ConnectionFailed

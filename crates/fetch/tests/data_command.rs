@@ -97,3 +97,29 @@ fn wrong_words_end_with_2_and_a_wrong_file_with_3() {
     assert_eq!(output.status.code(), Some(3));
     assert!(error(&output).contains("it has 5 bytes where 170052171 are expected"));
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_download_ends_with_130_and_leaves_nothing_to_see() {
+    let data = tempfile::tempdir().unwrap();
+    // It takes the request and never answers.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mirror = format!("http://{}", server.local_addr().unwrap());
+    let child = Command::new(env!("CARGO_BIN_EXE_scour-data"))
+        .args(["get", "cifar10", "--mirror", &mirror, "--data"])
+        .arg(data.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let connection = server.accept().unwrap();
+    let killed = Command::new("sh").args(["-c", "kill -INT \"$1\"", "sh", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    drop(connection);
+    assert_eq!(output.status.code(), Some(130));
+    let said = lines(&output.stderr);
+    assert_eq!(said.last().unwrap(), "interrupted: the same command goes on from here");
+    let visible: Vec<_> =
+        std::fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(visible, [".scour-fetch"]);
+}
