@@ -173,10 +173,16 @@ fn space(project: &Project, report: &mut Report) {
 }
 
 fn data(project: &Project, report: &mut Report) {
-    let sets =
-        [("cifar-10-batches-bin", "CIFAR-10"), ("gtsrb", "GTSRB"), ("tiny-imagenet-200", "Tiny ImageNet")];
-    let found = sets.iter().filter(|(folder, _)| project.root.join("data").join(folder).is_dir());
-    let names: Vec<&str> = found.map(|(_, name)| *name).collect();
-    let list = if names.is_empty() { "nothing in data/ (signs needs none)".into() } else { names.join(", ") };
+    let sets = [
+        ("CIFAR-10", &["cifar-10-batches-bin", "cifar-10-batches-py"][..]),
+        ("CIFAR-100", &["cifar-100-binary", "cifar-100-python"]),
+        ("GTSRB", &["GTSRB", "gtsrb"]),
+        ("Tiny ImageNet", &["tiny-imagenet-200"]),
+    ];
+    let at = project.root.join("data");
+    let found = sets.iter().filter(|(_, folders)| folders.iter().any(|folder| at.join(folder).is_dir()));
+    let names: Vec<&str> = found.map(|(name, _)| *name).collect();
+    let none = "nothing in data/ (signs needs none; `cargo xtask data get NAME` fetches the others)";
+    let list = if names.is_empty() { none.into() } else { names.join(", ") };
     report.line("data", list);
 }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::say;
 
 /// The commands, in the order in which one meets them.
-pub(crate) const COMMANDS: [&str; 6] = ["sweep", "test", "report", "bench", "setup", "doctor"];
+pub(crate) const COMMANDS: [&str; 7] = ["sweep", "test", "report", "data", "bench", "setup", "doctor"];
 
 const XTASK: &str = "\
 cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by hand
@@ -14,6 +14,7 @@ cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by 
   sweep [EXPERIMENT.yaml] [OPTIONS]  set up, build, run an experiment, make its report
   test [ARGUMENTS]                   set up, build, check formatting and lints, run every test
   report DIR                         make the report of a folder of results again
+  data list|get NAME|check NAME      the public data sets: what is there, fetch one, check one
   bench [OPTIONS]                    measure training speed, beside PyTorch if asked
   setup                              find or install the libtorch that goes with this project
   doctor                             what this machine has, what it lacks, and the way out
@@ -54,6 +55,20 @@ cargo xtask report DIR [OPTIONS]
 
 Makes DIR/report/index.html, tables.md and tables.tex out of DIR/results.csv, with the program scour-report, which
 gets all arguments as they are. The first build of it takes some minutes.";
+
+const DATA: &str = "\
+cargo xtask data list | get NAME [--mirror URL|file:PATH] | check NAME   [--data DIR]
+
+  list        every data set: whether it is there, how large it is, on what terms
+  get NAME    fetch cifar10, cifar100, gtsrb or tiny_imagenet, unless it is there
+  check NAME  read a data set as training does, count it, say what is missing (exit code 3)
+
+  --data DIR                 the folder with the data sets (default: data)
+  --mirror URL|file:PATH     another place for the official archives: a folder that holds them under their official
+                             names, or the one archive itself
+
+An archive counts only with the right checksum. A download that broke off is resumed by the same command. A data set
+appears in its place whole or not at all. Needs no libtorch.";
 
 const BENCH: &str = "\
 cargo xtask bench [OPTIONS]
@@ -109,6 +124,7 @@ pub(crate) fn print(page: &str) -> anyhow::Result<u8> {
         "sweep" => SWEEP,
         "test" => TEST,
         "report" => REPORT,
+        "data" => DATA,
         "bench" => BENCH,
         "setup" => SETUP,
         "doctor" => DOCTOR,

@@ -6,6 +6,7 @@
 
 mod bench;
 mod builder;
+mod data;
 mod doctor;
 mod failure;
 mod help;
@@ -54,6 +55,7 @@ fn dispatch(command: &str, arguments: &[OsString]) -> anyhow::Result<u8> {
         "doctor" => no_arguments(command, arguments).and_then(|()| doctor::run(&project)),
         "sweep" => sweep::run(&project, arguments),
         "report" => report::run(&project, arguments),
+        "data" => data::run(&project, arguments),
         "test" => test::run(&project, arguments),
         "bench" => bench::run(&project, arguments),
         unknown => {

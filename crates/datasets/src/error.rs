@@ -14,7 +14,7 @@ pub enum DatasetError {
         problem: ParamError,
     },
     /// Nothing that looks like the data set lies below the data folder.
-    #[error("{dataset}: {} does not exist. Expected {layouts}. Name the folder that holds it with --data DIR", .path.display())]
+    #[error("{dataset}: {} does not exist. Expected {layouts}. Name the folder that holds it with --data DIR{}", .path.display(), fetching(.dataset))]
     Missing {
         /// The data set's registered name.
         dataset: &'static str,
@@ -61,6 +61,11 @@ pub enum DatasetError {
         /// What is wrong and what to do about it.
         problem: String,
     },
+}
+
+/// The other way out where a data set is missing; nobody but the user has the pictures of `folder`.
+fn fetching(dataset: &str) -> String {
+    if dataset == "folder" { String::new() } else { format!(", or fetch it: cargo xtask data get {dataset}") }
 }
 
 impl DatasetError {

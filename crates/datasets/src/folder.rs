@@ -1,13 +1,13 @@
 //! Your own pictures: `train/<class>/*` and `test/<class>/*`, of any size and in any of four formats.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use scour_core::{Check, DatasetFacts, ParamError, Recipe, resolve_params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::pictures::{self, Entry, Listing, Progress};
-use crate::{Dataset, DatasetError, Profile, Source};
+use crate::{Dataset, DatasetError, Place, Profile, Source};
 
 const NAME: &str = "folder";
 const LAYOUTS: &str = "train/<class>/ and test/<class>/ (or val/<class>/) with JPEG, PNG, PPM or WebP pictures, in the \
@@ -71,6 +71,14 @@ impl Source for Folder {
         pictures::resolve::<Params>(params)
     }
 
+    fn place(&self, data: &Path) -> Result<Option<Place>, DatasetError> {
+        splits(data)?;
+        Ok(Some(Place {
+            path: data.into(),
+            layout: "a folder for each class in train/ and in test/ or val/",
+        }))
+    }
+
     fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
         pictures::facts(&listing(params, data)?, data)
     }
@@ -84,19 +92,25 @@ impl Source for Folder {
     }
 }
 
+/// The folders of the training and the test pictures.
+fn splits(root: &Path) -> Result<(PathBuf, PathBuf), DatasetError> {
+    let missing = |path| DatasetError::Missing { dataset: NAME, path, layouts: LAYOUTS };
+    let train = root.join("train");
+    if !train.is_dir() {
+        return Err(missing(train));
+    }
+    let mut tests = ["test", "val"].into_iter().map(|split| root.join(split));
+    match tests.find(|at| at.is_dir()) {
+        Some(test) => Ok((train, test)),
+        None => Err(missing(root.join("test"))),
+    }
+}
+
 fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
     let params: Params =
         resolve_params(params).map_err(|problem| DatasetError::Param { dataset: NAME, problem })?;
     let root = if params.path.is_empty() { data.to_path_buf() } else { data.join(&params.path) };
-    let missing = |path| DatasetError::Missing { dataset: NAME, path, layouts: LAYOUTS };
-    let train_folder = root.join("train");
-    if !train_folder.is_dir() {
-        return Err(missing(train_folder));
-    }
-    let Some(test_folder) = ["test", "val"].map(|split| root.join(split)).into_iter().find(|at| at.is_dir())
-    else {
-        return Err(missing(root.join("test")));
-    };
+    let (train_folder, test_folder) = splits(&root)?;
     let classes = pictures::subfolders(&train_folder)?;
     let (mut train, mut test) = (Vec::new(), Vec::new());
     for (label, (_, folder)) in classes.iter().enumerate() {

@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::pictures::{self, Entry, Listing, Progress};
-use crate::{Dataset, DatasetError, Profile, Source};
+use crate::{Dataset, DatasetError, Place, Profile, Source};
 
 const NAME: &str = "gtsrb";
 const LAYOUTS: &str = "GTSRB/ with Final_Training/Images/00000/GT-00000.csv and so on, Final_Test/Images/ and \
                        GT-final_test.csv (the official version, unpacked in one place), or Train/, Test/, Train.csv \
                        and Test.csv";
 const CLASSES: u32 = 43;
+const OFFICIAL: &str = "Final_Training/Images";
+const TORCHVISION: &str = "Training";
+const TABLE: &str = "Train.csv";
 const TEST_TABLE: &str = "GT-final_test.csv";
 const FILE_COLUMNS: [&str; 2] = ["Filename", "Path"];
 const CLASS_NAMES: [&str; CLASSES as usize] = [
@@ -118,6 +121,11 @@ impl Source for Gtsrb {
         pictures::resolve::<Params>(params)
     }
 
+    fn place(&self, data: &Path) -> Result<Option<Place>, DatasetError> {
+        let (path, layout) = find(data)?;
+        Ok(Some(Place { path, layout: layout.words() }))
+    }
+
     fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
         pictures::facts(&listing(params, data)?, data)
     }
@@ -134,22 +142,47 @@ impl Source for Gtsrb {
 fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
     let params: Params =
         resolve_params(params).map_err(|problem| DatasetError::Param { dataset: NAME, problem })?;
+    let (root, layout) = find(data)?;
+    let (mut train, mut test) = match layout {
+        Layout::Official => (by_class(&root.join(OFFICIAL))?, official_test(&root, data)?),
+        Layout::Torchvision => (by_class(&root.join(TORCHVISION))?, official_test(&root, data)?),
+        Layout::Tables => (one_table(&root.join(TABLE), &root)?, one_table(&root.join("Test.csv"), &root)?),
+    };
+    // One order for all layouts, so that the same pictures are the same data set.
+    train.sort_by(|a, b| (a.label, a.path.file_name()).cmp(&(b.label, b.path.file_name())));
+    test.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
+    let class_names = CLASS_NAMES.map(String::from).to_vec();
+    Ok(Listing { name: NAME, root, size: params.size, class_names, train, test })
+}
+
+/// How the training pictures lie in the data set's folder.
+#[derive(Clone, Copy)]
+enum Layout {
+    Official,
+    Torchvision,
+    Tables,
+}
+
+impl Layout {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Official => "official, with Final_Training/ and Final_Test/",
+            Self::Torchvision => "torchvision's, with Training/ and Final_Test/",
+            Self::Tables => "PNG pictures with Train.csv and Test.csv",
+        }
+    }
+}
+
+/// The data set's folder and its layout.
+fn find(data: &Path) -> Result<(PathBuf, Layout), DatasetError> {
     for root in [data.join("GTSRB"), data.join("gtsrb/GTSRB"), data.join("gtsrb"), data.to_path_buf()] {
-        let splits = if root.join("Final_Training/Images").is_dir() {
-            (by_class(&root.join("Final_Training/Images"))?, official_test(&root, data)?)
-        } else if root.join("Training").is_dir() {
-            (by_class(&root.join("Training"))?, official_test(&root, data)?)
-        } else if root.join("Train.csv").is_file() {
-            (one_table(&root.join("Train.csv"), &root)?, one_table(&root.join("Test.csv"), &root)?)
-        } else {
-            continue;
-        };
-        let (mut train, mut test) = splits;
-        // One order for all layouts, so that the same pictures are the same data set.
-        train.sort_by(|a, b| (a.label, a.path.file_name()).cmp(&(b.label, b.path.file_name())));
-        test.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
-        let class_names = CLASS_NAMES.map(String::from).to_vec();
-        return Ok(Listing { name: NAME, root, size: params.size, class_names, train, test });
+        if root.join(OFFICIAL).is_dir() {
+            return Ok((root, Layout::Official));
+        } else if root.join(TORCHVISION).is_dir() {
+            return Ok((root, Layout::Torchvision));
+        } else if root.join(TABLE).is_file() {
+            return Ok((root, Layout::Tables));
+        }
     }
     Err(DatasetError::Missing { dataset: NAME, path: data.join("GTSRB"), layouts: LAYOUTS })
 }

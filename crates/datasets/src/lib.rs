@@ -4,7 +4,9 @@
 //! table and a row in `tests/sources.rs`. This crate must not know torch, devices, attacks or defenses, and it
 //! never writes but for its cache of decoded pictures.
 
+mod cifar;
 mod cifar10;
+mod cifar100;
 mod dataset;
 mod error;
 mod folder;
@@ -16,4 +18,4 @@ mod tiny_imagenet;
 
 pub use dataset::{Dataset, Profile, Split};
 pub use error::DatasetError;
-pub use source::{SOURCES, Source, source};
+pub use source::{Place, SOURCES, Source, source};

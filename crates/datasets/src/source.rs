@@ -1,16 +1,26 @@
 //! The registry of data sets.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use scour_core::{DatasetFacts, ParamError};
 use serde_json::Value;
 
 use crate::cifar10::Cifar10;
+use crate::cifar100::Cifar100;
 use crate::folder::Folder;
 use crate::gtsrb::Gtsrb;
 use crate::signs::Signs;
 use crate::tiny_imagenet::TinyImageNet;
 use crate::{Dataset, DatasetError, Profile};
+
+/// Where a data set was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The folder or archive that holds it.
+    pub path: PathBuf,
+    /// Its layout in a few words.
+    pub layout: &'static str,
+}
 
 /// A data set that an experiment can name.
 pub trait Source: Sync {
@@ -28,6 +38,11 @@ pub trait Source: Sync {
 
     /// Fills in the defaults of `params` (a JSON object) and checks them. The result resolves to itself.
     fn resolve(&self, params: &Value) -> Result<Value, ParamError>;
+
+    /// Which of its layouts lies below the folder `data`, and where; `None` where nothing is read. Looks at names alone.
+    fn place(&self, _data: &Path) -> Result<Option<Place>, DatasetError> {
+        Ok(None)
+    }
 
     /// Counts pictures and takes the fingerprint of the content below the folder `data`, without keeping pictures.
     fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError>;
@@ -48,7 +63,7 @@ pub trait Source: Sync {
 }
 
 /// Every data set, in the order in which they are listed.
-pub static SOURCES: &[&dyn Source] = &[&Signs, &Cifar10, &Gtsrb, &TinyImageNet, &Folder];
+pub static SOURCES: &[&dyn Source] = &[&Signs, &Cifar10, &Cifar100, &Gtsrb, &TinyImageNet, &Folder];
 
 /// The data set registered under `name`.
 pub fn source(name: &str) -> Option<&'static dyn Source> {

@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, resolve_params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::pictures::{self, Entry, Listing, Progress};
-use crate::{Dataset, DatasetError, Profile, Source};
+use crate::{Dataset, DatasetError, Place, Profile, Source};
 
 const NAME: &str = "tiny_imagenet";
 const LAYOUTS: &str = "tiny-imagenet-200/ with wnids.txt, train/<class>/images/ and val/ (the official version; val/ \
                        with val_annotations.txt or sorted into folders)";
+
+const ANNOTATIONS: &str = "val_annotations.txt";
 
 /// The source of this module.
 pub(crate) struct TinyImageNet;
@@ -69,6 +71,14 @@ impl Source for TinyImageNet {
         pictures::resolve::<Params>(params)
     }
 
+    fn place(&self, data: &Path) -> Result<Option<Place>, DatasetError> {
+        let path = find(data)?;
+        let flat = is_flat(&path.join("val"))?;
+        let layout =
+            if flat { "official, val/ with its table" } else { "official, val/ sorted into folders" };
+        Ok(Some(Place { path, layout }))
+    }
+
     fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
         pictures::facts(&listing(params, data)?, data)
     }
@@ -85,11 +95,7 @@ impl Source for TinyImageNet {
 fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
     let params: Params =
         resolve_params(params).map_err(|problem| DatasetError::Param { dataset: NAME, problem })?;
-    let below = data.join("tiny-imagenet-200");
-    let roots = [below.clone(), data.join("tiny-imagenet"), data.to_path_buf()];
-    let Some(root) = roots.into_iter().find(|root| root.join("wnids.txt").is_file()) else {
-        return Err(DatasetError::Missing { dataset: NAME, path: below, layouts: LAYOUTS });
-    };
+    let root = find(data)?;
     let classes = class_ids(&root.join("wnids.txt"))?;
     let val = root.join("val");
     let mut test = match flat_val(&val, &classes)? {
@@ -105,6 +111,17 @@ fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
         train: by_class(&root.join("train"), &classes)?,
         test,
         root,
+    })
+}
+
+/// The data set's folder.
+fn find(data: &Path) -> Result<PathBuf, DatasetError> {
+    let below = data.join("tiny-imagenet-200");
+    let roots = [below.clone(), data.join("tiny-imagenet"), data.to_path_buf()];
+    roots.into_iter().find(|root| root.join("wnids.txt").is_file()).ok_or(DatasetError::Missing {
+        dataset: NAME,
+        path: below,
+        layouts: LAYOUTS,
     })
 }
 
@@ -160,13 +177,19 @@ fn by_class(folder: &Path, ids: &[String]) -> Result<Vec<Entry>, DatasetError> {
     Ok(entries)
 }
 
+/// Whether the validation pictures lie in one folder. Scripts that sort them leave the table behind, and often that
+/// folder, empty.
+fn is_flat(val: &Path) -> Result<bool, DatasetError> {
+    let images = val.join("images");
+    Ok(images.is_dir() && val.join(ANNOTATIONS).is_file() && !pictures::pictures_below(&images)?.is_empty())
+}
+
 /// The pictures that `val_annotations.txt` lists, unless they have been sorted into folders.
 fn flat_val(val: &Path, ids: &[String]) -> Result<Option<Vec<Entry>>, DatasetError> {
-    let (table, images) = (val.join("val_annotations.txt"), val.join("images"));
-    // Scripts that sort the pictures leave the table behind, and often an empty folder.
-    if !images.is_dir() || !table.is_file() || pictures::pictures_below(&images)?.is_empty() {
+    if !is_flat(val)? {
         return Ok(None);
     }
+    let (table, images) = (val.join(ANNOTATIONS), val.join("images"));
     let mut entries = Vec::new();
     for (index, row) in text(&table)?.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
         let line = index as u64 + 1;

@@ -32,6 +32,13 @@ fn load(name: &str, data: &Path) -> Dataset {
     dataset
 }
 
+/// The words for the layout of the data set of that name, which must lie below `data`.
+fn layout(name: &str, data: &Path) -> &'static str {
+    let place = source(name).unwrap().place(data).unwrap().unwrap();
+    assert!(place.path.starts_with(data) && place.path.exists(), "{}", place.path.display());
+    place.layout
+}
+
 /// Asserts that picture `index` of `split` is picture `number` byte by byte.
 fn assert_picture(split: &scour_datasets::Split, index: usize, number: u32) {
     let rgb = pixels(number);
@@ -70,6 +77,7 @@ fn gtsrb_in_four_layouts() {
     (0..6).for_each(|number| assert_picture(&dataset.train, number as usize, number));
     (6..8).for_each(|number| assert_picture(&dataset.test, number as usize - 6, number));
     assert_eq!((dataset.classes, dataset.class_names[14].as_str()), (43, "stop"));
+    assert!(layout("gtsrb", &official).starts_with("official"));
 
     // The test table beside the folder, as its archive unpacks; the folder itself named.
     let loose = data.path().join("loose");
@@ -80,6 +88,7 @@ fn gtsrb_in_four_layouts() {
     let torchvision = data.path().join("torchvision");
     official_gtsrb(&torchvision.join("gtsrb/GTSRB"), "Training", "../GT-final_test.csv");
     assert_eq!(load("gtsrb", &torchvision), dataset);
+    assert!(layout("gtsrb", &torchvision).starts_with("torchvision"));
 
     let png = data.path().join("png");
     let mut rows = String::from("Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n");
@@ -98,6 +107,7 @@ fn gtsrb_in_four_layouts() {
     }
     write(&png.join("Test.csv"), &rows);
     assert_eq!(load("gtsrb", &png), dataset);
+    assert!(layout("gtsrb", &png).starts_with("PNG"));
 }
 
 #[test]
@@ -126,7 +136,9 @@ fn tiny_imagenet_flat_and_sorted() {
     (0..3).for_each(|number| assert_picture(&dataset.train, number as usize, number));
     (3..5).for_each(|number| assert_picture(&dataset.test, number as usize - 3, number));
     assert_eq!(dataset.class_names, ["goldfish", "n03"]);
+    assert!(layout("tiny_imagenet", &data.path().join("flat")).ends_with("with its table"));
     assert_eq!(load("tiny_imagenet", &data.path().join("sorted")), dataset);
+    assert!(layout("tiny_imagenet", &data.path().join("sorted")).ends_with("sorted into folders"));
     assert_eq!(load("tiny_imagenet", &data.path().join("sorted/tiny-imagenet-200")), dataset);
 }
 
@@ -144,6 +156,8 @@ fn a_folder_of_pictures() {
     assert_eq!((&dataset.train.labels[..], &dataset.test.labels[..]), (&[0, 0, 1][..], &[1][..]));
     (0..3).for_each(|number| assert_picture(&dataset.train, number as usize, number));
     assert_picture(&dataset.test, 0, 3);
+
+    assert!(layout("folder", data.path()).starts_with("a folder for each class"));
 
     let message = |folder: &str| {
         fs::create_dir_all(at(folder)).unwrap();

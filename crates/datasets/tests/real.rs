@@ -25,6 +25,13 @@ fn moments(split: &Split) -> Vec<(f64, f64)> {
         .collect()
 }
 
+/// The most memory this process has had, where the system tells.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or("unknown", str::trim).to_string()
+}
+
 #[expect(clippy::print_stdout, reason = "figures for people to compare")]
 fn check(name: &str, data: &str, train: usize, test: usize, classes: u32) {
     let root = std::env::var("SCOUR_DATA").unwrap_or_else(|_| "data".into());
@@ -34,6 +41,7 @@ fn check(name: &str, data: &str, train: usize, test: usize, classes: u32) {
     let start = Instant::now();
     let dataset = source.load(&params, &data).unwrap_or_else(|error| panic!("{error}"));
     let load = start.elapsed();
+    let peak = peak_memory();
     let start = Instant::now();
     let facts = source.facts(&params, &data).unwrap();
     let facts_after = start.elapsed();
@@ -42,10 +50,12 @@ fn check(name: &str, data: &str, train: usize, test: usize, classes: u32) {
     let again = start.elapsed();
     assert_eq!((dataset.train.len(), dataset.test.len(), dataset.classes), (train, test, classes));
     assert_eq!(dataset.facts(facts.fingerprint.clone()), facts);
-    println!("{name}: first load {load:.2?}, facts {facts_after:.2?}, second load {again:.2?}");
+    println!("{name}: first load {load:.2?} (peak {peak}), facts {facts_after:.2?}, second load {again:.2?}");
     println!("  {}", facts.fingerprint);
-    for (mean, std) in moments(&dataset.train) {
-        println!("  train mean {mean:.6} std {std:.6}");
+    for (split, pictures) in [("train", &dataset.train), ("test", &dataset.test)] {
+        for (mean, std) in moments(pictures) {
+            println!("  {split} mean {mean:.6} std {std:.6}");
+        }
     }
 }
 

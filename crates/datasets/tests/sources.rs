@@ -9,6 +9,7 @@ use serde_json::json;
 const ROWS: &[(&str, &str, bool, bool, u32)] = &[
     ("signs", "Signs", false, false, 10),
     ("cifar10", "CIFAR-10", true, true, 100),
+    ("cifar100", "CIFAR-100", true, true, 100),
     ("gtsrb", "GTSRB", true, false, 50),
     ("tiny_imagenet", "Tiny ImageNet", true, false, 200),
     ("folder", "Picture folder", true, false, 100),

@@ -28,8 +28,13 @@ const DEFENSES: &[(&str, &str)] = &[
     ("tsbd", "TSBD"),
 ];
 
-const DATASETS: &[(&str, &str)] =
-    &[("cifar10", "CIFAR-10"), ("gtsrb", "GTSRB"), ("tiny_imagenet", "Tiny ImageNet"), ("signs", "signs")];
+const DATASETS: &[(&str, &str)] = &[
+    ("cifar10", "CIFAR-10"),
+    ("cifar100", "CIFAR-100"),
+    ("gtsrb", "GTSRB"),
+    ("tiny_imagenet", "Tiny ImageNet"),
+    ("signs", "signs"),
+];
 
 const MODELS: &[(&str, &str)] = &[("preact_resnet18", "PreAct-ResNet18"), ("vgg19_bn", "VGG19-BN")];
 

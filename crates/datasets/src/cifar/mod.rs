@@ -1,0 +1,152 @@
+//! What CIFAR-10 and CIFAR-100 have in common: 32 x 32 pictures in a few large files, in a binary version and in one of
+//! Python pickles, unpacked or still in their archives. The same pictures are the same data set in each of the four.
+
+mod archive;
+mod batch;
+mod pickle;
+mod place;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::dataset::count_per_class;
+use crate::{Dataset, DatasetError, Place, Split};
+use batch::{PIXELS, RECORD, Records};
+
+const SIZE: u32 = 32;
+
+/// One of the two data sets, as its files are named and built.
+pub(crate) struct Format {
+    /// The data set's registered name.
+    pub(crate) name: &'static str,
+    /// The accepted layouts, for messages.
+    pub(crate) layouts: &'static str,
+    pub(crate) binary: Version,
+    pub(crate) python: Version,
+    /// The files that hold the pictures: those of the training set in order, then that of the test set.
+    pub(crate) files: &'static [Part],
+    /// Bytes before the pixels of a binary record; the last of them is the class.
+    pub(crate) label_bytes: usize,
+    /// Under which key a pickle holds the classes, and the names of classes.
+    pub(crate) keys: [&'static str; 2],
+    pub(crate) class_names: &'static [&'static str],
+}
+
+/// One form in which a data set is published.
+pub(crate) struct Version {
+    pub(crate) folder: &'static str,
+    pub(crate) archive: &'static str,
+    /// The file with the names of classes.
+    pub(crate) names: &'static str,
+}
+
+/// One file of pictures.
+pub(crate) struct Part {
+    pub(crate) binary: &'static str,
+    pub(crate) python: &'static str,
+    /// Pictures in it.
+    pub(crate) records: usize,
+}
+
+impl Format {
+    fn classes(&self) -> u32 {
+        self.class_names.len() as u32
+    }
+
+    fn missing(&self, path: &Path) -> DatasetError {
+        DatasetError::Missing { dataset: self.name, path: path.into(), layouts: self.layouts }
+    }
+
+    /// Pictures of the training set and of the test set.
+    fn lengths(&self) -> (usize, usize) {
+        let (test, train) =
+            self.files.split_last().map_or((0, &[][..]), |(test, train)| (test.records, train));
+        (train.iter().map(|part| part.records).sum(), test)
+    }
+}
+
+/// These data sets have no parameters.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        Ok(())
+    }
+}
+
+pub(crate) fn resolve(params: &Value) -> Result<Value, ParamError> {
+    resolve_params::<Params>(params).map(|_| Value::Object(Default::default()))
+}
+
+pub(crate) fn place(format: &Format, data: &Path) -> Result<Option<Place>, DatasetError> {
+    place::find(format, data).map(|found| Some(found.describe()))
+}
+
+pub(crate) fn facts(format: &Format, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
+    resolve(params).map_err(|problem| DatasetError::Param { dataset: format.name, problem })?;
+    let parts = Mutex::new(vec![None; format.files.len()]);
+    place::find(format, data)?.read(format, &|index, records: Records| {
+        let part = (records.labels(), blake3::hash(records.bytes()));
+        parts.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(part);
+    })?;
+    let (mut hasher, mut labels) = (blake3::Hasher::new(), Vec::new());
+    for (part, hash) in parts.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten() {
+        hasher.update(hash.as_bytes());
+        labels.extend(part);
+    }
+    let (train, test) = labels.split_at(format.lengths().0);
+    Ok(DatasetFacts {
+        name: format.name.into(),
+        classes: format.classes(),
+        size: SIZE,
+        train_per_class: count_per_class(train, format.classes()),
+        test_per_class: count_per_class(test, format.classes()),
+        fingerprint: hasher.finalize().to_hex().to_string(),
+    })
+}
+
+pub(crate) fn load(format: &Format, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
+    resolve(params).map_err(|problem| DatasetError::Param { dataset: format.name, problem })?;
+    let (train, test) = format.lengths();
+    let mut dataset = Dataset {
+        name: format.name.into(),
+        classes: format.classes(),
+        size: SIZE,
+        class_names: vec![],
+        train: blank(train),
+        test: blank(test),
+    };
+    // Each file's own stretch of the splits, so that several can be filled at a time and none is kept twice.
+    let mut slots = Vec::new();
+    let (mut pixels, mut labels) = (&mut dataset.train.pixels[..], &mut dataset.train.labels[..]);
+    for part in &format.files[..format.files.len() - 1] {
+        let (pixels_here, labels_here);
+        (pixels_here, pixels) = pixels.split_at_mut(part.records * PIXELS);
+        (labels_here, labels) = labels.split_at_mut(part.records);
+        slots.push(Mutex::new((pixels_here, labels_here)));
+    }
+    slots.push(Mutex::new((&mut dataset.test.pixels[..], &mut dataset.test.labels[..])));
+    let class_names = place::find(format, data)?.read(format, &|index, records: Records| {
+        let mut slot = slots[index].lock().unwrap_or_else(PoisonError::into_inner);
+        slot.1.copy_from_slice(&records.labels());
+        for (picture, record) in slot.0.chunks_exact_mut(PIXELS).zip(records.bytes().chunks_exact(RECORD)) {
+            picture.copy_from_slice(&record[1..]);
+        }
+    })?;
+    drop(slots);
+    dataset.class_names = class_names;
+    Ok(dataset)
+}
+
+fn blank(len: usize) -> Split {
+    Split { pixels: vec![0; len * PIXELS], labels: vec![0; len] }
+}
+
+#[cfg(test)]
+mod tests;

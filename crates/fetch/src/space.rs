@@ -1,0 +1,31 @@
+//! Free space, looked at before a download is begun rather than found missing at its end.
+
+use std::path::Path;
+
+use crate::FetchError;
+use crate::voice::bytes;
+
+/// An error if fewer than `needed` bytes are free where `folder` lies. A system that does not tell is not asked twice.
+pub(crate) fn ensure(folder: &Path, needed: u64) -> Result<(), FetchError> {
+    let Ok(stats) = rustix::fs::statvfs(folder) else { return Ok(()) };
+    match shortage(u128::from(stats.f_bavail) * u128::from(stats.f_frsize), needed) {
+        Some(problem) => Err(FetchError::NoSpace { path: folder.into(), problem }),
+        None => Ok(()),
+    }
+}
+
+fn shortage(free: u128, needed: u64) -> Option<String> {
+    let free = u64::try_from(free).unwrap_or(u64::MAX);
+    (free < needed).then(|| format!("{} are free, {} are still to be fetched", bytes(free), bytes(needed)))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn tells_how_much_is_missing() {
+        assert_eq!(super::shortage(1000, 1000), None);
+        let message = super::shortage(999_000, 2_500_000).unwrap();
+        assert_eq!(message, "1.0 MB are free, 2.5 MB are still to be fetched");
+        assert!(super::ensure(std::path::Path::new("/"), u64::MAX).is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! The program as a script meets it: what is printed where, and exit codes.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn run(data: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scour-data")).args(arguments).arg("--data").arg(data).output().unwrap()
+}
+
+fn lines(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes).lines().map(String::from).collect()
+}
+
+/// The one line of an error.
+fn error(output: &Output) -> String {
+    let said: Vec<String> =
+        lines(&output.stderr).into_iter().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(said.len(), 1, "{:?}", lines(&output.stderr));
+    said[0].clone()
+}
+
+#[test]
+fn the_list_tells_of_every_data_set() {
+    let data = tempfile::tempdir().unwrap();
+    let output = run(data.path(), &["list"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = lines(&output.stdout);
+    for source in scour_datasets::SOURCES {
+        assert!(said.iter().any(|line| line.starts_with(source.name())), "{}", source.name());
+    }
+    for original in scour_fetch::ORIGINALS {
+        assert!(said.iter().any(|line| line.contains(&format!("cargo xtask data get {}", original.name))));
+    }
+}
+
+#[test]
+fn a_data_set_that_is_not_there_ends_with_3() {
+    let data = tempfile::tempdir().unwrap();
+    let output = run(data.path(), &["check", "gtsrb"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(error(&output).contains("GTSRB does not exist"));
+}
+
+#[test]
+fn a_data_set_that_lacks_pictures_ends_with_3_and_names_them() {
+    let data = tempfile::tempdir().unwrap();
+    let gtsrb = data.path().join("GTSRB");
+    let ppm = [&b"P6\n8 8\n255\n"[..], &[100; 192]].concat();
+    for folder in ["Final_Training/Images/00003", "Final_Test/Images"] {
+        std::fs::create_dir_all(gtsrb.join(folder)).unwrap();
+        std::fs::write(gtsrb.join(folder).join("a.ppm"), &ppm).unwrap();
+    }
+    for table in ["Final_Training/Images/00003/GT-00003.csv", "GT-final_test.csv"] {
+        std::fs::write(gtsrb.join(table), "Filename;ClassId\na.ppm;3\n").unwrap();
+    }
+    let output = run(data.path(), &["check", "gtsrb"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = lines(&output.stdout);
+    assert!(said.contains(&"training  1 pictures".to_string()), "{said:?}");
+    let missing: Vec<&String> = said.iter().filter(|line| line.starts_with("MISSING")).collect();
+    assert_eq!(missing.len(), 2, "{said:?}");
+    assert!(
+        missing[0]
+            .contains("1 training pictures where 39209 are official: class 0 speed limit 20 has 0 of 210")
+    );
+}
+
+#[test]
+fn what_scour_draws_is_whole_and_not_fetched() {
+    let data = tempfile::tempdir().unwrap();
+    let output = run(data.path(), &["check", "signs"]);
+    assert_eq!(output.status.code(), Some(0), "{:?}", lines(&output.stderr));
+    let output = run(data.path(), &["get", "signs"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error(&output).contains("signs: it is drawn"));
+    let output = run(data.path(), &["get", "folder"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error(&output).contains("folder: it is your own"));
+}
+
+#[test]
+fn wrong_words_end_with_2_and_a_wrong_file_with_3() {
+    let data = tempfile::tempdir().unwrap();
+    let output = run(data.path(), &["get", "cifar"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error(&output).contains("there is no data set `cifar`: there are signs, cifar10"));
+    assert_eq!(run(data.path(), &["fetch", "cifar10"]).status.code(), Some(2));
+    assert_eq!(run(data.path(), &["get", "cifar10", "--mirror", "ftp://x"]).status.code(), Some(2));
+    let mirror = format!("file:{}", data.path().display());
+    let output = run(data.path(), &["get", "cifar10", "--mirror", &mirror]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error(&output).contains("cifar-10-binary.tar.gz is not there"));
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("cifar-10-binary.tar.gz"), "short").unwrap();
+    let mirror = format!("file:{}", elsewhere.path().display());
+    let output = run(data.path(), &["get", "cifar10", "--mirror", &mirror]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(error(&output).contains("it has 5 bytes where 170052171 are expected"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_download_ends_with_130_and_leaves_nothing_to_see() {
+    let data = tempfile::tempdir().unwrap();
+    // It takes the request and never answers.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mirror = format!("http://{}", server.local_addr().unwrap());
+    let child = Command::new(env!("CARGO_BIN_EXE_scour-data"))
+        .args(["get", "cifar10", "--mirror", &mirror, "--data"])
+        .arg(data.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let connection = server.accept().unwrap();
+    let killed = Command::new("sh").args(["-c", "kill -INT \"$1\"", "sh", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    drop(connection);
+    assert_eq!(output.status.code(), Some(130));
+    let said = lines(&output.stderr);
+    assert_eq!(said.last().unwrap(), "interrupted: the same command goes on from here");
+    let visible: Vec<_> =
+        std::fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(visible, [".scour-fetch"]);
+}
