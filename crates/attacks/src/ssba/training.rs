@@ -119,7 +119,7 @@ fn round(
         let rise = (f64::from(since) - fade) / f64::from(params.ramp(steps));
         let weight = params.image_weight * rise.clamp(0.0, 1.0);
         if weight > 0.0 {
-            loss = loss + (embedded - pictures).square().mean(Kind::Float) * weight;
+            loss += (embedded - pictures).square().mean(Kind::Float) * weight;
         }
         loss_sum += loss.detach();
         adam.minimise(&loss, params.rate(f64::from(step) / f64::from(steps)));
