@@ -99,12 +99,8 @@ pub(crate) fn perturbed(preprocess: &Preprocess, pictures: &Tensor, delta: &Tens
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{model, preprocess};
+    use crate::testing::{fresh, preprocess, values};
     use tch::Device;
-
-    fn values(tensor: &Tensor) -> Vec<f64> {
-        tensor.to_kind(Kind::Double).flatten(0, -1).try_into().unwrap()
-    }
 
     #[test]
     fn steps_go_downhill_within_their_bound() {
@@ -149,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_frozen_copy_gives_the_same_logits_and_gets_no_gradient() {
-        let model = model(1);
+        let model = fresh(4, 1);
         let copy = frozen(&model).unwrap();
         let x = Tensor::zeros([2, 3, 16, 16], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         copy.evaluate(&x).sum(Kind::Float).backward();

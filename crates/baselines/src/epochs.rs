@@ -5,9 +5,12 @@ use scour_torch::Random;
 use scour_train::{DefenderView, ImageSet, Progress, TrainError};
 use tch::{Kind, Tensor, no_grad};
 
+use crate::clean_pictures::augmented;
+
 /// One part of a defense that goes over the clean set several times.
 pub(crate) struct Epochs<'a> {
     view: &'a DefenderView<'a>,
+    data: &'a ImageSet,
     step: &'static str,
     total: u32,
     seed: u64,
@@ -18,20 +21,31 @@ impl<'a> Epochs<'a> {
     /// `step` names the work; `part` tells the parts of one defense apart, so that each draws for itself.
     pub(crate) fn new(view: &'a DefenderView<'a>, step: &'static str, total: u32, part: u64) -> Self {
         let seed = stream_seed(view.seed, Stream::Defense, part);
-        Self { view, step, total, seed, last: f64::NAN }
+        Self { view, data: view.clean, step, total, seed, last: f64::NAN }
     }
 
-    /// The clean set in a new order, in batches of `size`, the last one smaller.
-    pub(crate) fn batches(&self, epoch: u32, size: usize) -> impl Iterator<Item = ImageSet> {
-        let clean = self.view.clean;
-        let mut random = Random::new(stream_seed(self.seed, Stream::Order, u64::from(epoch)));
-        let order = random.permutation(clean.len(), clean.device());
-        order.split(size as i64, 0).into_iter().map(move |indices| clean.select(&indices))
+    /// Goes over `data`, a part of the clean set, instead of all of it.
+    pub(crate) fn over(self, data: &'a ImageSet) -> Self {
+        Self { data, ..self }
     }
 
-    /// The stream of the epoch's crops and flips.
-    pub(crate) fn augmentation(&self, epoch: u32) -> Random {
-        self.draws(Stream::Augment, epoch)
+    /// The pictures in a new order, in batches of `size`, the last one smaller.
+    pub(crate) fn batches(&self, epoch: u32, size: usize) -> impl Iterator<Item = ImageSet> + use<'a> {
+        let data = self.data;
+        let order = self.draws(Stream::Order, epoch).permutation(data.len(), data.device());
+        order.split(size as i64, 0).into_iter().map(move |indices| data.select(&indices))
+    }
+
+    /// The same batches as a network is fed them (see [`augmented`]), each with its labels i64 [n].
+    pub(crate) fn augmented(
+        &self,
+        epoch: u32,
+        size: usize,
+    ) -> impl Iterator<Item = (Tensor, Tensor)> + use<'a> {
+        let preprocess = self.view.preprocess;
+        let mut augmentation = self.draws(Stream::Augment, epoch);
+        self.batches(epoch, size)
+            .map(move |batch| (augmented(&batch.pictures, preprocess, &mut augmentation), batch.labels))
     }
 
     /// The stream of whatever else the epoch draws.
@@ -108,6 +122,27 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{View, numbered};
+
+    #[test]
+    fn batches_leave_no_picture_out_and_each_epoch_and_part_has_its_own_order() {
+        let (view, data) = (View::new(1), numbered(10));
+        let view = view.of();
+        let labels = |part, epoch| -> Vec<Vec<i64>> {
+            let epochs = Epochs::new(&view, "testing", 2, part).over(&data);
+            let plain: Vec<Tensor> = epochs.batches(epoch, 4).map(|batch| batch.labels).collect();
+            let augmented: Vec<Tensor> = epochs.augmented(epoch, 4).map(|(_, labels)| labels).collect();
+            assert_eq!(plain, augmented);
+            plain.iter().map(|labels| Vec::<i64>::try_from(labels).unwrap()).collect()
+        };
+        assert_eq!(labels(0, 0).iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 2]);
+        let mut all = labels(0, 0).concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..10).collect::<Vec<i64>>());
+        assert_eq!(labels(0, 0), labels(0, 0));
+        assert!(labels(0, 0) != labels(0, 1) && labels(0, 0) != labels(1, 0));
+        assert_eq!(Epochs::new(&view, "testing", 1, 0).batches(0, 4).count(), 1, "the clean set itself");
+    }
 
     #[test]
     fn a_tally_weighs_batches_by_their_pictures() {

@@ -16,14 +16,14 @@
 
 use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule};
 use scour_models::{Model, Pass};
-use scour_torch::{BatchNormMode, Sgd, channels_last};
+use scour_torch::{BatchNormMode, Sgd};
 use scour_train::{DefenderView, Defense, LearningRate, Outcome, TrainError, displaced_gradients};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::epochs::{Epochs, Tally};
-use crate::settings;
+use crate::params;
 
 /// The registry entry.
 pub(crate) struct FtSam;
@@ -89,8 +89,8 @@ impl Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        settings::not_negative(&[("rho", self.rho)])?;
-        settings::below_one(&[("smoothing", self.smoothing)])?;
+        params::not_negative(&[("rho", self.rho)])?;
+        params::below_one(&[("smoothing", self.smoothing)])?;
         self.recipe().problem().map_or(Ok(()), |problem| Err(ParamError(problem)))
     }
 }
@@ -101,29 +101,27 @@ impl Defense for FtSam {
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        settings::resolve(&Params::for_dataset(&facts.name), params)
+        params::resolve(&Params::for_dataset(&facts.name), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = settings::read(params)?;
+        let params: Params = params::read(params)?;
         model.state().to_channels_last();
         let parameters = model.state().parameters();
         let mut sgd = Sgd::new(model.state().parameters(), params.momentum, params.weight_decay);
         let rate = LearningRate::new(&params.recipe(), 1);
         let mut epochs = Epochs::new(view, "sharpness-aware fine-tuning", params.epochs, 0);
         for epoch in 0..params.epochs {
-            let (mut augmentation, mut tally) = (epochs.augmentation(epoch), Tally::default());
-            for batch in epochs.batches(epoch, params.batch_size) {
-                let pictures = view.preprocess.augment(&batch.pictures, &mut augmentation);
-                let input = channels_last(&view.preprocess.normalise(&pictures));
+            let mut tally = Tally::default();
+            for (input, labels) in epochs.augmented(epoch, params.batch_size) {
                 let logits = model.train(&input);
-                let loss = smoothed_divergence(&logits, &batch.labels, params.smoothing);
-                tally.add(&loss, &logits, &batch.labels);
+                let loss = smoothed_divergence(&logits, &labels, params.smoothing);
+                tally.add(&loss, &logits, &labels);
                 let here = Tensor::run_backward(&[loss], &parameters, false, false);
                 let steps = uphill(&parameters, &here, params.rho, params.adaptive);
                 let there = displaced_gradients(&parameters, &steps, || {
                     let logits = model.forward(&input, &mut Pass::new(BatchNormMode::TrainFrozen));
-                    smoothed_divergence(&logits, &batch.labels, params.smoothing)
+                    smoothed_divergence(&logits, &labels, params.smoothing)
                 });
                 sgd.step_along(&there, rate.at(epoch, 0));
             }
@@ -162,7 +160,7 @@ fn uphill(parameters: &[Tensor], gradients: &[Tensor], rho: f64, adaptive: bool)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::facts;
+    use crate::testing::facts;
     use serde_json::json;
 
     #[test]

@@ -24,7 +24,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::adversarial::{Bound, Descent, Step};
 use crate::epochs::{Epochs, Tally};
-use crate::settings;
+use crate::params;
 use hypergradient::surrogate;
 
 /// The registry entry.
@@ -68,17 +68,14 @@ impl Default for Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        settings::counts(&[
+        params::counts(&[
             ("rounds", self.rounds as usize),
             ("fixed_point_steps", self.fixed_point_steps as usize),
             ("batch_size", self.batch_size),
         ])?;
-        settings::positive(&[("lr", self.lr), ("perturbation_lr", self.perturbation_lr)])?;
-        settings::not_negative(&[("penalty", self.penalty)])?;
-        if !(0.0..=1.0).contains(&self.share) {
-            return Err(ParamError(format!("`share` must be in [0, 1], not {}", self.share)));
-        }
-        Ok(())
+        params::positive(&[("lr", self.lr), ("perturbation_lr", self.perturbation_lr)])?;
+        params::not_negative(&[("penalty", self.penalty)])?;
+        params::shares(&[("share", self.share)])
     }
 }
 
@@ -88,18 +85,19 @@ impl Defense for IBau {
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        settings::resolve(&Params::default(), params)
+        params::resolve(&Params::default(), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = settings::read(params)?;
+        let params: Params = params::read(params)?;
         model.state().to_channels_last();
         let mut adam = Adam::amsgrad(model.state().parameters(), (0.9, 0.999));
         let mut epochs = Epochs::new(view, "unlearning", params.rounds, 0);
-        let batches = augmented(&Epochs::new(view, "unlearning", 1, 1), &params, view, 0);
+        let fixed = Epochs::new(view, "unlearning", 1, 1);
+        let batches: Vec<_> = fixed.augmented(0, params.batch_size).collect();
         let mut norm = f64::NAN;
         for round in 0..params.rounds {
-            let shown = augmented(&epochs, &params, view, round);
+            let shown: Vec<_> = epochs.augmented(round, params.batch_size).collect();
             let delta = universal(model, &params, &epochs, &shown)?;
             norm = delta.square().sum(Kind::Double).sqrt().double_value(&[]);
             let (mut chance, mut tally) = (epochs.chance(round), Tally::default());
@@ -118,16 +116,6 @@ impl Defense for IBau {
         }
         Ok(Outcome::default().with("last_loss", epochs.last_loss()).with("perturbation_norm", norm))
     }
-}
-
-/// The clean set as normalised, augmented batches with their labels.
-fn augmented(epochs: &Epochs, params: &Params, view: &DefenderView, round: u32) -> Vec<(Tensor, Tensor)> {
-    let mut augmentation = epochs.augmentation(round);
-    let make = |batch: scour_train::ImageSet| {
-        let pictures = view.preprocess.augment(&batch.pictures, &mut augmentation);
-        (channels_last(&view.preprocess.normalise(&pictures)), batch.labels)
-    };
-    epochs.batches(round, params.batch_size).map(make).collect()
 }
 
 /// -CE + penalty: low where `delta` [1, 3, size, size] takes the pictures away from `labels`.
@@ -172,9 +160,7 @@ fn carriers(count: usize, share: f64, chance: &mut Random) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{coloured, preprocess, trained};
-    use scour_torch::NumberFormat;
-    use scour_train::Silent;
+    use crate::testing::{View, trained};
 
     #[test]
     fn the_asked_share_of_a_batch_carries_the_perturbation() {
@@ -190,18 +176,11 @@ mod tests {
 
     #[test]
     fn the_universal_perturbation_raises_the_loss_on_pictures() {
-        let (model, clean, preprocess) = (trained(), coloured(40), preprocess());
-        let view = DefenderView {
-            clean: &clean,
-            preprocess: &preprocess,
-            format: NumberFormat::Fp32,
-            seed: 1,
-            out: std::path::Path::new("."),
-            reporter: &Silent,
-        };
+        let (model, view) = (trained(4), View::new(40));
+        let view = view.of();
         let params = Params { batch_size: 8, ..Params::default() };
         let epochs = Epochs::new(&view, "unlearning", 1, 0);
-        let batches = augmented(&epochs, &params, &view, 0);
+        let batches: Vec<_> = epochs.augmented(0, params.batch_size).collect();
         let delta = universal(&model, &params, &epochs, &batches).unwrap();
         assert_eq!(delta.size(), [1, 3, 16, 16]);
         let risk = |delta: &Tensor| -> f64 {

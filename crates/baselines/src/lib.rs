@@ -24,11 +24,8 @@ mod params;
 mod registry;
 mod rnp;
 mod sau;
-mod settings;
 
 pub use registry::BASELINES;
 
 #[cfg(test)]
 mod testing;
-#[cfg(test)]
-mod tests;

@@ -14,14 +14,14 @@
 
 use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, Stream, stream_seed};
 use scour_models::{Model, Pass};
-use scour_torch::{BatchNormMode, Sgd, channels_last, with_autocast};
+use scour_torch::{BatchNormMode, Sgd, with_autocast};
 use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, fit};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Kind, Reduction, Tensor, no_grad};
 
 use crate::epochs::{Epochs, Tally};
-use crate::settings;
+use crate::params;
 
 /// The registry entry.
 pub(crate) struct Nad;
@@ -87,11 +87,11 @@ impl Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        settings::counts(&[
+        params::counts(&[
             ("teacher_epochs", self.teacher_epochs as usize),
             ("epochs", self.epochs as usize),
         ])?;
-        settings::not_negative(&[("beta1", self.beta1), ("beta2", self.beta2)])?;
+        params::not_negative(&[("beta1", self.beta1), ("beta2", self.beta2)])?;
         if !(1.0..=8.0).contains(&self.power) {
             return Err(ParamError(format!("`power` must be in [1, 8], not {}", self.power)));
         }
@@ -105,11 +105,11 @@ impl Defense for Nad {
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        settings::resolve(&Params::default(), params)
+        params::resolve(&Params::default(), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = settings::read(params)?;
+        let params: Params = params::read(params)?;
         let teacher = model.duplicate().map_err(TrainError::Method)?;
         let options = Fit {
             recipe: &params.teacher(),
@@ -141,10 +141,8 @@ fn distil(
     let mut epochs = Epochs::new(view, "distilling", params.epochs, 1);
     let mut last = f64::NAN;
     for epoch in 0..params.epochs {
-        let (mut augmentation, mut tally) = (epochs.augmentation(epoch), Tally::default());
-        for batch in epochs.batches(epoch, params.batch_size) {
-            let pictures = view.preprocess.augment(&batch.pictures, &mut augmentation);
-            let input = channels_last(&view.preprocess.normalise(&pictures));
+        let mut tally = Tally::default();
+        for (input, labels) in epochs.augmented(epoch, params.batch_size) {
             let pass = |model: &Model, mode| {
                 with_autocast(view.format, view.clean.device(), || look(model, &input, mode))
             };
@@ -155,9 +153,9 @@ fn distil(
                     .mse_loss(&attention(&theirs[i], params.power), Reduction::Mean)
             };
             let attended = distance(0) * params.beta1 + distance(1) * params.beta2;
-            let loss = logits.cross_entropy_for_logits(&batch.labels) + &attended;
+            let loss = logits.cross_entropy_for_logits(&labels) + &attended;
             sgd.minimise(&loss, params.lr);
-            tally.add(&loss, &logits, &batch.labels);
+            tally.add(&loss, &logits, &labels);
             last = attended.double_value(&[]);
         }
         epochs.ended(epoch, &tally)?;
@@ -193,7 +191,7 @@ fn attention(features: &Tensor, power: f64) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{model, preprocess};
+    use crate::testing::{fresh, preprocess};
     use scour_torch::Random;
     use tch::Device;
 
@@ -213,7 +211,7 @@ mod tests {
 
     #[test]
     fn one_look_moves_the_students_statistics_once_and_the_teachers_never() {
-        let model = model(1);
+        let model = fresh(4, 1);
         let pictures = Random::new(1).integers(4 * 3 * 16 * 16, 256, Device::Cpu).reshape([4, 3, 16, 16]);
         let input = preprocess().normalise(&pictures);
         let batches = || model.state().get("layer4.1.bn2.num_batches_tracked").unwrap().int64_value(&[]);

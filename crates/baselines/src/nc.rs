@@ -27,7 +27,7 @@ use tch::{Kind, Tensor};
 
 use crate::adversarial::frozen;
 use crate::epochs::Epochs;
-use crate::settings;
+use crate::params;
 use invert::{Patch, Search, invert};
 use outliers::anomalies;
 
@@ -110,16 +110,16 @@ impl Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        settings::counts(&[
+        params::counts(&[
             ("inversion_epochs", self.inversion_epochs as usize),
             ("patience", self.patience as usize),
         ])?;
-        settings::positive(&[
+        params::positive(&[
             ("inversion_lr", self.inversion_lr),
             ("cost", self.cost),
             ("outlier", self.outlier),
         ])?;
-        settings::below_one(&[("stamped", self.stamped)])?;
+        params::below_one(&[("stamped", self.stamped)])?;
         if !(0.0..=100.0).contains(&self.success) {
             return Err(ParamError(format!("`success` must be in [0, 100], not {}", self.success)));
         }
@@ -133,11 +133,11 @@ impl Defense for Nc {
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        settings::resolve(&Params::default(), params)
+        params::resolve(&Params::default(), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = settings::read(params)?;
+        let params: Params = params::read(params)?;
         let patches = patches(model, &params, view)?;
         let norms: Vec<f64> = patches.iter().map(|patch| patch.norm).collect();
         let anomalies = anomalies(&norms);

@@ -31,7 +31,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::adversarial::{Bound, Descent, Step, freeze, perturbed};
 use crate::epochs::{Epochs, Tally};
-use crate::settings;
+use crate::params;
 use loss::{Seen, Weights, likeliest_wrong, polarizer_loss};
 
 /// The registry entry.
@@ -137,20 +137,20 @@ impl Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        settings::counts(&[("epochs", self.epochs as usize), ("steps", self.steps)])?;
-        settings::batch_size(self.batch_size)?;
-        settings::positive(&[
+        params::counts(&[("epochs", self.epochs as usize), ("steps", self.steps)])?;
+        params::more_than_one("batch_size", self.batch_size)?;
+        params::positive(&[
             ("warm_up_lr", self.warm_up_lr),
             ("lr", self.lr),
             ("step", self.step),
             ("norm", self.norm),
         ])?;
-        settings::below_one(&[
+        params::below_one(&[
             ("momentum", self.momentum),
             ("weight_decay", self.weight_decay),
             ("enough", self.enough),
         ])?;
-        settings::not_negative(&[
+        params::not_negative(&[
             ("lambda1", self.lambda1),
             ("lambda2", self.lambda2),
             ("lambda3", self.lambda3),
@@ -165,11 +165,11 @@ impl Defense for Npd {
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        settings::resolve(&Params::for_dataset(&facts.name), params)
+        params::resolve(&Params::for_dataset(&facts.name), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = settings::read(params)?;
+        let params: Params = params::read(params)?;
         let polarized = model.polarized().map_err(TrainError::Method)?;
         polarized.state().to_channels_last();
         let parameters = polarized.polarizer_parameters();

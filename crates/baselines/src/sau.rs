@@ -21,7 +21,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::adversarial::{Bound, Descent, Step, frozen, perturbed};
 use crate::epochs::{Epochs, Tally};
-use crate::settings;
+use crate::params;
 use losses::{Clean, search_loss, shared_risk};
 
 /// The registry entry.
@@ -83,13 +83,13 @@ impl Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        settings::counts(&[
+        params::counts(&[
             ("epochs", self.epochs as usize),
             ("batch_size", self.batch_size),
             ("steps", self.steps),
         ])?;
-        settings::positive(&[("lr", self.lr), ("epsilon", self.epsilon), ("step", self.step)])?;
-        settings::not_negative(&[
+        params::positive(&[("lr", self.lr), ("epsilon", self.epsilon), ("step", self.step)])?;
+        params::not_negative(&[
             ("search_adversarial", self.search_adversarial),
             ("search_shared", self.search_shared),
             ("clean_weight", self.clean_weight),
@@ -105,11 +105,11 @@ impl Defense for Sau {
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        settings::resolve(&Params::for_dataset(&facts.name), params)
+        params::resolve(&Params::for_dataset(&facts.name), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = settings::read(params)?;
+        let params: Params = params::read(params)?;
         let original = frozen(model)?;
         model.state().to_channels_last();
         let mut adam = Adam::amsgrad(model.state().parameters(), (0.9, 0.999));
@@ -167,7 +167,7 @@ fn shared_perturbation(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::facts;
+    use crate::testing::facts;
     use serde_json::json;
 
     #[test]

@@ -60,15 +60,12 @@ pub(super) fn invert(
     };
     for epoch in 0..search.epochs {
         epochs.go_on()?;
-        let mut augmentation = epochs.augmentation(epoch);
         let (mut hits, mut norms) = (vec![], vec![]);
-        for batch in epochs.batches(epoch, search.batch_size) {
-            let pictures = view.preprocess.augment(&batch.pictures, &mut augmentation);
-            let input = view.preprocess.normalise(&pictures);
+        for (input, labels) in epochs.augmented(epoch, search.batch_size) {
             let (mask, pattern) = (squashed(&raw_mask), squashed(&raw_pattern));
             let patch = view.preprocess.normalise(&(pattern * 255.0));
             let out = logits(&channels_last(&(input * (1.0 - &mask) + &mask * patch)));
-            let labels = batch.labels.full_like(i64::from(class));
+            let labels = labels.full_like(i64::from(class));
             let norm = mask.sum(Kind::Float);
             hits.push(out.argmax(1, false).eq_tensor(&labels).sum(Kind::Int64));
             norms.push(norm.detach());

@@ -4,7 +4,7 @@ use serde_json::json;
 use tch::Device;
 
 use super::*;
-use crate::tests::{Watch, defend, trained};
+use crate::testing::{View, trained};
 
 const CLASSES: i64 = 5;
 const SIDE: i64 = 10;
@@ -78,13 +78,13 @@ fn the_last_pictures_are_stamped_once_a_patch_with_their_own_labels() {
 #[test]
 fn a_model_without_an_outlier_is_left_alone_and_one_with_is_trained() {
     let run = |outlier: f64| {
-        let (model, watch) = (trained(), Watch::default());
+        let (model, view) = (trained(4), View::new(40));
         let before = model.state().copies();
         let params = json!({"inversion_epochs": 1, "outlier": outlier, "epochs": 1, "batch_size": 16});
-        let outcome = defend(&Nc, &params, &model, 1, NumberFormat::Fp32, &watch).unwrap();
+        let outcome = view.defend(&Nc, &params, &model).unwrap();
         let same = before.iter().zip(model.state().copies()).all(|(a, b)| *a == b);
         let flagged = outcome.details["flagged_classes"].as_array().unwrap().len();
-        (same, flagged, watch.notes.borrow().len())
+        (same, flagged, view.watch.notes.borrow().len())
     };
     assert_eq!(run(1e9), (true, 0, 1), "nothing done, and said");
     // Some class always lies below the median, if only by a hair: lower the bar under it.

@@ -1,17 +1,15 @@
-use scour_torch::NumberFormat;
-use scour_train::Silent;
 use serde_json::json;
 
 use super::*;
-use crate::tests::{coloured, defend, facts, preprocess, trained};
+use crate::testing::{View, coloured, facts, preprocess, trained};
 
 #[test]
 fn only_the_polarizer_changes_and_a_reloaded_model_gives_equal_logits() {
-    let model = trained();
+    let (model, view) = (trained(4), View::new(40));
     let before = model.state().copies();
     for moving in [false, true] {
         let params = json!({"warm_up_epochs": 1, "epochs": 1, "batch_size": 16, "moving_statistics": moving});
-        let outcome = defend(&Npd, &params, &model, 1, NumberFormat::Fp32, &Silent).unwrap();
+        let outcome = view.defend(&Npd, &params, &model).unwrap();
         let polarized = outcome.model.unwrap();
         assert!(
             before.iter().zip(model.state().copies()).all(|(a, b)| *a == b),
@@ -44,20 +42,17 @@ fn only_the_polarizer_changes_and_a_reloaded_model_gives_equal_logits() {
 
 #[test]
 fn perturbations_go_towards_their_aim_within_their_norm() {
-    let (model, clean, preprocess) = (trained(), coloured(12), preprocess());
-    let out = std::path::Path::new(".");
-    let format = NumberFormat::Fp32;
-    let view =
-        DefenderView { clean: &clean, preprocess: &preprocess, format, seed: 1, out, reporter: &Silent };
+    let (model, view) = (trained(4), View::new(12));
+    let (clean, preprocess) = (&view.clean, &view.preprocess);
     let logits = |x: &Tensor| model.evaluate(x);
     let before = logits(&preprocess.normalise(&clean.pictures));
     let aim = likeliest_wrong(&before, &clean.labels);
     let params = Params { norm: 1.5, ..Params::default() };
-    let delta = perturbation(&params, &view, &clean, &aim, logits);
+    let delta = perturbation(&params, &view.of(), clean, &aim, logits);
     let norms = delta.square().sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double).sqrt();
     assert!(norms.max().double_value(&[]) < 1.5001 && norms.min().double_value(&[]) > 0.0);
     let loss = |logits: &Tensor| logits.cross_entropy_for_logits(&aim).double_value(&[]);
-    let after = logits(&perturbed(&preprocess, &clean.pictures, &delta, true));
+    let after = logits(&perturbed(preprocess, &clean.pictures, &delta, true));
     assert!(loss(&after) < loss(&before), "{} {}", loss(&after), loss(&before));
 }
 
