@@ -11,7 +11,7 @@
 //! such one prunes. With `holdout: 0` all pictures serve for both. The benchmark instead takes, of all thresholds whose
 //! test accuracy falls by less, the one of lowest ASR: an oracle that is left out here (see [`crate::most_pruned`]).
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, accuracy, resolve_params, stream_seed};
+use scour_core::{Check, DatasetFacts, ParamError, Stream, accuracy, stream_seed};
 use scour_models::Model;
 use scour_torch::Random;
 use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError, predictions};
@@ -24,7 +24,7 @@ use crate::batchnorm_mask::{BatchNormMask, at_most};
 use crate::clean_pictures::{augmented, random_part};
 use crate::most_pruned::most_pruned;
 use crate::outliers::write_channels;
-use crate::params::{at_least, below_one, positive, read_params, share, write_params};
+use crate::params;
 
 /// The registry entry.
 pub(crate) struct Anp;
@@ -76,20 +76,15 @@ impl Default for Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        for (name, value) in
-            [("alpha", self.alpha), ("max_drop", self.max_drop), ("max_threshold", self.max_threshold)]
-        {
-            share(name, value)?;
-        }
-        for (name, value) in [("eps", self.eps), ("lr", self.lr)] {
-            positive(name, value)?;
-        }
-        below_one("momentum", self.momentum)?;
-        below_one("holdout", self.holdout)?;
-        for (name, value) in [("steps", self.steps), ("iterations", self.iterations)] {
-            at_least(name, value as usize, 1)?;
-        }
-        at_least("batch_size", self.batch_size, 2)?;
+        params::shares(&[
+            ("alpha", self.alpha),
+            ("max_drop", self.max_drop),
+            ("max_threshold", self.max_threshold),
+        ])?;
+        params::positive(&[("eps", self.eps), ("lr", self.lr)])?;
+        params::below_one(&[("momentum", self.momentum), ("holdout", self.holdout)])?;
+        params::counts(&[("steps", self.steps as usize), ("iterations", self.iterations as usize)])?;
+        params::more_than_one("batch_size", self.batch_size)?;
         if (1e-3..=1.0).contains(&self.threshold_step) {
             return Ok(());
         }
@@ -160,11 +155,11 @@ impl Defense for Anp {
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        write_params(&resolve_params::<Params>(params)?)
+        params::resolve(&Params::default(), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = read_params(params)?;
+        let params: Params = params::read(params)?;
         let held_out = (view.clean.len() as f64 * params.holdout) as usize;
         let seed = stream_seed(view.seed, Stream::Defense, 0);
         let (held_out, train) = random_part(view.clean, held_out, seed);
@@ -199,7 +194,7 @@ impl Defense for Anp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, clean_accuracy, trained, values};
+    use crate::testing::{View, clean_accuracy, facts, trained, values};
     use serde_json::json;
     use tch::{Kind, no_grad};
 
@@ -223,8 +218,7 @@ mod tests {
         assert!(clean_accuracy(&model, &view.clean) > 90.0, "the planted channel is silent");
         let before = model.state().copies();
         let params = json!({"iterations": 15, "batch_size": 32, "lr": 0.05, "eps": 0.7});
-        let params = Anp.resolve(&params, &view.facts()).unwrap();
-        let outcome = Anp.run(&params, &model, &view.of()).unwrap();
+        let outcome = view.defend(&Anp, &params, &model).unwrap();
         let table = view.table("anp.csv");
         let score = |row: &[String]| row[2].parse::<f64>().unwrap();
         let planted = table.iter().find(|row| row[..2] == ["layer4.1.bn2", "5"]).unwrap();
@@ -253,7 +247,7 @@ mod tests {
 
     #[test]
     fn impossible_parameters_are_refused() {
-        let facts = View::new(1).facts();
+        let facts = facts("signs");
         for (params, field) in [
             (json!({"eps": 0}), "`eps`"),
             (json!({"alpha": 1.1}), "`alpha`"),

@@ -12,7 +12,7 @@
 //! training pictures, which overwrite the clean ones: neither is offered here, as the first is no divergence and a
 //! defender does not have the second.
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, resolve_params, stream_seed};
+use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
 use scour_models::{Model, Pass, Tap};
 use scour_torch::{BatchNormMode, Random};
 use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
@@ -23,7 +23,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::batch_norms::{BatchNormLayer, batch_norms};
 use crate::clean_pictures::augmented;
 use crate::outliers::{prune_outliers, published_u};
-use crate::params::{not_negative, read_params, write_params};
+use crate::params;
 
 /// The registry entry.
 pub(crate) struct Bnp;
@@ -34,16 +34,16 @@ const BATCH: usize = 256;
 /// What BatchNorm adds to variances.
 const EPSILON: f64 = 1e-5;
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Params {
-    /// Standard deviations above the mean at which channels are pruned; filled in by data set.
-    u: Option<f64>,
+    /// Standard deviations above the mean at which channels are pruned; by data set where not given.
+    u: f64,
 }
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        self.u.map_or(Ok(()), |u| not_negative("u", u))
+        params::not_negative(&[("u", self.u)])
     }
 }
 
@@ -126,17 +126,14 @@ impl Defense for Bnp {
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        let mut params: Params = resolve_params(params)?;
-        params.u = params.u.or(Some(published_u(facts, 4.0)));
-        write_params(&params)
+        params::resolve(&Params { u: published_u(facts, 4.0) }, params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = read_params(params)?;
+        let params: Params = params::read(params)?;
         let layers = batch_norms(model);
         let scores = divergences(model, &layers, view)?;
-        let u = params.u.unwrap_or(3.0);
-        prune_outliers(&layers, &scores, u, &view.out.join("bnp.csv"))
+        prune_outliers(&layers, &scores, params.u, &view.out.join("bnp.csv"))
     }
 }
 
@@ -184,8 +181,7 @@ mod tests {
         let planted = model.state().get("layer4.0.bn2.running_mean").unwrap();
         let _ = no_grad(|| planted.get(9).g_add_scalar_(20.0));
         let before = model.state().copies();
-        let params = Bnp.resolve(&json!({}), &view.facts()).unwrap();
-        let outcome = Bnp.run(&params, &model, &view.of()).unwrap();
+        let outcome = view.defend(&Bnp, &json!({}), &model).unwrap();
         let get = |name: &str| values(model.state().get(name).unwrap())[9];
         assert_eq!((get("layer4.0.bn2.weight"), get("layer4.0.bn2.bias")), (0.0, 0.0));
         for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {

@@ -13,7 +13,7 @@
 //! | BatchNorm after a block with a 1x1 shortcut is folded into | the block's last 3x3 convolution | the shortcut |
 //! | var_k | running variance + 1e-5, as in the layer itself | running variance: no bound for a dead channel |
 
-use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
+use scour_core::{Check, DatasetFacts, ParamError};
 use scour_models::Model;
 use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
 use serde::{Deserialize, Serialize};
@@ -23,23 +23,23 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::batch_norms::{BatchNormLayer, batch_norms};
 use crate::fidelity::Fidelity;
 use crate::outliers::{prune_outliers, published_u};
-use crate::params::{not_negative, read_params, write_params};
+use crate::params;
 
 /// The registry entry.
 pub(crate) struct Clp;
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Params {
-    /// Standard deviations above the mean at which channels are pruned; filled in by data set.
-    u: Option<f64>,
+    /// Standard deviations above the mean at which channels are pruned; by data set where not given.
+    u: f64,
     /// Corrected, or as in the benchmark.
     fidelity: Fidelity,
 }
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        self.u.map_or(Ok(()), |u| not_negative("u", u))
+        params::not_negative(&[("u", self.u)])
     }
 }
 
@@ -81,13 +81,12 @@ impl Defense for Clp {
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        let mut params: Params = resolve_params(params)?;
-        params.u = params.u.or(Some(published_u(facts, 5.0)));
-        write_params(&params)
+        let defaults = Params { u: published_u(facts, 5.0), fidelity: Fidelity::default() };
+        params::resolve(&defaults, params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = read_params(params)?;
+        let params: Params = params::read(params)?;
         let (mut layers, mut scores) = (vec![], vec![]);
         let pairs = pairs(model, params.fidelity)?;
         let total = pairs.len() as u64;
@@ -101,15 +100,14 @@ impl Defense for Clp {
                 return Err(TrainError::Interrupted);
             }
         }
-        let u = params.u.unwrap_or(3.0);
-        prune_outliers(&layers, &scores, u, &view.out.join("clp.csv"))
+        prune_outliers(&layers, &scores, params.u, &view.out.join("clp.csv"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, fresh, values};
+    use crate::testing::{View, facts, fresh, values};
     use serde_json::json;
 
     /// Filter k of a convolution: the same two rows of in x 9, orthogonal, so that their lengths are the singular
@@ -173,8 +171,7 @@ mod tests {
         let weight = model.state().get("layer2.0.conv1.weight").unwrap();
         let _ = no_grad(|| weight.get(7).g_mul_scalar_(50.0));
         let before = model.state().copies();
-        let params = Clp.resolve(&json!({}), &view.facts()).unwrap();
-        let outcome = Clp.run(&params, &model, &view.of()).unwrap();
+        let outcome = view.defend(&Clp, &json!({}), &model).unwrap();
         assert_eq!(values(model.state().get("layer2.0.bn2.weight").unwrap())[7], 0.0);
         for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {
             let may_change = name.contains("bn") && (name.ends_with("weight") || name.ends_with("bias"));
@@ -189,7 +186,7 @@ mod tests {
 
     #[test]
     fn u_is_the_published_one_of_the_data_set_unless_given() {
-        let mut facts = View::new(1).facts();
+        let mut facts = facts("signs");
         let u = |params: Value, facts: &DatasetFacts| Clp.resolve(&params, facts).unwrap()["u"].clone();
         assert_eq!(u(json!({}), &facts), 3.0);
         facts.name = "tiny_imagenet".into();

@@ -8,7 +8,7 @@
 //! exactly as many are pruned as the search says. The accuracy is that on the clean set, where the benchmark takes the
 //! test set's: a choice that a defender does not have (see [`crate::most_pruned`]).
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, resolve_params};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Random, channels_last};
 use scour_train::{
@@ -19,7 +19,7 @@ use serde_json::Value;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::most_pruned::{MostPruned, most_pruned};
-use crate::params::{read_params, share, write_params};
+use crate::params;
 
 /// The registry entry.
 pub(crate) struct FinePruning;
@@ -77,7 +77,7 @@ impl Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        share("max_drop", self.max_drop)?;
+        params::shares(&[("max_drop", self.max_drop)])?;
         if !(self.step > 0.0 && self.step <= 1.0) {
             return Err(ParamError(format!("`step` must be in (0, 1], not {}", self.step)));
         }
@@ -204,11 +204,11 @@ impl Defense for FinePruning {
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        write_params(&resolve_params::<Params>(params)?)
+        params::resolve(&Params::default(), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = read_params(params)?;
+        let params: Params = params::read(params)?;
         let layer = LastLayer::of(model).ok_or_else(|| TrainError::Method("fp: no last layer".into()))?;
         let chosen = choose(&layer, &features(model, view)?, &view.clean.labels, &params, view)?;
         let rows = chosen.means.iter().zip(&chosen.pruned).enumerate();
@@ -245,7 +245,7 @@ impl Defense for FinePruning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, clean_accuracy, trained};
+    use crate::testing::{View, clean_accuracy, facts, trained};
     use serde_json::json;
 
     /// Features 0, 2 and 4 say which class a picture has; 1 and 3 are dormant, 3 a little less.
@@ -292,8 +292,7 @@ mod tests {
         let run = |epochs: u32| {
             let model = trained(4);
             let before = model.state().copies();
-            let params = FinePruning.resolve(&json!({"epochs": epochs}), &view.facts()).unwrap();
-            let outcome = FinePruning.run(&params, &model, &view.of()).unwrap();
+            let outcome = view.defend(&FinePruning, &json!({"epochs": epochs}), &model).unwrap();
             let table = view.table("fp.csv");
             let mask: Vec<bool> = table.iter().map(|row| row[3] == "true").collect();
             let count = mask.iter().filter(|pruned| **pruned).count();
@@ -314,7 +313,7 @@ mod tests {
 
     #[test]
     fn impossible_parameters_are_refused() {
-        let facts = View::new(1).facts();
+        let facts = facts("signs");
         for (params, field) in [
             (json!({"max_drop": 1.5}), "`max_drop`"),
             (json!({"step": 0}), "`step`"),

@@ -2,11 +2,13 @@
 //!
 //! SGD 0.01, momentum 0.9, weight decay 5e-4, batch 256, 100 epochs with a cosine to 0; the last weights are kept.
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, resolve_params};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule};
 use scour_models::Model;
 use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, fit};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::params;
 
 /// The registry entry.
 pub(crate) struct FineTuning;
@@ -59,11 +61,11 @@ impl Defense for FineTuning {
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        serde_json::to_value(resolve_params::<Params>(params)?).map_err(|error| ParamError(error.to_string()))
+        params::resolve(&Params::default(), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = resolve_params(params).map_err(|error| TrainError::Method(error.to_string()))?;
+        let params: Params = params::read(params)?;
         let options = Fit {
             recipe: &params.recipe(),
             drop_last: false,

@@ -2,20 +2,28 @@
 //!
 //! This crate must not know TSBD, attacks, stores or test sets.
 
+mod adversarial;
 mod anp;
 mod batch_norms;
 mod batchnorm_mask;
 mod bnp;
 mod clean_pictures;
 mod clp;
+mod epochs;
 mod fidelity;
 mod fp;
 mod ft;
+mod ft_sam;
+mod i_bau;
 mod most_pruned;
+mod nad;
+mod nc;
+mod npd;
 mod outliers;
 mod params;
 mod registry;
 mod rnp;
+mod sau;
 
 pub use registry::BASELINES;
 

@@ -1,57 +1,114 @@
-//! What the parameters of all baselines have in common: reading, writing, ranges.
+//! Parameters of defenses: defaults that depend on the data set, and range checks that several share.
 
 use scour_core::{Check, ParamError, resolve_params};
 use scour_train::TrainError;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// Parameters as `resolve` returned them.
-pub(crate) fn read_params<P: DeserializeOwned + Serialize + Check>(params: &Value) -> Result<P, TrainError> {
+/// `params` over `defaults`, checked: what `Defense::resolve` returns.
+pub(crate) fn resolve<P: DeserializeOwned + Serialize + Check>(
+    defaults: &P,
+    params: &Value,
+) -> Result<Value, ParamError> {
+    let write = |params: &P| serde_json::to_value(params).map_err(|error| ParamError(error.to_string()));
+    let mut merged = write(defaults)?;
+    match (merged.as_object_mut(), params.as_object()) {
+        (Some(merged), Some(given)) => merged.extend(given.clone()),
+        _ => merged = params.clone(),
+    }
+    write(&resolve_params::<P>(&merged)?)
+}
+
+/// The parameters that [`resolve`] returned.
+pub(crate) fn read<P: DeserializeOwned + Serialize + Check>(params: &Value) -> Result<P, TrainError> {
     resolve_params(params).map_err(|error| TrainError::Method(error.to_string()))
 }
 
-/// Parameters with everything filled in, as they go into a key.
-pub(crate) fn write_params(params: &impl Serialize) -> Result<Value, ParamError> {
-    serde_json::to_value(params).map_err(|error| ParamError(error.to_string()))
+/// Each must be above 0 and finite.
+pub(crate) fn positive(fields: &[(&str, f64)]) -> Result<(), ParamError> {
+    refuse(fields, |value| value > 0.0 && value.is_finite(), "be above 0")
 }
 
-/// `name` must be in [0, 1].
-pub(crate) fn share(name: &str, value: f64) -> Result<(), ParamError> {
-    if (0.0..=1.0).contains(&value) {
-        return Ok(());
-    }
-    Err(ParamError(format!("`{name}` must be in [0, 1], not {value}")))
+/// Each must be at least 0 and finite.
+pub(crate) fn not_negative(fields: &[(&str, f64)]) -> Result<(), ParamError> {
+    refuse(fields, |value| value >= 0.0 && value.is_finite(), "be at least 0")
 }
 
-/// `name` must be a finite number above 0.
-pub(crate) fn positive(name: &str, value: f64) -> Result<(), ParamError> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(());
-    }
-    Err(ParamError(format!("`{name}` must be above 0, not {value}")))
+/// Each must be in [0, 1).
+pub(crate) fn below_one(fields: &[(&str, f64)]) -> Result<(), ParamError> {
+    refuse(fields, |value| (0.0..1.0).contains(&value), "be in [0, 1)")
 }
 
-/// `name` must be in [0, 1): an optimizer's momentum or weight decay.
-pub(crate) fn below_one(name: &str, value: f64) -> Result<(), ParamError> {
-    if (0.0..1.0).contains(&value) {
-        return Ok(());
-    }
-    Err(ParamError(format!("`{name}` must be in [0, 1), not {value}")))
+/// Each must be in [0, 1].
+pub(crate) fn shares(fields: &[(&str, f64)]) -> Result<(), ParamError> {
+    refuse(fields, |value| (0.0..=1.0).contains(&value), "be in [0, 1]")
 }
 
-/// `name` must be at least `least`.
-pub(crate) fn at_least(name: &str, value: usize, least: usize) -> Result<(), ParamError> {
-    if value >= least {
-        return Ok(());
+fn refuse(fields: &[(&str, f64)], fits: fn(f64) -> bool, must: &str) -> Result<(), ParamError> {
+    match fields.iter().find(|(_, value)| !fits(*value)) {
+        Some((name, value)) => Err(ParamError(format!("`{name}` must {must}, not {value}"))),
+        None => Ok(()),
     }
-    Err(ParamError(format!("`{name}` must be at least {least}, not {value}")))
 }
 
-/// `name` must be a finite number of at least 0.
-pub(crate) fn not_negative(name: &str, value: f64) -> Result<(), ParamError> {
-    if value.is_finite() && value >= 0.0 {
+/// Each must be at least 1: numbers of epochs, steps, pictures.
+pub(crate) fn counts(fields: &[(&str, usize)]) -> Result<(), ParamError> {
+    match fields.iter().find(|(_, value)| *value == 0) {
+        Some((name, _)) => Err(ParamError(format!("`{name}` must be at least 1"))),
+        None => Ok(()),
+    }
+}
+
+/// `name`, a number of pictures that BatchNorm takes statistics of, must be at least 2.
+pub(crate) fn more_than_one(name: &str, value: usize) -> Result<(), ParamError> {
+    if value >= 2 {
         return Ok(());
     }
-    Err(ParamError(format!("`{name}` must be at least 0, not {value}")))
+    Err(ParamError(format!(
+        "`{name}` must be at least 2, since BatchNorm needs more than one picture, not {value}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Serialize, Deserialize, Default)]
+    #[serde(deny_unknown_fields, default)]
+    struct Params {
+        lr: f64,
+        epochs: usize,
+    }
+
+    impl Check for Params {
+        fn check(&self) -> Result<(), ParamError> {
+            positive(&[("lr", self.lr)])?;
+            counts(&[("epochs", self.epochs)])
+        }
+    }
+
+    #[test]
+    fn given_values_win_over_the_data_sets_and_bad_ones_are_named() {
+        let defaults = Params { lr: 0.5, epochs: 3 };
+        assert_eq!(resolve(&defaults, &json!({"epochs": 7})).unwrap(), json!({"lr": 0.5, "epochs": 7}));
+        let message = |params| resolve(&defaults, &params).unwrap_err().to_string();
+        assert_eq!(message(json!({"lr": -1.0})), "`lr` must be above 0, not -1");
+        assert_eq!(message(json!({"epochs": 0})), "`epochs` must be at least 1");
+        assert!(message(json!({"epoch": 1})).contains("did you mean `epochs`?"));
+        assert!(message(json!("fast")).contains("invalid"));
+    }
+
+    #[test]
+    fn ranges_end_where_they_should() {
+        let fits =
+            |check: fn(&[(&str, f64)]) -> Result<(), ParamError>, value| check(&[("x", value)]).is_ok();
+        let values = [-0.1, 0.0, 1.0, 1.1, f64::INFINITY, f64::NAN];
+        assert_eq!(values.map(|value| fits(positive, value)), [false, false, true, true, false, false]);
+        assert_eq!(values.map(|value| fits(not_negative, value)), [false, true, true, true, false, false]);
+        assert_eq!(values.map(|value| fits(below_one, value)), [false, true, false, false, false, false]);
+        assert_eq!(values.map(|value| fits(shares, value)), [false, true, true, false, false, false]);
+        assert!(more_than_one("batch_size", 1).is_err() && more_than_one("batch_size", 2).is_ok());
+    }
 }

@@ -5,10 +5,17 @@ use crate::bnp::Bnp;
 use crate::clp::Clp;
 use crate::fp::FinePruning;
 use crate::ft::FineTuning;
+use crate::ft_sam::FtSam;
+use crate::i_bau::IBau;
+use crate::nad::Nad;
+use crate::nc::Nc;
+use crate::npd::Npd;
 use crate::rnp::Rnp;
+use crate::sau::Sau;
 
 /// Every baseline, in the order of the literature's tables.
-pub static BASELINES: &[&dyn Defense] = &[&FineTuning, &FinePruning, &Anp, &Clp, &Rnp, &Bnp];
+pub static BASELINES: &[&dyn Defense] =
+    &[&FineTuning, &FinePruning, &Nad, &Nc, &Anp, &Clp, &IBau, &Rnp, &FtSam, &Npd, &Sau, &Bnp];
 
 #[cfg(test)]
 #[path = "registry_tests.rs"]

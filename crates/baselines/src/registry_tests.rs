@@ -1,18 +1,57 @@
-use scour_train::TrainError;
+//! What holds for every baseline: one row each.
+
+use scour_models::Model;
+use scour_torch::NumberFormat;
+use scour_train::{Defense, TrainError};
 use serde_json::{Value, json};
+use tch::Tensor;
 
 use super::BASELINES;
-use crate::testing::{View, fresh, trained};
+use crate::testing::{View, clean_accuracy, coloured, facts, fresh, trained};
 
-/// One row a defense: name, parameters that make it quick, and whether running statistics of BatchNorm layers move.
-const ROWS: &[(&str, &str, bool)] = &[
-    ("ft", r#"{"epochs": 1}"#, true),
-    ("fp", r#"{"epochs": 1}"#, true),
-    ("anp", r#"{"iterations": 2, "batch_size": 16}"#, false),
-    ("clp", "{}", false),
-    ("rnp", r#"{"batch_size": 16, "unlearn_epochs": 2, "recover_epochs": 2}"#, false),
-    ("bnp", "{}", false),
+/// What a defense does to the running statistics of the model's own BatchNorm layers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Statistics {
+    Moves,
+    Keeps,
+}
+use Statistics::{Keeps, Moves};
+
+/// A name, parameters that make it quick, one value that must be refused, and what happens to the statistics.
+const ROWS: &[(&str, &str, &str, Statistics)] = &[
+    ("ft", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"lr": 0}"#, Moves),
+    ("fp", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"step": 0}"#, Moves),
+    (
+        "nad",
+        r#"{"teacher_epochs": 1, "epochs": 2, "batch_size": 16, "beta1": 5, "beta2": 5}"#,
+        r#"{"power": 0}"#,
+        Moves,
+    ),
+    // No class can stand out so far: the model stays as it is.
+    ("nc", r#"{"inversion_epochs": 2, "outlier": 1e9}"#, r#"{"stamped": 1}"#, Keeps),
+    ("anp", r#"{"iterations": 4, "batch_size": 16}"#, r#"{"holdout": 1}"#, Keeps),
+    ("clp", "{}", r#"{"u": -1}"#, Keeps),
+    ("i_bau", r#"{"rounds": 2, "batch_size": 16}"#, r#"{"share": 2}"#, Keeps),
+    (
+        "rnp",
+        r#"{"batch_size": 16, "unlearn_epochs": 2, "recover_epochs": 2, "recover_lr": 0.05}"#,
+        r#"{"pictures": 1}"#,
+        Keeps,
+    ),
+    ("ft_sam", r#"{"epochs": 2, "batch_size": 16, "rho": 0.5}"#, r#"{"smoothing": 1}"#, Moves),
+    ("npd", r#"{"warm_up_epochs": 1, "epochs": 2, "batch_size": 16}"#, r#"{"norm": -1}"#, Keeps),
+    ("sau", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"steps": 0}"#, Keeps),
+    ("bnp", "{}", r#"{"u": -1}"#, Keeps),
 ];
+
+/// Every baseline with its row's name, parameters, refused value and statistics.
+fn rows() -> impl Iterator<Item = (&'static dyn Defense, &'static str, Value, Value, Statistics)> {
+    let value = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+    let row = move |(defense, row): (&&'static dyn Defense, &(&'static str, &str, &str, Statistics))| {
+        (*defense, row.0, value(row.1), value(row.2), row.3)
+    };
+    BASELINES.iter().zip(ROWS).map(row)
+}
 
 #[test]
 fn every_baseline_has_a_row() {
@@ -21,29 +60,74 @@ fn every_baseline_has_a_row() {
 }
 
 #[test]
-fn every_baseline_keeps_to_the_rules() {
-    let clean = trained(4);
-    for (defense, (name, params, moves)) in BASELINES.iter().zip(ROWS) {
-        let facts = View::new(1).facts();
-        let params: Value = serde_json::from_str(params).unwrap();
-        let params = defense.resolve(&params, &facts).unwrap();
-        assert_eq!(params, defense.resolve(&params, &facts).unwrap(), "{name}: resolved twice");
-        assert!(defense.resolve(&json!({"nonsense": 1}), &facts).is_err(), "{name}");
-        // A clean model, one that knows nothing, and the first again; a batch that is not full, too.
-        let runs = [clean.duplicate().unwrap(), fresh(2, 3), clean.duplicate().unwrap()];
-        for model in &runs {
-            let before = model.state().copies();
-            let outcome = defense.run(&params, model, &View::new(37).of());
-            outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert!(model.state().is_finite(), "{name}");
-            let moved = before.iter().zip(model.state().copies()).any(|((name, before), (_, after))| {
-                (name.contains(".running_") || name.contains(".num_batches")) && *before != after
-            });
-            assert_eq!(moved, *moves, "{name}: running statistics");
+fn parameters_are_filled_in_once_and_the_impossible_is_refused_by_name() {
+    for (defense, name, params, refused, _) in rows() {
+        let resolved = defense.resolve(&params, &facts("signs")).unwrap();
+        assert_eq!(resolved, defense.resolve(&resolved, &facts("signs")).unwrap(), "{name}: resolved twice");
+        for bad in [json!({"nonsense": 1}), refused] {
+            let message = defense.resolve(&bad, &facts("signs")).unwrap_err().to_string();
+            let field = bad.as_object().unwrap().keys().next().unwrap();
+            assert!(message.contains(&format!("`{field}`")) && !message.contains('\n'), "{name}: {message}");
         }
-        let repeated = runs[0].state().copies().into_iter().zip(runs[2].state().copies());
-        assert!(repeated.into_iter().all(|(a, b)| a == b), "{name}: one seed, one model");
-        let stopped = defense.run(&params, &clean.duplicate().unwrap(), &View::new(37).stopping().of());
-        assert!(matches!(stopped, Err(TrainError::Interrupted)), "{name}: goes on when asked to stop");
+    }
+}
+
+fn same(a: &[(String, Tensor)], b: &[(String, Tensor)]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && a.1 == b.1)
+}
+
+/// Running statistics of the model's own layers.
+fn statistics(state: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
+    let running = |name: &str| name.contains(".running_") || name.contains(".num_batches");
+    let own = state.iter().filter(|(name, _)| running(name) && !name.contains("polarizer"));
+    own.map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+}
+
+/// A run on a copy of the model with a last batch that is not full: the model that it leaves.
+fn run(defense: &dyn Defense, params: &Value, model: &Model, format: NumberFormat) -> Model {
+    let (name, copy) = (defense.name(), model.duplicate().unwrap());
+    let mut view = View::new(37);
+    view.format = format;
+    let outcome = view.defend(defense, params, &copy).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(view.watch.reports.get() > 0, "{name}: nothing was reported");
+    let left = outcome.model.unwrap_or(copy);
+    assert!(left.state().is_finite(), "{name}");
+    left
+}
+
+#[test]
+fn every_baseline_keeps_a_clean_model_working_and_repeats_exactly() {
+    let (clean, untrained) = (trained(4), fresh(4, 3));
+    for (defense, name, params, _, moves) in rows() {
+        let check = |model: &Model, format| {
+            let left = run(defense, &params, model, format);
+            let kept = same(&statistics(&left.state().copies()), &statistics(&model.state().copies()));
+            assert_eq!(if kept { Keeps } else { Moves }, moves, "{name}: running statistics, {format:?}");
+            left
+        };
+        let works = |left: &Model| {
+            let known = clean_accuracy(left, &coloured(30));
+            assert!(known >= 66.0, "{name}: only {known} % are known afterwards");
+        };
+        let [first, again] = [(); 2].map(|()| check(&clean, NumberFormat::Fp32));
+        assert!(same(&first.state().copies(), &again.state().copies()), "{name}: one seed, one model");
+        works(&first);
+        works(&check(&clean, NumberFormat::Bf16));
+        check(&untrained, NumberFormat::Fp32);
+    }
+}
+
+#[test]
+fn every_baseline_stops_when_asked() {
+    let model = trained(4);
+    for (defense, name, params, _, _) in rows() {
+        for reports in [0, 1] {
+            let view = View::new(37).stopping_after(reports);
+            let stopped = view.defend(defense, &params, &model.duplicate().unwrap());
+            assert!(
+                matches!(stopped, Err(TrainError::Interrupted)),
+                "{name}: goes on after {reports} reports"
+            );
+        }
     }
 }

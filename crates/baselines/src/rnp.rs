@@ -12,20 +12,21 @@
 //! |---|---|---|
 //! | unlearning's gradient | its norm is cut to `clip` | not cut: that comes before there is a gradient |
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, resolve_params, stream_seed};
+use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
 use scour_models::Model;
 use scour_torch::Sgd;
-use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError};
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::batch_norms::{Zeroed, batch_norms, prune};
 use crate::batchnorm_mask::{BatchNormMask, at_most};
-use crate::clean_pictures::{random_part, shuffled};
+use crate::clean_pictures::random_part;
+use crate::epochs::{Epochs, Tally};
 use crate::fidelity::Fidelity;
 use crate::outliers::write_channels;
-use crate::params::{at_least, below_one, positive, read_params, share, write_params};
+use crate::params;
 
 /// The registry entry.
 pub(crate) struct Rnp;
@@ -38,7 +39,7 @@ const LEAST_PICTURES: usize = 500;
 #[serde(deny_unknown_fields, default)]
 struct Params {
     /// Clean pictures used, as far as there are so many; 1 % of the training set, at least 500, where not given.
-    pictures: Option<usize>,
+    pictures: usize,
     /// Pictures a step.
     batch_size: usize,
     /// Learning rate of unlearning in its first 10 epochs.
@@ -68,7 +69,7 @@ struct Params {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            pictures: None,
+            pictures: LEAST_PICTURES,
             batch_size: 256,
             unlearn_lr: 0.01,
             unlearn_epochs: 20,
@@ -87,57 +88,20 @@ impl Default for Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        share("stop_acc", self.stop_acc)?;
-        share("threshold", self.threshold)?;
-        for (name, value) in [
+        params::shares(&[("stop_acc", self.stop_acc), ("threshold", self.threshold)])?;
+        params::positive(&[
             ("unlearn_lr", self.unlearn_lr),
             ("clip", self.clip),
             ("recover_lr", self.recover_lr),
             ("alpha", self.alpha),
-        ] {
-            positive(name, value)?;
-        }
-        below_one("momentum", self.momentum)?;
-        below_one("weight_decay", self.weight_decay)?;
-        for (name, value) in
-            [("unlearn_epochs", self.unlearn_epochs), ("recover_epochs", self.recover_epochs)]
-        {
-            at_least(name, value as usize, 1)?;
-        }
-        at_least("batch_size", self.batch_size, 2)?;
-        self.pictures.map_or(Ok(()), |pictures| at_least("pictures", pictures, 2))
-    }
-}
-
-/// Sums over an epoch.
-#[derive(Default)]
-struct Epoch {
-    loss: f64,
-    hits: i64,
-    pictures: usize,
-}
-
-impl Epoch {
-    fn add(&mut self, logits: &Tensor, loss: &Tensor, labels: &Tensor) {
-        self.loss += loss.double_value(&[]) * labels.numel() as f64;
-        self.hits += logits.argmax(1, false).eq_tensor(labels).sum(Kind::Int64).int64_value(&[]);
-        self.pictures += labels.numel();
-    }
-
-    /// Reports the epoch that came after `done` others. Returns its accuracy, 0..1.
-    fn end(self, step: &str, done: u32, total: u32, view: &DefenderView) -> Result<f64, TrainError> {
-        let count = self.pictures as f64;
-        let (loss, accuracy) = (self.loss / count, self.hits as f64 / count);
-        let at = u64::from(done) + 1;
-        if !loss.is_finite() {
-            return Err(TrainError::NotFinite { step: step.into(), at, last: f64::NAN });
-        }
-        let (loss, percent) = (Some(loss), Some(100.0 * accuracy));
-        view.reporter.progress(Progress { step, done: at, total: total.into(), loss, accuracy: percent });
-        if view.reporter.interrupted() {
-            return Err(TrainError::Interrupted);
-        }
-        Ok(accuracy)
+        ])?;
+        params::below_one(&[("momentum", self.momentum), ("weight_decay", self.weight_decay)])?;
+        params::counts(&[
+            ("unlearn_epochs", self.unlearn_epochs as usize),
+            ("recover_epochs", self.recover_epochs as usize),
+        ])?;
+        params::more_than_one("batch_size", self.batch_size)?;
+        params::more_than_one("pictures", self.pictures)
     }
 }
 
@@ -166,12 +130,12 @@ fn unlearn(
     model.state().to_channels_last();
     let parameters = model.state().parameters();
     let mut sgd = Sgd::new(model.state().parameters(), params.momentum, params.weight_decay);
-    let seed = stream_seed(view.seed, Stream::Defense, 1);
-    let (mut epochs, mut accuracy) = (0, 1.0);
-    while epochs < params.unlearn_epochs && (epochs == 0 || accuracy > params.stop_acc) {
-        let lr = params.unlearn_lr * 0.1f64.powi((epochs / 10).min(2) as i32);
-        let mut sums = Epoch::default();
-        for (input, labels) in shuffled(data, params.batch_size, view.preprocess, seed, epochs) {
+    let mut epochs = Epochs::new(view, "unlearning", params.unlearn_epochs, 1).over(data);
+    let (mut done, mut accuracy) = (0, 1.0);
+    while done < params.unlearn_epochs && (done == 0 || accuracy > params.stop_acc) {
+        let lr = params.unlearn_lr * 0.1f64.powi((done / 10).min(2) as i32);
+        let mut tally = Tally::default();
+        for (input, labels) in epochs.augmented(done, params.batch_size) {
             let logits = model.train(&input);
             let loss = logits.cross_entropy_for_logits(&labels);
             sgd.differentiate(&-&loss);
@@ -179,12 +143,13 @@ fn unlearn(
                 clip_gradients(&parameters, params.clip);
             }
             sgd.step(lr);
-            sums.add(&logits, &loss, &labels);
+            tally.add(&loss, &logits, &labels);
         }
-        accuracy = sums.end("unlearning", epochs, params.unlearn_epochs, view)?;
-        epochs += 1;
+        epochs.ended(done, &tally)?;
+        accuracy = tally.accuracy() / 100.0;
+        done += 1;
     }
-    Ok((epochs, accuracy))
+    Ok((done, accuracy))
 }
 
 /// Stage 2: the masks that recover clean pictures, one number in 0..1 a channel of each BatchNorm layer.
@@ -195,16 +160,16 @@ fn recover(
     view: &DefenderView,
 ) -> Result<Vec<Vec<f64>>, TrainError> {
     let mut mask = BatchNormMask::new(unlearned, params.momentum);
-    let seed = stream_seed(view.seed, Stream::Defense, 2);
+    let mut epochs = Epochs::new(view, "recovery", params.recover_epochs, 2).over(data);
     for epoch in 0..params.recover_epochs {
-        let mut sums = Epoch::default();
-        for (input, labels) in shuffled(data, params.batch_size, view.preprocess, seed, epoch) {
+        let mut tally = Tally::default();
+        for (input, labels) in epochs.augmented(epoch, params.batch_size) {
             let logits = mask.logits(&input, None);
             let loss = logits.cross_entropy_for_logits(&labels);
             mask.descend(&mask.gradients(&(&loss * params.alpha)), params.recover_lr);
-            sums.add(&logits, &loss, &labels);
+            tally.add(&loss, &logits, &labels);
         }
-        sums.end("recovery", epoch, params.recover_epochs, view)?;
+        epochs.ended(epoch, &tally)?;
     }
     mask.scores()
 }
@@ -215,15 +180,14 @@ impl Defense for Rnp {
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        let mut params: Params = resolve_params(params)?;
-        params.pictures = params.pictures.or(Some((facts.train_len() / 100).max(LEAST_PICTURES)));
-        write_params(&params)
+        let pictures = (facts.train_len() / 100).max(LEAST_PICTURES);
+        params::resolve(&Params { pictures, ..Params::default() }, params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = read_params(params)?;
+        let params: Params = params::read(params)?;
         let seed = stream_seed(view.seed, Stream::Defense, 0);
-        let (data, _) = random_part(view.clean, params.pictures.unwrap_or(LEAST_PICTURES), seed);
+        let (data, _) = random_part(view.clean, params.pictures, seed);
         let copy = model.duplicate().map_err(TrainError::Method)?;
         let (epochs, accuracy) = unlearn(&copy, &params, &data, view)?;
         let scores = recover(&copy, &params, &data, view)?;
@@ -243,11 +207,11 @@ impl Defense for Rnp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, clean_accuracy, trained, values};
+    use crate::testing::{View, clean_accuracy, facts, trained, values};
     use serde_json::json;
 
     fn params(params: Value) -> Params {
-        read_params(&Rnp.resolve(&params, &View::new(1).facts()).unwrap()).unwrap()
+        params::read(&Rnp.resolve(&params, &facts("signs")).unwrap()).unwrap()
     }
 
     #[test]
@@ -296,8 +260,7 @@ mod tests {
         let (model, view) = (trained(4), View::new(96));
         let before = model.state().copies();
         let params = json!({"batch_size": 32, "recover_epochs": 4, "pictures": 64});
-        let params = Rnp.resolve(&params, &view.facts()).unwrap();
-        let outcome = Rnp.run(&params, &model, &view.of()).unwrap();
+        let outcome = view.defend(&Rnp, &params, &model).unwrap();
         assert_eq!(outcome.details["pictures"], 64);
         let table = view.table("rnp.csv");
         let mut pruned = 0;
@@ -331,7 +294,7 @@ mod tests {
 
     #[test]
     fn it_takes_a_hundredth_of_the_pictures_unless_told_and_refuses_the_impossible() {
-        let mut facts = View::new(1).facts();
+        let mut facts = facts("signs");
         let pictures = |facts: &DatasetFacts| Rnp.resolve(&json!({}), facts).unwrap()["pictures"].clone();
         assert_eq!(pictures(&facts), 500);
         facts.train_per_class = vec![500; 200];

@@ -1,12 +1,15 @@
 //! Small models, pictures whose class is their colour, and a defender's view of them, for all tests here.
 
+use std::cell::{Cell, RefCell};
+
 use scour_core::{DatasetFacts, Recipe, Schedule, accuracy};
 use scour_models::{Model, ModelSpec};
 use scour_torch::{NumberFormat, Random};
 use scour_train::{
-    DefenderView, Fit, ImageSet, Plain, Preprocess, Progress, Reporter, Silent, fit, predictions,
+    DefenderView, Defense, Fit, ImageSet, Outcome, Plain, Preprocess, Progress, Reporter, Silent, TrainError,
+    fit, predictions,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 /// Classes of everything here.
@@ -46,7 +49,25 @@ pub(crate) fn coloured(count: i64) -> ImageSet {
     ImageSet { pictures: (noise + bright).to_kind(Kind::Uint8), labels }
 }
 
-fn preprocess() -> Preprocess {
+/// Pictures that are their labels: 0, 1, ..
+pub(crate) fn numbered(count: i64) -> ImageSet {
+    let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu));
+    ImageSet { pictures: labels.to_kind(Kind::Uint8).reshape([-1, 1, 1, 1]).repeat([1, 3, 4, 4]), labels }
+}
+
+/// Of a data set of that name.
+pub(crate) fn facts(name: &str) -> DatasetFacts {
+    DatasetFacts {
+        name: name.into(),
+        classes: CLASSES as u32,
+        size: 16,
+        train_per_class: vec![1000; CLASSES as usize],
+        test_per_class: vec![100; CLASSES as usize],
+        fingerprint: String::new(),
+    }
+}
+
+pub(crate) fn preprocess() -> Preprocess {
     Preprocess { mean: [0.4; 3], std: [0.25; 3], padding: 2, horizontal_flip: true }
 }
 
@@ -55,18 +76,19 @@ pub(crate) fn clean_accuracy(model: &Model, data: &ImageSet) -> f64 {
     accuracy(&predictions(model, &data.pictures, &preprocess(), None), &data.classes())
 }
 
-/// f32 numbers of a 1-d tensor.
-pub(crate) fn values(tensor: &Tensor) -> Vec<f32> {
-    Vec::<f32>::try_from(tensor.detach()).unwrap()
+/// All numbers of a tensor.
+pub(crate) fn values(tensor: &Tensor) -> Vec<f64> {
+    Vec::<f64>::try_from(tensor.detach().to_kind(Kind::Double).flatten(0, -1)).unwrap()
 }
 
 /// What a defender has, and what it leaves behind.
 pub(crate) struct View {
     pub(crate) clean: ImageSet,
     pub(crate) preprocess: Preprocess,
+    pub(crate) format: NumberFormat,
     pub(crate) seed: u64,
+    pub(crate) watch: Watch,
     folder: tempfile::TempDir,
-    reporter: Box<dyn Reporter>,
 }
 
 impl View {
@@ -75,15 +97,16 @@ impl View {
         Self {
             clean: coloured(count),
             preprocess: preprocess(),
+            format: NumberFormat::Fp32,
             seed: 1,
+            watch: Watch::default(),
             folder: tempfile::tempdir().unwrap(),
-            reporter: Box::new(Silent),
         }
     }
 
-    /// Asks for a stop from the start.
-    pub(crate) fn stopping(mut self) -> Self {
-        self.reporter = Box::new(Stop);
+    /// Asks for a stop after so many reports of progress, with 0 from the start.
+    pub(crate) fn stopping_after(mut self, reports: usize) -> Self {
+        self.watch.stop_after = Some(reports);
         self
     }
 
@@ -91,22 +114,22 @@ impl View {
         DefenderView {
             clean: &self.clean,
             preprocess: &self.preprocess,
-            format: NumberFormat::Fp32,
+            format: self.format,
             seed: self.seed,
             out: self.folder.path(),
-            reporter: self.reporter.as_ref(),
+            reporter: &self.watch,
         }
     }
 
-    pub(crate) fn facts(&self) -> DatasetFacts {
-        DatasetFacts {
-            name: "coloured".into(),
-            classes: CLASSES as u32,
-            size: 16,
-            train_per_class: vec![1000; CLASSES as usize],
-            test_per_class: vec![100; CLASSES as usize],
-            fingerprint: String::new(),
-        }
+    /// Runs a defense on a model, in place, with parameters that are not yet resolved.
+    pub(crate) fn defend(
+        &self,
+        defense: &dyn Defense,
+        params: &Value,
+        model: &Model,
+    ) -> Result<Outcome, TrainError> {
+        let params = defense.resolve(params, &facts("signs")).unwrap();
+        defense.run(&params, model, &self.of())
     }
 
     /// Rows of a table that a defense left, without the header.
@@ -116,12 +139,23 @@ impl View {
     }
 }
 
-struct Stop;
+/// Counts reports of progress, keeps notes, and asks for a stop if it is told to.
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub(crate) reports: Cell<usize>,
+    pub(crate) notes: RefCell<Vec<String>>,
+    stop_after: Option<usize>,
+}
 
-impl Reporter for Stop {
-    fn progress(&self, _: Progress) {}
-    fn note(&self, _: &str) {}
+impl Reporter for Watch {
+    fn progress(&self, progress: Progress) {
+        assert!(progress.done <= progress.total && !progress.step.is_empty(), "{progress:?}");
+        self.reports.set(self.reports.get() + 1);
+    }
+    fn note(&self, text: &str) {
+        self.notes.borrow_mut().push(text.into());
+    }
     fn interrupted(&self) -> bool {
-        true
+        self.stop_after.is_some_and(|reports| self.reports.get() >= reports)
     }
 }

@@ -5,6 +5,7 @@
 
 mod model;
 mod pass;
+mod polarizer;
 mod preact_resnet;
 mod registry;
 

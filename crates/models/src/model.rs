@@ -4,6 +4,7 @@ use scour_torch::{BatchNormMode, State};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use crate::polarizer::POLARIZER;
 use crate::{Pass, architecture};
 
 /// A network's forward function.
@@ -31,6 +32,22 @@ pub struct Model {
     pub spec: ModelSpec,
     state: State,
     network: Box<dyn Network>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+/// The specification of the same network with a polarizer.
+fn polarized(spec: &ModelSpec) -> Result<ModelSpec, String> {
+    let architecture =
+        architecture(&spec.name).ok_or_else(|| format!("unknown architecture `{}`", spec.name))?;
+    let params = architecture
+        .polarized(&spec.params)
+        .ok_or_else(|| format!("{} has no place for a polarizer", spec.name))?;
+    Ok(ModelSpec { params, ..spec.clone() })
 }
 
 impl Model {
@@ -76,12 +93,48 @@ impl Model {
         Ok(copy)
     }
 
-    /// Convolution weights in registration order, `shortcut` ones left out: (module name, weight [out, in, k, k]).
+    /// The model of these saved tensors, with memory of its own. A polarizer that a defense has put into the network is
+    /// recognised by its tensors; `spec` need not know of it.
+    pub fn from_tensors(
+        spec: &ModelSpec,
+        tensors: &[(String, Tensor)],
+        device: Device,
+    ) -> Result<Self, String> {
+        let saved = tensors.iter().any(|(name, _)| name.split('.').any(|part| part == POLARIZER));
+        let model =
+            if saved { Self::new(&polarized(spec)?, device, 0)? } else { Self::new(spec, device, 0)? };
+        model.state.load(tensors)?;
+        Ok(model)
+    }
+
+    /// Another model with the same values and a polarizer that changes nothing yet. One that is there already stays.
+    pub fn polarized(&self) -> Result<Self, String> {
+        let copy = Self::new(&polarized(&self.spec)?, self.device(), 0)?;
+        let mut tensors = copy.state.copies();
+        for (name, tensor) in &mut tensors {
+            if let Some(own) = self.state.get(name) {
+                *tensor = own.detach().copy();
+            }
+        }
+        copy.state.load(&tensors)?;
+        Ok(copy)
+    }
+
+    /// Handles of the polarizer's trained tensors, in order; none without one.
+    pub fn polarizer_parameters(&self) -> Vec<Tensor> {
+        let own = |name: &str| name.split('.').any(|part| part == POLARIZER);
+        let entries = self.state.entries().iter().filter(|entry| entry.trainable && own(&entry.name));
+        entries.map(|entry| entry.tensor.shallow_clone()).collect()
+    }
+
+    /// Convolution weights in registration order, those of a `shortcut` or a polarizer left out:
+    /// (module name, weight [out, in, k, k]).
     pub fn main_convolutions(&self) -> Vec<(String, Tensor)> {
         self.state
             .entries()
             .iter()
-            .filter(|entry| entry.tensor.dim() == 4 && !entry.name.contains("shortcut"))
+            .filter(|entry| entry.tensor.dim() == 4)
+            .filter(|entry| !entry.name.contains("shortcut") && !entry.name.contains(POLARIZER))
             .filter_map(|entry| {
                 Some((entry.name.strip_suffix(".weight")?.to_string(), entry.tensor.shallow_clone()))
             })

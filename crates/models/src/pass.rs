@@ -20,18 +20,20 @@ impl<F: FnMut(&str, Tensor) -> Tensor> Tap for F {
 pub struct Pass<'a> {
     /// What BatchNorm layers normalise with.
     pub batch_norm: BatchNormMode,
+    /// The same for a polarizer's BatchNorm, where a defense has put one in.
+    pub polarizer: BatchNormMode,
     tap: Option<&'a mut dyn Tap>,
 }
 
 impl<'a> Pass<'a> {
     /// A pass without a tap.
     pub fn new(batch_norm: BatchNormMode) -> Self {
-        Self { batch_norm, tap: None }
+        Self { batch_norm, polarizer: batch_norm, tap: None }
     }
 
     /// A pass that shows every module's output to `tap`.
     pub fn tapped(batch_norm: BatchNormMode, tap: &'a mut dyn Tap) -> Self {
-        Self { batch_norm, tap: Some(tap) }
+        Self { batch_norm, polarizer: batch_norm, tap: Some(tap) }
     }
 
     /// What networks call with each module's output. `name` is made only where somebody listens.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+use crate::polarizer::{POLARIZER, Polarizer};
 use crate::{Architecture, ModelSpec, Network, Pass};
 
 /// The registry entry.
@@ -46,6 +47,12 @@ impl Architecture for PreActResNet18 {
         serde_json::to_value(params).map_err(|error| ParamError(error.to_string()))
     }
 
+    fn polarized(&self, params: &Value) -> Option<Value> {
+        let mut params = params.clone();
+        params.as_object_mut()?.insert(POLARIZER.into(), true.into());
+        Some(params)
+    }
+
     fn build(
         &self,
         spec: &ModelSpec,
@@ -53,7 +60,9 @@ impl Architecture for PreActResNet18 {
         random: &mut Random,
         device: Device,
     ) -> Result<Box<dyn Network>, String> {
-        let params: Params = resolve_params(&spec.params).map_err(|error| error.to_string())?;
+        let mut params = spec.params.clone();
+        let polarizer = params.as_object_mut().and_then(|params| params.remove(POLARIZER));
+        let params: Params = resolve_params(&params).map_err(|error| error.to_string())?;
         let width = params.width;
         let conv1 = Conv2d::new(state, "conv1", random, device, (3, width), 3, 1, 1, false);
         let mut blocks = vec![];
@@ -68,6 +77,9 @@ impl Architecture for PreActResNet18 {
             }
         }
         let linear = Linear::new(state, "linear", random, device, input, i64::from(spec.classes));
+        if let (Some(Value::Bool(true)), Some(block)) = (polarizer, blocks.last_mut()) {
+            block.polarizer = Some(Polarizer::new(state, &block.name, device, input));
+        }
         Ok(Box::new(Net { conv1, blocks, linear }))
     }
 }
@@ -100,6 +112,7 @@ struct Block {
     bn2: BatchNorm,
     conv2: Conv2d,
     shortcut: Option<Conv2d>,
+    polarizer: Option<Polarizer>,
 }
 
 impl Block {
@@ -130,7 +143,7 @@ impl Block {
         let conv2 = conv("conv2", (output, output), 3, 1, state);
         let shortcut =
             (stride != 1 || input != output).then(|| conv("shortcut.0", (input, output), 1, stride, state));
-        Self { name, bn1, conv1, bn2, conv2, shortcut }
+        Self { name, bn1, conv1, bn2, conv2, shortcut, polarizer: None }
     }
 
     fn normalise(layer: &BatchNorm, name: impl Fn() -> String, x: &Tensor, pass: &mut Pass) -> Tensor {
@@ -141,7 +154,11 @@ impl Block {
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Tensor {
         let name = |part: &'static str| move || format!("{}.{part}", self.name);
         let activated = Self::normalise(&self.bn1, name("bn1"), x, pass).relu();
-        let out = pass.output(name("conv1"), self.conv1.forward(&activated));
+        let filtered = self
+            .polarizer
+            .as_ref()
+            .map(|polarizer| pass.output(name(POLARIZER), polarizer.forward(&activated, pass.polarizer)));
+        let out = pass.output(name("conv1"), self.conv1.forward(filtered.as_ref().unwrap_or(&activated)));
         let out = Self::normalise(&self.bn2, name("bn2"), &out, pass).relu();
         let out = pass.output(name("conv2"), self.conv2.forward(&out));
         let shortcut = self.shortcut.as_ref().map(|conv| conv.forward(&activated));

@@ -16,6 +16,11 @@ pub trait Architecture: Sync {
     }
     /// Fills in and checks parameters.
     fn resolve(&self, params: &Value) -> Result<Value, ParamError>;
+    /// Parameters of the same network with a polarizer in front of its last block's first convolution; `None` where the
+    /// architecture has no place for one. Experiments cannot ask for it: `resolve` refuses such parameters.
+    fn polarized(&self, _params: &Value) -> Option<Value> {
+        None
+    }
     /// Builds the network, adding its tensors to `state` in PyTorch's order.
     fn build(
         &self,

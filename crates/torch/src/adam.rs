@@ -4,10 +4,13 @@ use crate::shim;
 
 /// Adam as PyTorch has it, without weight decay: m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2;
 /// w <- w - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8). One fused call for all parameters.
+///
+/// AMSGrad (Reddi et al., 2018) puts the highest v so far in v's place.
 pub struct Adam {
     parameters: Vec<Tensor>,
     means: Vec<Tensor>,
     squares: Vec<Tensor>,
+    largest: Option<Vec<Tensor>>,
     betas: (f64, f64),
     steps: u64,
 }
@@ -17,7 +20,14 @@ impl Adam {
     pub fn new(parameters: Vec<Tensor>, betas: (f64, f64)) -> Self {
         let zeros = || parameters.iter().map(|p| p.detach().zeros_like()).collect();
         let (means, squares) = (zeros(), zeros());
-        Self { parameters, means, squares, betas, steps: 0 }
+        Self { parameters, means, squares, largest: None, betas, steps: 0 }
+    }
+
+    /// The same with AMSGrad.
+    pub fn amsgrad(parameters: Vec<Tensor>, betas: (f64, f64)) -> Self {
+        let mut adam = Self::new(parameters, betas);
+        adam.largest = Some(adam.squares.iter().map(Tensor::zeros_like).collect());
+        adam
     }
 
     /// Forgets the gradients, computes those of `loss` and takes a step.
@@ -30,8 +40,9 @@ impl Adam {
     /// A step along the gradients that the parameters hold now; they keep them.
     pub fn step(&mut self, lr: f64) {
         self.steps += 1;
-        let Self { parameters, means, squares, betas, steps } = self;
-        shim::adam_step(parameters, means, squares, lr, *betas, 1e-8, *steps);
+        let Self { parameters, means, squares, largest, betas, steps } = self;
+        let largest = largest.as_deref_mut();
+        shim::adam_step(parameters, means, squares, largest, lr, *betas, 1e-8, *steps);
     }
 
     /// Forgets the gradients.
@@ -47,6 +58,7 @@ impl Adam {
         };
         let mut state = named("mean", &self.means);
         state.extend(named("square", &self.squares));
+        state.extend(self.largest.iter().flat_map(|largest| named("largest", largest)));
         let gradients = self.parameters.iter().map(Tensor::grad).enumerate().filter(|(_, g)| g.defined());
         state.extend(gradients.map(|(i, gradient)| (format!("gradient.{i}"), gradient)));
         state.push(("steps".into(), Tensor::from(self.steps as i64)));
@@ -60,7 +72,9 @@ impl Adam {
             found.map(|(_, tensor)| tensor).ok_or_else(|| format!("`{name}` is missing"))
         };
         let steps = find("steps")?.int64_value(&[]) as u64;
-        for (part, own) in [("mean", &mut self.means), ("square", &mut self.squares)] {
+        let moments = [("mean", Some(&mut self.means)), ("square", Some(&mut self.squares))];
+        let moments = moments.into_iter().chain([("largest", self.largest.as_mut())]);
+        for (part, own) in moments.filter_map(|(part, own)| Some((part, own?))) {
             for (i, own) in own.iter_mut().enumerate() {
                 let name = format!("{part}.{i}");
                 let saved = find(&name)?;
@@ -116,6 +130,19 @@ mod tests {
         adam.minimise(&loss(&[0.0, -0.5]), 0.1);
         assert!(near(&w, &[0.9 - 0.048_432_2, 1.2]), "{:?}", values(&w));
         assert_eq!(values(&untouched), [7.0], "a parameter without gradient stays");
+    }
+
+    #[test]
+    fn amsgrad_keeps_the_highest_squares() {
+        let w = Tensor::from_slice(&[1f32]).set_requires_grad(true);
+        let mut adam = Adam::amsgrad(vec![w.shallow_clone()], (0.5, 0.5));
+        let loss = |a: f64| (&w * a).sum(Kind::Float);
+        adam.minimise(&loss(2.0), 0.1);
+        assert!(near(&w, &[0.9]));
+        // m = 0.5, hat 0.5 / 0.75; v = 1 where the highest is still 2, hat 2 / 0.75: 0.6666667 / 1.6329932.
+        adam.minimise(&loss(-0.0), 0.1);
+        assert!(near(&w, &[0.9 - 0.040_824_8]), "{:?}", values(&w));
+        assert!(adam.state().iter().any(|(name, tensor)| name == "largest.0" && values(tensor) == [2.0]));
     }
 
     #[test]

@@ -60,28 +60,30 @@ char* scour_sgd_step(at::Tensor** parameters, at::Tensor** momenta, size_t count
       if (!parameters[i]->grad().defined()) continue;
       p.push_back(*parameters[i]);
       g.push_back(parameters[i]->grad());
-      m.push_back(*momenta[i]);
+      if (momentum != 0.0) m.push_back(*momenta[i]);  // the fused step takes no buffers without momentum
     }
     if (!p.empty()) at::_fused_sgd_(p, g, m, weight_decay, momentum, lr, 0.0, false, false, first != 0);
   });
 }
 
 // Adam over all parameters at once, `step` counted from 1; parameters without a gradient stay as they are.
-char* scour_adam_step(at::Tensor** parameters, at::Tensor** means, at::Tensor** squares, size_t count, double lr,
-                      double beta1, double beta2, double eps, double step) {
+// `largest` holds AMSGrad's highest squares so far, or is null for plain Adam.
+char* scour_adam_step(at::Tensor** parameters, at::Tensor** means, at::Tensor** squares, at::Tensor** largest,
+                      size_t count, double lr, double beta1, double beta2, double eps, double step) {
   return guarded([&] {
     at::NoGradGuard no_grad;
-    std::vector<at::Tensor> p, g, m, v, steps;
+    std::vector<at::Tensor> p, g, m, v, l, steps;
     for (size_t i = 0; i < count; i++) {
       if (!parameters[i]->grad().defined()) continue;
       p.push_back(*parameters[i]);
       g.push_back(parameters[i]->grad());
       m.push_back(*means[i]);
       v.push_back(*squares[i]);
+      if (largest) l.push_back(*largest[i]);
     }
     if (p.empty()) return;
     steps.assign(p.size(), at::full({}, step, at::TensorOptions().dtype(at::kFloat).device(p[0].device())));
-    at::_fused_adam_(p, g, m, v, {}, steps, lr, beta1, beta2, 0.0, eps, false, false);
+    at::_fused_adam_(p, g, m, v, l, steps, lr, beta1, beta2, 0.0, eps, largest != nullptr, false);
   });
 }
 

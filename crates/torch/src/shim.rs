@@ -27,6 +27,7 @@ unsafe extern "C" {
         parameters: *mut *mut C_tensor,
         means: *mut *mut C_tensor,
         squares: *mut *mut C_tensor,
+        largest: *mut *mut C_tensor,
         count: usize,
         lr: f64,
         beta1: f64,
@@ -112,10 +113,13 @@ pub(crate) fn sgd_step(
 }
 
 /// One Adam step, the `step`-th, on `parameters`, whose gradients libtorch holds; both moments are updated too.
+/// With `largest`, AMSGrad's highest squares so far, those are updated and used in the squares' place.
+#[expect(clippy::too_many_arguments, reason = "the parts of one call to libtorch")]
 pub(crate) fn adam_step(
     parameters: &mut [Tensor],
     means: &mut [Tensor],
     squares: &mut [Tensor],
+    largest: Option<&mut [Tensor]>,
     lr: f64,
     (beta1, beta2): (f64, f64),
     eps: f64,
@@ -123,12 +127,15 @@ pub(crate) fn adam_step(
 ) {
     assert!(parameters.len() == means.len() && parameters.len() == squares.len());
     let (mut p, mut m, mut v) = (pointers(parameters), pointers(means), pointers(squares));
-    // SAFETY: the three arrays hold as many live tensors as said.
+    let mut l = largest.map(pointers);
+    assert!(l.as_ref().is_none_or(|l| l.len() == p.len()));
+    // SAFETY: the arrays hold as many live tensors as said; null is plain Adam.
     check(unsafe {
         scour_adam_step(
             p.as_mut_ptr(),
             m.as_mut_ptr(),
             v.as_mut_ptr(),
+            l.as_mut().map_or(std::ptr::null_mut(), |l| l.as_mut_ptr()),
             p.len(),
             lr,
             beta1,

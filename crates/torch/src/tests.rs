@@ -28,6 +28,16 @@ fn fused_sgd_takes_the_steps_one_computes_by_hand() {
 }
 
 #[test]
+fn without_momentum_a_step_goes_along_the_gradient_alone() {
+    let w = parameter(&[2.0]);
+    let mut sgd = Sgd::new(vec![w.shallow_clone()], 0.0, 0.0);
+    for expected in [1.8, 1.62] {
+        sgd.minimise(&(w.square().sum(Kind::Float) * 0.5), 0.1);
+        assert!((values(&w)[0] - expected).abs() < 1e-6, "{:?}", values(&w));
+    }
+}
+
+#[test]
 fn a_step_along_given_gradients_equals_the_fused_one() {
     let steps = |given: bool| {
         let w = parameter(&[1.0, 2.0, -3.0]);

@@ -25,11 +25,13 @@ pub struct DefenderView<'a> {
     pub reporter: &'a dyn Reporter,
 }
 
-/// What a defense says of its run besides the model.
-#[derive(Clone, Debug, Default)]
+/// What a defense leaves and says of its run.
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// Facts worth keeping, by name.
     pub details: serde_json::Map<String, Value>,
+    /// The defended model where it is not the given one, changed in place: one with a layer more, say.
+    pub model: Option<Model>,
 }
 
 impl Outcome {
@@ -54,6 +56,6 @@ pub trait Defense: Sync {
     /// Fills in parameters, with the data set's own defaults, and checks them.
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError>;
 
-    /// Changes `model` in place. `params` is what `resolve` returned.
+    /// Changes `model` in place, or leaves it and returns another in its outcome. `params` is what `resolve` returned.
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError>;
 }

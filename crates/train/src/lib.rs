@@ -5,6 +5,7 @@
 
 mod batch_maker;
 mod defense;
+mod displaced;
 mod error;
 mod evaluate;
 mod fit;
@@ -18,6 +19,7 @@ mod similarity;
 
 pub use batch_maker::{Batch, BatchMaker, Plain};
 pub use defense::{DefenderView, Defense, Outcome};
+pub use displaced::displaced_gradients;
 pub use error::TrainError;
 pub use evaluate::{Trigger, evaluate, predictions};
 pub use fit::{Fit, FitSummary, fit};

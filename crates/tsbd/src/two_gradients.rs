@@ -3,6 +3,7 @@
 //! g1 at theta, g2 at theta + r * g1 / |g1|, and g = (1 - alpha) g1 + alpha g2. To first order in r this is the
 //! gradient of L + alpha r |grad L|; with the norm taken tensor by tensor, of L + alpha r * sum_p |grad_p L|.
 
+use scour_train::displaced_gradients;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::NormScope;
@@ -20,8 +21,7 @@ pub(crate) fn two_gradients(
     if alpha == 0.0 {
         return first;
     }
-    let originals: Vec<Tensor> = no_grad(|| parameters.iter().map(|p| p.detach().copy()).collect());
-    no_grad(|| {
+    let steps: Vec<Tensor> = no_grad(|| {
         let norm = |g: &Tensor| g.square().sum(Kind::Double).sqrt();
         let norms: Vec<Tensor> = match scope {
             NormScope::PerTensor => first.iter().map(norm).collect(),
@@ -31,19 +31,13 @@ pub(crate) fn two_gradients(
                 first.iter().map(|_| total.shallow_clone()).collect()
             }
         };
-        for ((parameter, gradient), norm) in parameters.iter().zip(&first).zip(&norms) {
-            // Where the gradient is zero so is the step: the clamp only keeps 0 / 0 out.
-            let step = gradient * (r / norm.clamp_min(f64::MIN_POSITIVE)).to_kind(gradient.kind());
-            let _ = parameter.shallow_clone().g_add_(&step);
-        }
+        // Where the gradient is zero so is the step: the clamp only keeps 0 / 0 out.
+        let step =
+            |(g, norm): (&Tensor, &Tensor)| g * (r / norm.clamp_min(f64::MIN_POSITIVE)).to_kind(g.kind());
+        first.iter().zip(&norms).map(step).collect()
     });
-    let second = Tensor::run_backward(&[loss()], parameters, false, false);
-    no_grad(|| {
-        for (parameter, original) in parameters.iter().zip(&originals) {
-            parameter.shallow_clone().copy_(original);
-        }
-        first.iter().zip(&second).map(|(g1, g2)| g1 * (1.0 - alpha) + g2 * alpha).collect()
-    })
+    let second = displaced_gradients(parameters, &steps, loss);
+    no_grad(|| first.iter().zip(&second).map(|(g1, g2)| g1 * (1.0 - alpha) + g2 * alpha).collect())
 }
 
 #[cfg(test)]

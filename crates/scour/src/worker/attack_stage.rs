@@ -108,7 +108,11 @@ fn save(
     poisoned: &[u32],
     losses: &[f64],
 ) -> Result<serde_json::Value, TrainError> {
-    scour_torch::save_tensors(&task.out.join(MODEL), &model.state().copies(), &context.metadata(task))?;
+    scour_torch::save_tensors(
+        &task.out.join(MODEL),
+        &model.state().copies(),
+        &context.metadata(task, &model.spec),
+    )?;
     let mut details = json!({ "poisoned": poisoned.len() });
     if let Some(trigger) = trigger {
         scour_torch::save_tensors(

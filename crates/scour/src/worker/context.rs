@@ -95,22 +95,20 @@ impl Context {
 
     /// The model in the folder of a finished stage.
     pub(super) fn stored_model(&self, folder: &Path) -> Result<Model, TrainError> {
-        let model = Model::new(&self.spec, self.pictures.device, 0).map_err(TrainError::Method)?;
         let path = folder.join(MODEL);
         let tensors = load_tensors(&path, self.pictures.device)?;
-        let loaded = model.state().load(&tensors);
-        loaded.map_err(|message| TrainError::File(format!("{}: {message}", path.display())))?;
-        Ok(model)
+        Model::from_tensors(&self.spec, &tensors, self.pictures.device)
+            .map_err(|message| TrainError::File(format!("{}: {message}", path.display())))
     }
 
     /// Metadata of a saved model: enough to rebuild and feed it.
-    pub(super) fn metadata(&self, task: &Task) -> Vec<(&'static str, String)> {
+    pub(super) fn metadata(&self, task: &Task, spec: &ModelSpec) -> Vec<(&'static str, String)> {
         vec![
             ("key", task.key.to_string()),
-            ("architecture", self.spec.name.clone()),
-            ("params", self.spec.params.to_string()),
-            ("classes", self.spec.classes.to_string()),
-            ("size", self.spec.size.to_string()),
+            ("architecture", spec.name.clone()),
+            ("params", spec.params.to_string()),
+            ("classes", spec.classes.to_string()),
+            ("size", spec.size.to_string()),
             ("mean", format!("{:?}", self.pictures.preprocess.mean)),
             ("std", format!("{:?}", self.pictures.preprocess.std)),
         ]

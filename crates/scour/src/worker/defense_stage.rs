@@ -38,6 +38,7 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
         },
     )?;
     let seconds = started.elapsed().as_secs_f64();
+    let model = outcome.model.unwrap_or(model);
     if !model.state().is_finite() {
         return Err(TrainError::NotFinite { step: name.clone(), at: 0, last: f64::NAN });
     }
@@ -45,7 +46,11 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
     let trigger = restore(parent, config, pictures.device)?;
     let measured =
         evaluate(&model, &pictures.test, &pictures.preprocess, trigger.as_deref(), attacked.label_map);
-    scour_torch::save_tensors(&task.out.join(MODEL), &model.state().copies(), &context.metadata(task))?;
+    scour_torch::save_tensors(
+        &task.out.join(MODEL),
+        &model.state().copies(),
+        &context.metadata(task, &model.spec),
+    )?;
     Ok(TaskResult {
         status: Status::Ok,
         measured: Some(measured),

@@ -1,0 +1,223 @@
+//! NAD, neural attention distillation (Li et al., 2021): the model learns to look where a fine-tuned copy of it looks.
+//!
+//! The teacher is a copy fine-tuned for 10 epochs: SGD 0.01, momentum 0.9, weight decay 5e-4, the first tenth of a
+//! cosine over 100 epochs. The student starts from the model itself and minimises cross-entropy + 500 AT(layer3) +
+//! 1000 AT(layer4) for 10 epochs with the same SGD at a constant rate. The attention map of features F [n, c, h, w] is
+//! the sum over channels of |F|^2, divided by its norm over the picture (+ 1e-6); AT is the mean squared difference of
+//! student's and teacher's maps (paper, eqs. 1 and 2).
+//!
+//! BatchNorm: the teacher distils in eval mode; the student's running statistics move once a step.
+//!
+//! The usual benchmark differs: a third term, 1000 AT of the pooled features, compares maps of a single number, which
+//! are 1 for both, and is left out here; and features come from passes of their own, so that running statistics move
+//! three or four times a step.
+
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, Stream, stream_seed};
+use scour_models::{Model, Pass};
+use scour_torch::{BatchNormMode, Sgd, with_autocast};
+use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, fit};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::{Kind, Reduction, Tensor, no_grad};
+
+use crate::epochs::{Epochs, Tally};
+use crate::params;
+
+/// The registry entry.
+pub(crate) struct Nad;
+
+/// Modules whose features are compared.
+const LAYERS: [&str; 2] = ["layer3", "layer4"];
+/// Length of the teacher's cosine, of which its few epochs see the beginning only.
+const COSINE_EPOCHS: u32 = 100;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    /// Passes over the clean set that make the teacher.
+    teacher_epochs: u32,
+    /// Passes over the clean set in which the student learns from it.
+    epochs: u32,
+    /// Pictures a step.
+    batch_size: usize,
+    /// Learning rate of both.
+    lr: f64,
+    /// SGD momentum of both.
+    momentum: f64,
+    /// L2 penalty of both.
+    weight_decay: f64,
+    /// Weight of the attention of layer 3.
+    beta1: f64,
+    /// Weight of the attention of layer 4.
+    beta2: f64,
+    /// Power of a feature in the attention map.
+    power: f64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            teacher_epochs: 10,
+            epochs: 10,
+            batch_size: 256,
+            lr: 0.01,
+            momentum: 0.9,
+            weight_decay: 5e-4,
+            beta1: 500.0,
+            beta2: 1000.0,
+            power: 2.0,
+        }
+    }
+}
+
+impl Params {
+    fn teacher(&self) -> Recipe {
+        Recipe {
+            epochs: self.teacher_epochs,
+            batch_size: self.batch_size,
+            lr: self.lr,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            schedule: Schedule::Cosine,
+            cosine_epochs: COSINE_EPOCHS.max(self.teacher_epochs),
+            train_pictures: 0,
+        }
+    }
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        params::counts(&[
+            ("teacher_epochs", self.teacher_epochs as usize),
+            ("epochs", self.epochs as usize),
+        ])?;
+        params::not_negative(&[("beta1", self.beta1), ("beta2", self.beta2)])?;
+        if !(1.0..=8.0).contains(&self.power) {
+            return Err(ParamError(format!("`power` must be in [1, 8], not {}", self.power)));
+        }
+        self.teacher().problem().map_or(Ok(()), |problem| Err(ParamError(problem)))
+    }
+}
+
+impl Defense for Nad {
+    fn name(&self) -> &'static str {
+        "nad"
+    }
+
+    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
+        params::resolve(&Params::default(), params)
+    }
+
+    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let params: Params = params::read(params)?;
+        let teacher = model.duplicate().map_err(TrainError::Method)?;
+        let options = Fit {
+            recipe: &params.teacher(),
+            drop_last: false,
+            format: view.format,
+            seed: stream_seed(view.seed, Stream::Defense, 0),
+            scratch: None,
+            step: "teacher",
+            reporter: view.reporter,
+        };
+        let taught = fit(&teacher, view.clean, &mut Plain(view.preprocess), &options)?;
+        let (loss, attention) = distil(model, &teacher, &params, view)?;
+        Ok(Outcome::default()
+            .with("teacher_loss", taught.losses.last().copied().unwrap_or(f64::NAN))
+            .with("last_loss", loss)
+            .with("last_attention_loss", attention))
+    }
+}
+
+/// Trains the student. Returns the last epoch's mean loss, and its weighted attention part at the last step.
+fn distil(
+    student: &Model,
+    teacher: &Model,
+    params: &Params,
+    view: &DefenderView,
+) -> Result<(f64, f64), TrainError> {
+    student.state().to_channels_last();
+    let mut sgd = Sgd::new(student.state().parameters(), params.momentum, params.weight_decay);
+    let mut epochs = Epochs::new(view, "distilling", params.epochs, 1);
+    let mut last = f64::NAN;
+    for epoch in 0..params.epochs {
+        let mut tally = Tally::default();
+        for (input, labels) in epochs.augmented(epoch, params.batch_size) {
+            let pass = |model: &Model, mode| {
+                with_autocast(view.format, view.clean.device(), || look(model, &input, mode))
+            };
+            let (_, theirs) = no_grad(|| pass(teacher, BatchNormMode::Eval))?;
+            let (logits, own) = pass(student, BatchNormMode::Train)?;
+            let distance = |i: usize| {
+                attention(&own[i], params.power)
+                    .mse_loss(&attention(&theirs[i], params.power), Reduction::Mean)
+            };
+            let attended = distance(0) * params.beta1 + distance(1) * params.beta2;
+            let loss = logits.cross_entropy_for_logits(&labels) + &attended;
+            sgd.minimise(&loss, params.lr);
+            tally.add(&loss, &logits, &labels);
+            last = attended.double_value(&[]);
+        }
+        epochs.ended(epoch, &tally)?;
+    }
+    Ok((epochs.last_loss(), last))
+}
+
+/// One pass: logits [n, classes] and the features of [`LAYERS`] [n, c, h, w], both f32.
+fn look(model: &Model, input: &Tensor, mode: BatchNormMode) -> Result<(Tensor, Vec<Tensor>), TrainError> {
+    let mut features = vec![];
+    let mut tap = |name: &str, output: Tensor| {
+        if LAYERS.contains(&name) {
+            features.push(output.to_kind(Kind::Float));
+        }
+        output
+    };
+    let logits = model.forward(input, &mut Pass::tapped(mode, &mut tap)).to_kind(Kind::Float);
+    if features.len() != LAYERS.len() {
+        return Err(TrainError::Method(format!("nad: {} has no {}", model.spec.name, LAYERS.join(" or "))));
+    }
+    Ok((logits, features))
+}
+
+/// Features [n, c, h, w] to attention [n, h * w]: where the channels together are active, with norm 1 a picture.
+fn attention(features: &Tensor, power: f64) -> Tensor {
+    let map = features.abs().pow_tensor_scalar(power);
+    let map = map.sum_dim_intlist([1i64].as_slice(), false, None::<Kind>).flatten(1, -1);
+    // PyTorch's norm has the gradient 0 where everything is 0; a square root would have none.
+    let norm = map.norm_scalaropt_dim(2.0, [1i64].as_slice(), true);
+    map / (norm + 1e-6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{fresh, preprocess};
+    use scour_torch::Random;
+    use tch::Device;
+
+    #[test]
+    fn attention_is_the_normalised_sum_over_channels() {
+        let features = Tensor::from_slice(&[1f32, 0.0, 2.0, -2.0]).reshape([1, 2, 1, 2]);
+        let near = |found: Tensor, expected: [f64; 2]| {
+            (0..2).all(|i| (found.double_value(&[0, i as i64]) - expected[i]).abs() < 1e-5)
+        };
+        // Squares by place: 1 + 4 and 0 + 4; sizes by place: 1 + 2 and 0 + 2.
+        assert!(near(attention(&features, 2.0), [5.0 / 41f64.sqrt(), 4.0 / 41f64.sqrt()]));
+        assert!(near(attention(&features, 1.0), [3.0 / 13f64.sqrt(), 2.0 / 13f64.sqrt()]));
+        let dead = Tensor::zeros([1, 2, 1, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let slope = Tensor::run_backward(&[attention(&dead, 2.0).sum(Kind::Float)], &[&dead], false, false);
+        assert_eq!(slope[0].isfinite().all(), Tensor::from(true), "a dead layer has no NaN gradient");
+    }
+
+    #[test]
+    fn one_look_moves_the_students_statistics_once_and_the_teachers_never() {
+        let model = fresh(4, 1);
+        let pictures = Random::new(1).integers(4 * 3 * 16 * 16, 256, Device::Cpu).reshape([4, 3, 16, 16]);
+        let input = preprocess().normalise(&pictures);
+        let batches = || model.state().get("layer4.1.bn2.num_batches_tracked").unwrap().int64_value(&[]);
+        let (_, features) = look(&model, &input, BatchNormMode::Eval).unwrap();
+        assert_eq!((batches(), features.len()), (0, 2));
+        let _ = look(&model, &input, BatchNormMode::Train).unwrap();
+        assert_eq!(batches(), 1);
+    }
+}

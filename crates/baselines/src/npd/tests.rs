@@ -1,0 +1,68 @@
+use serde_json::json;
+
+use super::*;
+use crate::testing::{View, coloured, facts, preprocess, trained};
+
+#[test]
+fn only_the_polarizer_changes_and_a_reloaded_model_gives_equal_logits() {
+    let (model, view) = (trained(4), View::new(40));
+    let before = model.state().copies();
+    for moving in [false, true] {
+        let params = json!({"warm_up_epochs": 1, "epochs": 1, "batch_size": 16, "moving_statistics": moving});
+        let outcome = view.defend(&Npd, &params, &model).unwrap();
+        let polarized = outcome.model.unwrap();
+        assert!(
+            before.iter().zip(model.state().copies()).all(|(a, b)| *a == b),
+            "the given model has changed"
+        );
+        assert!(
+            before.iter().zip(polarized.state().copies()).all(|(a, b)| *a == b),
+            "the network around it has"
+        );
+        let fresh = model.polarized().unwrap();
+        for (now, start) in polarized.state().entries().iter().zip(fresh.state().entries()).skip(before.len())
+        {
+            assert_ne!(now.tensor, start.tensor, "{} has not changed", now.name);
+        }
+        let batches = polarized.state().get("layer4.1.polarizer.bn.num_batches_tracked").unwrap();
+        // 40 pictures are 3 batches; the second part moves statistics where it is told to.
+        assert_eq!(batches.int64_value(&[]), if moving { 6 } else { 3 });
+        assert!(polarized.state().parameters().iter().all(Tensor::requires_grad));
+        let file = tempfile::tempdir().unwrap().path().join("model.safetensors");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        scour_torch::save_tensors(&file, &polarized.state().copies(), &[]).unwrap();
+        let tensors = scour_torch::load_tensors(&file, model.device()).unwrap();
+        std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
+        let loaded = Model::from_tensors(&model.spec, &tensors, model.device()).unwrap();
+        loaded.state().to_channels_last();
+        let x = channels_last(&preprocess().normalise(&coloured(6).pictures));
+        assert_eq!(loaded.evaluate(&x), polarized.evaluate(&x));
+    }
+}
+
+#[test]
+fn perturbations_go_towards_their_aim_within_their_norm() {
+    let (model, view) = (trained(4), View::new(12));
+    let (clean, preprocess) = (&view.clean, &view.preprocess);
+    let logits = |x: &Tensor| model.evaluate(x);
+    let before = logits(&preprocess.normalise(&clean.pictures));
+    let aim = likeliest_wrong(&before, &clean.labels);
+    let params = Params { norm: 1.5, ..Params::default() };
+    let delta = perturbation(&params, &view.of(), clean, &aim, logits);
+    let norms = delta.square().sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double).sqrt();
+    assert!(norms.max().double_value(&[]) < 1.5001 && norms.min().double_value(&[]) > 0.0);
+    let loss = |logits: &Tensor| logits.cross_entropy_for_logits(&aim).double_value(&[]);
+    let after = logits(&perturbed(preprocess, &clean.pictures, &delta, true));
+    assert!(loss(&after) < loss(&before), "{} {}", loss(&after), loss(&before));
+}
+
+#[test]
+fn data_sets_have_their_published_values() {
+    let value = |name: &str, field: &str| Npd.resolve(&json!({}), &facts(name)).unwrap()[field].clone();
+    assert_eq!((value("cifar10", "norm"), value("cifar10", "lambda3")), (json!(3.0), json!(0.4)));
+    assert_eq!((value("gtsrb", "norm"), value("gtsrb", "lambda4")), (json!(5.0), json!(0.5)));
+    assert_eq!(
+        (value("tiny_imagenet", "warm_up_epochs"), value("tiny_imagenet", "lambda2")),
+        (json!(0), json!(1.0))
+    );
+}
