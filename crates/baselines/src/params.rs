@@ -102,13 +102,18 @@ mod tests {
 
     #[test]
     fn ranges_end_where_they_should() {
-        let fits =
-            |check: fn(&[(&str, f64)]) -> Result<(), ParamError>, value| check(&[("x", value)]).is_ok();
-        let values = [-0.1, 0.0, 1.0, 1.1, f64::INFINITY, f64::NAN];
-        assert_eq!(values.map(|value| fits(positive, value)), [false, false, true, true, false, false]);
-        assert_eq!(values.map(|value| fits(not_negative, value)), [false, true, true, true, false, false]);
-        assert_eq!(values.map(|value| fits(below_one, value)), [false, true, false, false, false, false]);
-        assert_eq!(values.map(|value| fits(shares, value)), [false, true, true, false, false, false]);
+        for (value, fitting) in [
+            (-0.1, [false, false, false, false]),
+            (0.0, [false, true, true, true]),
+            (1.0, [true, true, false, true]),
+            (1.1, [true, true, false, false]),
+            (f64::INFINITY, [false; 4]),
+            (f64::NAN, [false; 4]),
+        ] {
+            let found =
+                [positive, not_negative, below_one, shares].map(|check| check(&[("x", value)]).is_ok());
+            assert_eq!(found, fitting, "{value}");
+        }
         assert!(more_than_one("batch_size", 1).is_err() && more_than_one("batch_size", 2).is_ok());
     }
 }
