@@ -11,6 +11,17 @@ pub(super) struct Found {
     pub(super) reached: Tensor,
 }
 
+impl Found {
+    /// The changes of all pictures that reached their target, added up: f32 [1, 3, size, size]. Where a model is flat,
+    /// steps grow beyond all bounds, and what became of the others may not be a number: they are left out, not
+    /// multiplied by 0.
+    pub(super) fn sum_of_reached(&self) -> Tensor {
+        let reached = self.reached.reshape([-1, 1, 1, 1]);
+        let changes = self.changes.where_self(&reached, &self.changes.zeros_like());
+        changes.sum_dim_intlist([0i64].as_slice(), true, Kind::Float)
+    }
+}
+
 /// How far the sum of steps is taken beyond what the linear model asks for.
 const OVERSHOOT: f64 = 0.02;
 
@@ -93,5 +104,12 @@ mod tests {
         let found = deepfool(&flat, &pictures, &Tensor::from_slice(&[0i64, 1]), 5);
         assert_eq!(Vec::<bool>::try_from(found.reached).unwrap(), [true, false]);
         assert_eq!(found.changes.isfinite().all(), Tensor::from(true));
+    }
+
+    #[test]
+    fn what_is_no_number_does_not_spoil_what_was_reached() {
+        let changes = Tensor::from_slice(&[1f32, f32::NAN, 3.0, f32::INFINITY]).reshape([4, 1, 1, 1]);
+        let found = Found { changes, reached: Tensor::from_slice(&[true, false, true, false]) };
+        assert_eq!(found.sum_of_reached(), Tensor::from_slice(&[4f32]).reshape([1, 1, 1, 1]));
     }
 }

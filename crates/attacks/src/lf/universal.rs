@@ -147,11 +147,7 @@ impl Search<'_> {
             let start = self.shown(&(self.pictures.index_select(0, &unfooled) + &v));
             let targets = self.targets.index_select(0, &unfooled);
             let found = deepfool(self.logits, &start, &targets, self.params.iterations);
-            v = no_grad(|| {
-                let arrived = found.reached.to_kind(Kind::Float).reshape([-1, 1, 1, 1]);
-                let changes = (found.changes * arrived).sum_dim_intlist([0i64].as_slice(), true, Kind::Float);
-                stretched(&smooth(&(&v + smooth(&changes))), self.params.strength)
-            });
+            v = no_grad(|| stretched(&smooth(&(&v + smooth(&found.sum_of_reached()))), self.params.strength));
         }
         Ok(v)
     }
