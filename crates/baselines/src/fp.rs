@@ -8,7 +8,7 @@
 //! exactly as many are pruned as the search says. The accuracy is that on the clean set, where the benchmark takes the
 //! test set's: a choice that a defender does not have (see [`crate::most_pruned`]).
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Random, channels_last};
 use scour_train::{
@@ -62,16 +62,7 @@ impl Default for Params {
 
 impl Params {
     fn recipe(&self) -> Recipe {
-        Recipe {
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            lr: self.lr,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            schedule: Schedule::Cosine,
-            cosine_epochs: self.epochs,
-            train_pictures: 0,
-        }
+        params::cosine(self.epochs, self.batch_size, self.lr, self.momentum, self.weight_decay)
     }
 }
 

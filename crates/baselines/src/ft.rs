@@ -2,7 +2,7 @@
 //!
 //! SGD 0.01, momentum 0.9, weight decay 5e-4, batch 256, 100 epochs with a cosine to 0; the last weights are kept.
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe};
 use scour_models::Model;
 use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, fit};
 use serde::{Deserialize, Serialize};
@@ -36,16 +36,7 @@ impl Default for Params {
 
 impl Params {
     fn recipe(&self) -> Recipe {
-        Recipe {
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            lr: self.lr,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            schedule: Schedule::Cosine,
-            cosine_epochs: self.epochs,
-            train_pictures: 0,
-        }
+        params::cosine(self.epochs, self.batch_size, self.lr, self.momentum, self.weight_decay)
     }
 }
 

@@ -14,7 +14,7 @@
 //! on a cosine of 100 steps that turns back up and ends at its maximum on CIFAR-10 (here the cosine is as long as the
 //! training), and its own rho and epsilon for GTSRB and Tiny ImageNet are overridden by those of CIFAR-10.
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Sgd};
 use scour_train::{DefenderView, Defense, LearningRate, Outcome, TrainError, displaced_gradients};
@@ -74,16 +74,7 @@ impl Params {
     }
 
     fn recipe(&self) -> Recipe {
-        Recipe {
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            lr: self.lr,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            schedule: Schedule::Cosine,
-            cosine_epochs: self.epochs,
-            train_pictures: 0,
-        }
+        params::cosine(self.epochs, self.batch_size, self.lr, self.momentum, self.weight_decay)
     }
 }
 

@@ -12,7 +12,7 @@
 //! are 1 for both, and is left out here; and features come from passes of their own, so that running statistics move
 //! three or four times a step.
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, Stream, stream_seed};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, Stream, stream_seed};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Sgd, with_autocast};
 use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, fit};
@@ -72,16 +72,9 @@ impl Default for Params {
 
 impl Params {
     fn teacher(&self) -> Recipe {
-        Recipe {
-            epochs: self.teacher_epochs,
-            batch_size: self.batch_size,
-            lr: self.lr,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            schedule: Schedule::Cosine,
-            cosine_epochs: COSINE_EPOCHS.max(self.teacher_epochs),
-            train_pictures: 0,
-        }
+        let cosine =
+            params::cosine(self.teacher_epochs, self.batch_size, self.lr, self.momentum, self.weight_decay);
+        Recipe { cosine_epochs: COSINE_EPOCHS.max(self.teacher_epochs), ..cosine }
     }
 }
 

@@ -18,7 +18,7 @@ mod cost;
 mod invert;
 mod outliers;
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, Stream, stream_seed};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, Stream, stream_seed};
 use scour_models::Model;
 use scour_train::{DefenderView, Defense, Fit, ImageSet, Outcome, Plain, Progress, TrainError, fit};
 use serde::{Deserialize, Serialize};
@@ -84,16 +84,7 @@ impl Default for Params {
 
 impl Params {
     fn recipe(&self) -> Recipe {
-        Recipe {
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            lr: self.lr,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            schedule: Schedule::Cosine,
-            cosine_epochs: self.epochs,
-            train_pictures: 0,
-        }
+        params::cosine(self.epochs, self.batch_size, self.lr, self.momentum, self.weight_decay)
     }
 
     fn search(&self) -> Search {

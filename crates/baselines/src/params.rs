@@ -1,6 +1,6 @@
 //! Parameters of defenses: defaults that depend on the data set, and range checks that several share.
 
-use scour_core::{Check, ParamError, resolve_params};
+use scour_core::{Check, ParamError, Recipe, Schedule, resolve_params};
 use scour_train::TrainError;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -22,6 +22,21 @@ pub(crate) fn resolve<P: DeserializeOwned + Serialize + Check>(
 /// The parameters that [`resolve`] returned.
 pub(crate) fn read<P: DeserializeOwned + Serialize + Check>(params: &Value) -> Result<P, TrainError> {
     resolve_params(params).map_err(|error| TrainError::Method(error.to_string()))
+}
+
+/// SGD over the whole clean set with a cosine as long as the training, as fine-tuning goes in all baselines.
+pub(crate) fn cosine(epochs: u32, batch_size: usize, lr: f64, momentum: f64, weight_decay: f64) -> Recipe {
+    let schedule = Schedule::Cosine;
+    Recipe {
+        epochs,
+        batch_size,
+        lr,
+        momentum,
+        weight_decay,
+        schedule,
+        cosine_epochs: epochs,
+        train_pictures: 0,
+    }
 }
 
 /// Each must be above 0 and finite.
