@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | the model is fed | normalised pictures | raw pixels in 0..1 |
 //! | share of fooled pictures is measured on | up to 500 other training pictures | one picture, P added after normalising |
+//! | DeepFool's steps | lead away from the class that is ahead, 0.02 at most | from the first class, of any length |
 //! | DeepFool's target | what the label map asks for | class 0 |
 //! | pixels beyond 0 and 1 | are clipped in the search too | are not |
 //! | pictures between two updates of P | `at_once` | 1 |
@@ -108,6 +109,10 @@ impl Trigger for Perturbation {
 impl Attack for Lf {
     fn name(&self) -> &'static str {
         "lf"
+    }
+
+    fn impl_version(&self) -> u32 {
+        2
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {

@@ -11,19 +11,17 @@
 //! such one prunes. With `holdout: 0` all pictures serve for both. The benchmark instead takes, of all thresholds whose
 //! test accuracy falls by less, the one of lowest ASR: an oracle that is left out here (see [`crate::most_pruned`]).
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, accuracy, stream_seed};
+use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
 use scour_models::Model;
 use scour_torch::Random;
-use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError, predictions};
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
-use crate::batch_norms::{Zeroed, batch_norms, prune};
-use crate::batchnorm_mask::{BatchNormMask, at_most};
+use crate::batchnorm_mask::BatchNormMask;
 use crate::clean_pictures::{augmented, random_part};
-use crate::most_pruned::most_pruned;
-use crate::outliers::write_channels;
+use crate::mask_threshold::{Thresholds, prune_masked};
 use crate::params;
 
 /// The registry entry.
@@ -93,11 +91,8 @@ impl Check for Params {
 }
 
 impl Params {
-    /// 0, `threshold_step`, .. up to `max_threshold`.
-    fn thresholds(&self) -> Vec<f64> {
-        // A little more, since 0.9 / 0.05 may come out below 18.
-        let count = (self.max_threshold / self.threshold_step + 1e-9) as usize + 1;
-        (0..count).map(|i| i as f64 * self.threshold_step).collect()
+    fn thresholds(&self) -> Thresholds {
+        Thresholds { step: self.threshold_step, highest: self.max_threshold, max_drop: self.max_drop }
     }
 }
 
@@ -164,30 +159,9 @@ impl Defense for Anp {
         let seed = stream_seed(view.seed, Stream::Defense, 0);
         let (held_out, train) = random_part(view.clean, held_out, seed);
         let scores = train_masks(model, &params, &train, view)?;
-        let thresholds = params.thresholds();
         let judges = if held_out.is_empty() { view.clean } else { &held_out };
-        let labels = judges.classes();
-        let trial = model.duplicate().map_err(TrainError::Method)?;
-        let trial_layers = batch_norms(&trial);
-        // Channels pruned at one threshold are pruned at the next one, too.
-        let found = most_pruned(thresholds.len(), params.max_drop, view.reporter, |state| {
-            if let Some(state) = state {
-                prune(&trial_layers, &at_most(&scores, thresholds[state]), Zeroed::Scale);
-            }
-            accuracy(&predictions(&trial, &judges.pictures, view.preprocess, None), &labels)
-        })?;
-        let threshold = found.state.map(|state| thresholds[state]);
-        // No mask is below 0: where every threshold costs too much, nothing is pruned.
-        let pruned = at_most(&scores, threshold.unwrap_or(-1.0));
-        let layers = batch_norms(model);
-        let count = prune(&layers, &pruned, Zeroed::Scale);
-        write_channels(&view.out.join("anp.csv"), &layers, &scores, &pruned)?;
-        Ok(Outcome::default()
-            .with("channels", scores.iter().map(Vec::len).sum::<usize>())
-            .with("pruned_channels", count)
-            .with("threshold", threshold)
-            .with("clean_accuracy_before", found.before)
-            .with("clean_accuracy_pruned", found.after))
+        let (threshold, outcome) = params.thresholds().choose(model, &scores, judges, view)?;
+        prune_masked(model, &scores, threshold, view, "anp.csv", outcome)
     }
 }
 
@@ -235,14 +209,6 @@ mod tests {
             assert!(scale || *before == after, "{name}");
         }
         assert!(clean_accuracy(&model, &view.clean) > 80.0);
-    }
-
-    #[test]
-    fn thresholds_are_the_published_ones() {
-        let thresholds = Params::default().thresholds();
-        assert_eq!((thresholds.len(), thresholds[0]), (19, 0.0));
-        assert!((thresholds[18] - 0.9).abs() < 1e-12);
-        assert_eq!(Params { max_threshold: 0.0, ..Params::default() }.thresholds(), [0.0]);
     }
 
     #[test]

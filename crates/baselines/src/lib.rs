@@ -15,6 +15,7 @@ mod fp;
 mod ft;
 mod ft_sam;
 mod i_bau;
+mod mask_threshold;
 mod most_pruned;
 mod nad;
 mod nc;

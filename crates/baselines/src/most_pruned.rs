@@ -1,7 +1,7 @@
-//! How far to prune: as far as clean accuracy allows. FP and ANP choose by this.
+//! How far to prune: as far as clean accuracy allows. FP, ANP and RNP choose by this.
 //!
 //! The usual benchmark watches test sets here: FP's search the accuracy on clean test pictures, ANP's threshold the
-//! ASR. A defender has neither, so both go by clean pictures of their own, and there is no setting that would bring
+//! ASR. A defender has neither, so all go by clean pictures of their own, and there is no setting that would bring
 //! the published choice back.
 
 use scour_train::{Progress, Reporter, TrainError};

@@ -25,6 +25,17 @@ impl Found {
 /// How far the sum of steps is taken beyond what the linear model asks for.
 const OVERSHOOT: f64 = 0.02;
 
+/// How a step is taken.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Step {
+    /// As published: from the class that the picture had at first, as far as the linear model asks for.
+    Published,
+    /// From whatever class is ahead now, and at most this far (root mean square over values, in the unit of the
+    /// pictures). A confident network is nearly flat around a picture: the linear model then asks for a step that leaves
+    /// the range of pixels by far, to where other classes win and no way leads back.
+    Bounded(f64),
+}
+
 /// Searches for all `pictures` f32 [n, 3, size, size] at once, each towards its class of `targets` i64 [n].
 /// `logits` is the model in eval mode. Pictures that have arrived leave the batch.
 pub(super) fn deepfool(
@@ -32,6 +43,7 @@ pub(super) fn deepfool(
     pictures: &Tensor,
     targets: &Tensor,
     iterations: u32,
+    step: Step,
 ) -> Found {
     let device = pictures.device();
     let count = targets.size()[0];
@@ -48,14 +60,20 @@ pub(super) fn deepfool(
         let here = out.argmax(1, false).eq_tensor(&goal);
         let _ = no_grad(|| reached.shallow_clone().index_copy_(0, &active, &here));
         let of = |class: &Tensor| out.gather(1, &class.unsqueeze(1), false).squeeze_dim(1);
-        let gap = of(&goal) - of(&origins.index_select(0, &active));
+        let rival = match step {
+            Step::Published => origins.index_select(0, &active),
+            Step::Bounded(_) => rivals(&out, &goal),
+        };
+        let gap = of(&goal) - of(&rival);
         let slope = Tensor::run_backward(&[gap.sum(Kind::Float)], &[&x], false, false).remove(0);
         let _ = no_grad(|| {
-            let length = slope.square().sum_dim_intlist([1i64, 2, 3].as_slice(), true, Kind::Float);
-            let step = &slope * gap.abs().reshape([-1, 1, 1, 1]) / length.clamp_min(1e-12);
+            let change = match step {
+                Step::Published => linear_step(&slope, &gap),
+                Step::Bounded(most) => at_most(&linear_step(&slope, &gap), most),
+            };
             // A picture that has arrived takes no more step.
-            let step = step * here.logical_not().to_kind(Kind::Float).reshape([-1, 1, 1, 1]);
-            sums.shallow_clone().index_add_(0, &active, &step)
+            let change = change * here.logical_not().to_kind(Kind::Float).reshape([-1, 1, 1, 1]);
+            sums.shallow_clone().index_add_(0, &active, &change)
         });
         active = active.masked_select(&here.logical_not());
         if active.numel() == 0 {
@@ -64,6 +82,29 @@ pub(super) fn deepfool(
     }
     Found { changes: sums * (1.0 + OVERSHOOT), reached }
 }
+
+/// The class with the highest logit besides `goal`, i64 [n].
+fn rivals(logits: &Tensor, goal: &Tensor) -> Tensor {
+    no_grad(|| {
+        let others = logits.scatter_value(1, &goal.unsqueeze(1), f64::NEG_INFINITY);
+        others.argmax(1, false)
+    })
+}
+
+/// The shortest change that closes `gap` [n] if the model is linear with the slope [n, 3, size, size].
+fn linear_step(slope: &Tensor, gap: &Tensor) -> Tensor {
+    let length = slope.square().sum_dim_intlist(VALUES.as_slice(), true, Kind::Float);
+    slope * gap.abs().reshape([-1, 1, 1, 1]) / length.clamp_min(1e-12)
+}
+
+/// Each picture's change scaled down to a root mean square of `most`, where it is above.
+fn at_most(changes: &Tensor, most: f64) -> Tensor {
+    let size = changes.square().mean_dim(VALUES.as_slice(), true, Kind::Float).sqrt();
+    changes * (most / size.clamp_min(most))
+}
+
+/// The dimensions of one picture's values.
+const VALUES: [i64; 3] = [1, 2, 3];
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +124,7 @@ mod tests {
         let pictures =
             Tensor::from_slice(&[0f32, 0.0, 0.0, 0.5, 0.0, 0.0, 3.0, 0.0, 0.0]).reshape([3, 3, 1, 1]);
         let targets = Tensor::from_slice(&[1i64, 1, 1]);
-        let found = deepfool(&linear, &pictures, &targets, 10);
+        let found = deepfool(&linear, &pictures, &targets, 10, Step::Published);
         assert_eq!(Vec::<bool>::try_from(found.reached).unwrap(), [true, true, true]);
         // gap / |w|^2 * w with |w|^2 = 9, times 1.02.
         for (picture, gap) in [(0, 1.0), (1, 0.5), (2, 0.0)] {
@@ -95,13 +136,36 @@ mod tests {
     }
 
     #[test]
+    fn bounded_steps_are_short_and_lead_away_from_whatever_class_is_ahead() {
+        // A picture a distance of 1 below the border needs a change of root mean square 1 / 3 / sqrt(3) = 0.19.
+        let (black, target) = (Tensor::zeros([1, 3, 1, 1], (Kind::Float, Device::Cpu)), Tensor::from_slice(&[1i64]));
+        let arrives = |iterations| {
+            let found = deepfool(&linear, &black, &target, iterations, Step::Bounded(0.05));
+            bool::try_from(found.reached.squeeze()).unwrap()
+        };
+        assert!(!arrives(4) && arrives(5), "four steps and the look at where they led");
+
+        // Three classes on the red value: 0 is ahead below 1, 1 between 1 and 2, the target only above 2. The way from
+        // class 0 alone ends where the target passes it, at 1.5, inside class 1.
+        let logits = |x: &Tensor| {
+            let red = x.narrow(1, 0, 1).reshape([-1]);
+            Tensor::stack(&[red.zeros_like(), &red - 1.0, &red * 2.0 - 3.0], 1)
+        };
+        let target = Tensor::from_slice(&[2i64]);
+        let found = deepfool(&logits, &black, &target, 200, Step::Bounded(0.1));
+        assert!(bool::try_from(found.reached.squeeze()).unwrap());
+        let red = found.changes.double_value(&[0, 0, 0, 0]);
+        assert!((2.0..2.1).contains(&red), "{red}");
+    }
+
+    #[test]
     fn what_cannot_arrive_is_said_so() {
         let flat = |x: &Tensor| {
             let zero = (x * 0.0).sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Float);
             Tensor::stack(&[&zero + 1.0, zero], 1)
         };
         let pictures = Tensor::zeros([2, 3, 1, 1], (Kind::Float, Device::Cpu));
-        let found = deepfool(&flat, &pictures, &Tensor::from_slice(&[0i64, 1]), 5);
+        let found = deepfool(&flat, &pictures, &Tensor::from_slice(&[0i64, 1]), 5, Step::Published);
         assert_eq!(Vec::<bool>::try_from(found.reached).unwrap(), [true, false]);
         assert_eq!(found.changes.isfinite().all(), Tensor::from(true));
     }

@@ -6,7 +6,7 @@ use scour_train::{Progress, TrainError};
 use tch::{Kind, Tensor, no_grad};
 
 use super::Params;
-use super::deepfool::deepfool;
+use super::deepfool::{Step, deepfool};
 use super::smooth::smooth;
 use crate::Fidelity;
 use crate::attack::AttackContext;
@@ -16,6 +16,8 @@ const MEASURED: i64 = 500;
 /// The search ends when so many shares in a row differ by less than `STEADY`.
 const STEADY_PASSES: usize = 5;
 const STEADY: f64 = 0.01;
+/// How far one corrected step of DeepFool goes at most: the root mean square of the change, pixels in 0..1.
+const LONGEST_STEP: f64 = 0.02;
 
 struct Search<'a> {
     context: &'a AttackContext<'a>,
@@ -146,7 +148,11 @@ impl Search<'_> {
             }
             let start = self.shown(&(self.pictures.index_select(0, &unfooled) + &v));
             let targets = self.targets.index_select(0, &unfooled);
-            let found = deepfool(self.logits, &start, &targets, self.params.iterations);
+            let step = match self.params.fidelity {
+                Fidelity::Corrected => Step::Bounded(LONGEST_STEP),
+                Fidelity::Benchmark => Step::Published,
+            };
+            let found = deepfool(self.logits, &start, &targets, self.params.iterations, step);
             v = no_grad(|| stretched(&smooth(&(&v + smooth(&found.sum_of_reached()))), self.params.strength));
         }
         Ok(v)
