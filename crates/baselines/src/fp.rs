@@ -6,7 +6,7 @@
 //!
 //! Unlike in the benchmark, where a step prunes one feature too few and the state that failed is the one kept,
 //! exactly as many are pruned as the search says. The accuracy is that on the clean set, where the benchmark takes the
-//! test set's: a choice that a defender does not have (see [`crate::most_pruned`]).
+//! test set's: `choose: oracle`, whose rows are marked so.
 
 use scour_core::{Check, DatasetFacts, ParamError, Recipe};
 use scour_models::{Model, Pass};
@@ -15,9 +15,10 @@ use scour_train::{
     Batch, BatchMaker, DefenderView, Defense, Fit, NeuronScore, Outcome, Plain, TrainError, fit, write_scores,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
 
+use crate::chosen_on::ChosenOn;
 use crate::most_pruned::{MostPruned, most_pruned};
 use crate::params;
 
@@ -44,6 +45,8 @@ struct Params {
     momentum: f64,
     /// L2 penalty.
     weight_decay: f64,
+    /// What the extent of pruning is chosen on.
+    choose: ChosenOn,
 }
 
 impl Default for Params {
@@ -56,6 +59,7 @@ impl Default for Params {
             lr: 0.01,
             momentum: 0.9,
             weight_decay: 5e-4,
+            choose: ChosenOn::Clean,
         }
     }
 }
@@ -84,6 +88,11 @@ struct LastLayer {
 }
 
 impl LastLayer {
+    /// Sets the columns of masked features, bool [features], to zero.
+    fn prune(&self, pruned: &Tensor) {
+        let _ = no_grad(|| self.weight.shallow_clone().masked_fill_(pruned, 0.0));
+    }
+
     fn of(model: &Model) -> Option<Self> {
         let entries = model.state().entries().iter().rev();
         let entry = entries.into_iter().find(|e| e.tensor.dim() == 2 && e.name.ends_with(".weight"))?;
@@ -100,6 +109,10 @@ impl LastLayer {
             100.0 * hits as f64 / labels.numel().max(1) as f64
         })
     }
+}
+
+fn no_last_layer() -> TrainError {
+    TrainError::Method("fp: no last layer".into())
 }
 
 /// Inputs of the last layer for the clean set as it is, f32 [n, features]: eval mode, fp32.
@@ -129,12 +142,12 @@ struct Chosen {
     search: MostPruned,
 }
 
+/// Goes as far as `accuracy` without the features of a mask, bool [features], allows. Masks only grow.
 fn choose(
-    layer: &LastLayer,
     features: &Tensor,
-    labels: &Tensor,
     params: &Params,
     view: &DefenderView,
+    accuracy: impl Fn(&Tensor) -> f64,
 ) -> Result<Chosen, TrainError> {
     let means = features.to_kind(Kind::Double).mean_dim(0, false, None::<Kind>);
     let means = Vec::<f64>::try_from(means).map_err(|error| TrainError::Method(error.to_string()))?;
@@ -153,7 +166,7 @@ fn choose(
     let states = (means.len() - 1) / step;
     let search = most_pruned(states, params.max_drop, view.reporter, |state| {
         let mask = Tensor::from_slice(&lowest(state.map_or(0, count))).to_device(features.device());
-        layer.accuracy(features, labels, &mask)
+        accuracy(&mask)
     })?;
     let pruned = lowest(search.state.map_or(0, count));
     Ok(Chosen { means, pruned, search })
@@ -162,15 +175,9 @@ fn choose(
 /// Plain batches; pruned columns of the last layer are zero again after each step.
 struct KeepPruned<'a> {
     plain: Plain<'a>,
-    weight: Tensor,
+    layer: LastLayer,
     /// bool [features].
     pruned: Tensor,
-}
-
-impl KeepPruned<'_> {
-    fn prune(&self) {
-        let _ = no_grad(|| self.weight.shallow_clone().masked_fill_(&self.pruned, 0.0));
-    }
 }
 
 impl BatchMaker for KeepPruned<'_> {
@@ -185,7 +192,7 @@ impl BatchMaker for KeepPruned<'_> {
     }
 
     fn stepped(&mut self, _: u32) {
-        self.prune();
+        self.layer.prune(&self.pruned);
     }
 }
 
@@ -194,23 +201,44 @@ impl Defense for FinePruning {
         "fp"
     }
 
+    fn quick(&self) -> Value {
+        json!({"epochs": 20})
+    }
+
+    fn is_oracle(&self, params: &Value) -> bool {
+        ChosenOn::is_oracle(params)
+    }
+
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
         params::resolve(&Params::default(), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let params: Params = params::read(params)?;
-        let layer = LastLayer::of(model).ok_or_else(|| TrainError::Method("fp: no last layer".into()))?;
-        let chosen = choose(&layer, &features(model, view)?, &view.clean.labels, &params, view)?;
+        let layer = LastLayer::of(model).ok_or_else(no_last_layer)?;
+        let features = features(model, view)?;
+        let chosen = match params.choose.oracle(view)? {
+            Some(oracle) => {
+                let trial = model.duplicate().map_err(TrainError::Method)?;
+                let layer = LastLayer::of(&trial).ok_or_else(no_last_layer)?;
+                choose(&features, &params, view, |pruned| {
+                    layer.prune(pruned);
+                    oracle(&trial).acc
+                })?
+            }
+            None => choose(&features, &params, view, |pruned| {
+                layer.accuracy(&features, &view.clean.labels, pruned)
+            })?,
+        };
         let rows = chosen.means.iter().zip(&chosen.pruned).enumerate();
         let row = |(filter, (&score, &selected))| NeuronScore { layer: "features", filter, score, selected };
         write_scores(&view.out.join("fp.csv"), rows.map(row))?;
         let mut maker = KeepPruned {
             plain: Plain(view.preprocess),
-            weight: layer.weight,
+            layer,
             pruned: Tensor::from_slice(&chosen.pruned).to_device(model.device()),
         };
-        maker.prune();
+        maker.layer.prune(&maker.pruned);
         let outcome = Outcome::default()
             .with("features", chosen.pruned.len())
             .with("pruned_features", chosen.pruned.iter().filter(|pruned| **pruned).count())
@@ -237,7 +265,6 @@ impl Defense for FinePruning {
 mod tests {
     use super::*;
     use crate::testing::{View, clean_accuracy, facts, trained};
-    use serde_json::json;
 
     /// Features 0, 2 and 4 say which class a picture has; 1 and 3 are dormant, 3 a little less.
     fn planted() -> (LastLayer, Tensor, Tensor) {
@@ -257,7 +284,8 @@ mod tests {
         let (layer, features, labels) = planted();
         let params = Params { max_drop, step, ..Params::default() };
         let view = View::new(10);
-        let chosen = choose(&layer, &features, &labels, &params, &view.of()).unwrap();
+        let accuracy = |mask: &Tensor| layer.accuracy(&features, &labels, mask);
+        let chosen = choose(&features, &params, &view.of(), accuracy).unwrap();
         assert_eq!(chosen.means.len(), 5);
         (chosen.pruned, chosen.search)
     }

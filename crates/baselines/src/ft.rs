@@ -6,7 +6,7 @@ use scour_core::{Check, DatasetFacts, ParamError, Recipe};
 use scour_models::Model;
 use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, fit};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::params;
 
@@ -49,6 +49,10 @@ impl Check for Params {
 impl Defense for FineTuning {
     fn name(&self) -> &'static str {
         "ft"
+    }
+
+    fn quick(&self) -> Value {
+        json!({"epochs": 20})
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {

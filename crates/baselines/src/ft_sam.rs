@@ -19,7 +19,7 @@ use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Sgd};
 use scour_train::{DefenderView, Defense, LearningRate, Outcome, TrainError, displaced_gradients};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::epochs::{Epochs, Tally};
@@ -91,6 +91,10 @@ impl Defense for FtSam {
         "ft_sam"
     }
 
+    fn quick(&self) -> Value {
+        json!({"epochs": 20})
+    }
+
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
         params::resolve(&Params::for_dataset(&facts.name), params)
     }
@@ -152,7 +156,6 @@ fn uphill(parameters: &[Tensor], gradients: &[Tensor], rho: f64, adaptive: bool)
 mod tests {
     use super::*;
     use crate::testing::facts;
-    use serde_json::json;
 
     #[test]
     fn the_step_is_the_one_computed_by_hand() {

@@ -7,6 +7,7 @@ mod anp;
 mod batch_norms;
 mod batchnorm_mask;
 mod bnp;
+mod chosen_on;
 mod clean_pictures;
 mod clp;
 mod epochs;

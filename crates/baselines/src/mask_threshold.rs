@@ -2,7 +2,7 @@
 
 use scour_core::accuracy;
 use scour_models::Model;
-use scour_train::{DefenderView, ImageSet, Outcome, TrainError, predictions};
+use scour_train::{DefenderView, ImageSet, Oracle, Outcome, TrainError, predictions};
 
 use crate::batch_norms::{Zeroed, batch_norms, prune};
 use crate::batchnorm_mask::at_most;
@@ -53,6 +53,36 @@ impl Thresholds {
     }
 }
 
+impl Thresholds {
+    /// As the usual benchmark chooses: of all thresholds whose test accuracy differs by less than the share `max_drop`,
+    /// the one of lowest test ASR, if that is below what the model had. What no defender can do.
+    pub(crate) fn choose_by_oracle(
+        &self,
+        model: &Model,
+        scores: &[Vec<f64>],
+        oracle: Oracle,
+        view: &DefenderView,
+    ) -> Result<(Option<f64>, Outcome), TrainError> {
+        let before = oracle(model);
+        let trial = model.duplicate().map_err(TrainError::Method)?;
+        let layers = batch_norms(&trial);
+        let (mut lowest, mut found) = (before.asr, None);
+        for threshold in self.values() {
+            if view.reporter.interrupted() {
+                return Err(TrainError::Interrupted);
+            }
+            prune(&layers, &at_most(scores, threshold), Zeroed::Scale);
+            let after = oracle(&trial);
+            let keeps = (after.acc - before.acc).abs() < self.max_drop * before.acc;
+            // A clean model has no ASR, and nothing to choose by.
+            if keeps && after.asr < lowest {
+                (lowest, found) = (after.asr, Some(threshold));
+            }
+        }
+        Ok((found, Outcome::default().with("oracle_asr", lowest)))
+    }
+}
+
 /// Channels of `model` whose mask is at most `threshold` lose their scale and keep their shift. `table`, a file of the
 /// defense's own, tells which.
 pub(crate) fn prune_masked(
@@ -78,6 +108,7 @@ pub(crate) fn prune_masked(
 mod tests {
     use super::*;
     use crate::testing::{View, clean_accuracy, trained, values};
+    use scour_core::Measured;
     use serde_json::Value;
 
     fn thresholds(step: f64, highest: f64, max_drop: f64) -> Thresholds {
@@ -93,16 +124,42 @@ mod tests {
     }
 
     #[test]
+    fn an_oracle_takes_the_lowest_asr_that_accuracy_allows() {
+        let (model, view) = (trained(4), View::new(8));
+        let mut scores: Vec<Vec<f64>> =
+            batch_norms(&model).iter().map(|layer| vec![1.0; layer.weight.size()[0] as usize]).collect();
+        scores[0][..3].copy_from_slice(&[0.1, 0.2, 0.3]);
+        // ASR and ACC by how many channels are pruned: the lowest ASR of all costs too much.
+        let by_count = |table: [(f64, Option<f64>); 4]| {
+            let oracle = move |model: &Model| {
+                let scales = values(&batch_norms(model)[0].weight);
+                let (acc, asr) = table[scales.iter().filter(|scale| **scale == 0.0).count()];
+                Measured { acc, asr, ra: None }
+            };
+            let thresholds = thresholds(0.1, 0.9, 0.1);
+            thresholds.choose_by_oracle(&model, &scores, &oracle, &view.of()).unwrap().0
+        };
+        let close = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < 1e-9;
+        assert!(close(
+            by_count([(80.0, Some(90.0)), (79.0, Some(95.0)), (75.0, Some(20.0)), (60.0, Some(1.0))]),
+            0.2
+        ));
+        assert_eq!(
+            by_count([(80.0, Some(90.0)), (79.0, Some(90.0)), (75.0, Some(95.0)), (60.0, Some(1.0))]),
+            None
+        );
+        assert_eq!(by_count([(80.0, None); 4]), None);
+    }
+
+    #[test]
     fn pruning_goes_as_far_as_clean_accuracy_holds() {
         let (model, view) = (trained(4), View::new(96));
         let before = clean_accuracy(&model, &view.clean);
         // The first channel of all has a mask of 0.3; a layer that everything goes through, shortcuts too, 0.6.
         let layers = batch_norms(&model);
         let mask = |name: &str| if name == "layer4.0.bn1" { 0.6 } else { 1.0 };
-        let mut scores: Vec<Vec<f64>> = layers
-            .iter()
-            .map(|layer| vec![mask(&layer.name); layer.weight.size()[0] as usize])
-            .collect();
+        let mut scores: Vec<Vec<f64>> =
+            layers.iter().map(|layer| vec![mask(&layer.name); layer.weight.size()[0] as usize]).collect();
         scores[0][0] = 0.3;
         let choose = |max_drop| {
             let thresholds = thresholds(0.1, 0.9, max_drop);
@@ -115,10 +172,17 @@ mod tests {
         assert!(choose(1.0).0.unwrap() > 0.85, "any loss is allowed");
         let outcome =
             prune_masked(&model, &scores, Some(kept), &view.of(), "masks.csv", Outcome::default()).unwrap();
-        assert_eq!((&outcome.details["pruned_channels"], &outcome.details["threshold"]), (&1.into(), &kept.into()));
+        assert_eq!(
+            (&outcome.details["pruned_channels"], &outcome.details["threshold"]),
+            (&1.into(), &kept.into())
+        );
         let scales = values(&layers[0].weight);
         assert!(scales[0] == 0.0 && scales[1] != 0.0);
-        let outcome = prune_masked(&model, &scores, None, &view.of(), "masks.csv", Outcome::default()).unwrap();
-        assert_eq!((&outcome.details["pruned_channels"], &outcome.details["threshold"]), (&0.into(), &Value::Null));
+        let outcome =
+            prune_masked(&model, &scores, None, &view.of(), "masks.csv", Outcome::default()).unwrap();
+        assert_eq!(
+            (&outcome.details["pruned_channels"], &outcome.details["threshold"]),
+            (&0.into(), &Value::Null)
+        );
     }
 }

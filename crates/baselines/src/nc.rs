@@ -22,7 +22,7 @@ use scour_core::{Check, DatasetFacts, ParamError, Recipe, Stream, stream_seed};
 use scour_models::Model;
 use scour_train::{DefenderView, Defense, Fit, ImageSet, Outcome, Plain, Progress, TrainError, fit};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use crate::adversarial::frozen;
@@ -121,6 +121,12 @@ impl Check for Params {
 impl Defense for Nc {
     fn name(&self) -> &'static str {
         "nc"
+    }
+
+    fn quick(&self) -> Value {
+        // Patches are searched for class by class, ten times these epochs. The cost of a mask moves sooner, since there are
+        // fewer epochs for it to move in.
+        json!({"inversion_epochs": 20, "patience": 2, "epochs": 20})
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {

@@ -26,7 +26,7 @@ use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Sgd, channels_last};
 use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::adversarial::{Bound, Descent, Step, freeze, perturbed};
@@ -162,6 +162,10 @@ impl Check for Params {
 impl Defense for Npd {
     fn name(&self) -> &'static str {
         "npd"
+    }
+
+    fn quick(&self) -> Value {
+        json!({"epochs": 10})
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {

@@ -1,8 +1,11 @@
 //! What holds for every baseline: one row each.
 
+use std::cell::Cell;
+
+use scour_core::Measured;
 use scour_models::Model;
 use scour_torch::NumberFormat;
-use scour_train::{Defense, TrainError};
+use scour_train::{DefenderView, Defense, TrainError};
 use serde_json::{Value, json};
 use tch::Tensor;
 
@@ -57,6 +60,60 @@ fn rows() -> impl Iterator<Item = (&'static dyn Defense, &'static str, Value, Va
 fn every_baseline_has_a_row() {
     let names: Vec<&str> = BASELINES.iter().map(|defense| defense.name()).collect();
     assert_eq!(names, ROWS.iter().map(|row| row.0).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_quick_profile_sets_what_there_is_on_every_data_set() {
+    for (defense, name, ..) in rows() {
+        for dataset in ["signs", "cifar10", "gtsrb", "tiny_imagenet"] {
+            let published = defense.resolve(&json!({}), &facts(dataset)).unwrap();
+            let quick = defense.resolve(&defense.quick(), &facts(dataset)).unwrap();
+            for (parameter, value) in defense.quick().as_object().unwrap() {
+                assert_eq!(&quick[parameter], value, "{name} on {dataset}: {parameter}");
+                let fewer = !value.is_u64() || value.as_u64() < published[parameter].as_u64();
+                assert!(
+                    fewer,
+                    "{name} on {dataset}: {parameter} is {value}, published {}",
+                    published[parameter]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_oracle_is_asked_where_parameters_say_so_and_only_there() {
+    let (mut asking, asked) = (vec![], Cell::new(0));
+    // Accuracy never falls, so that all that can be pruned is.
+    let oracle = |_: &Model| {
+        asked.set(asked.get() + 1);
+        Measured { acc: 80.0, asr: Some(f64::from(100 - asked.get())), ra: None }
+    };
+    let view = View::new(48);
+    let run = |defense: &dyn Defense, params: &Value, given: bool| {
+        let given: Option<scour_train::Oracle> = if given { Some(&oracle) } else { None };
+        let model = trained(4);
+        defense
+            .run(params, &model, &DefenderView { oracle: given, ..view.of() })
+            .map(|outcome| outcome.details)
+    };
+    for (defense, name, mut params, ..) in rows() {
+        let resolve = |params: &Value| defense.resolve(params, &facts("signs"));
+        assert!(!defense.is_oracle(&resolve(&params).unwrap()), "{name}");
+        params["choose"] = "oracle".into();
+        let Ok(params) = resolve(&params) else { continue };
+        assert!(defense.is_oracle(&params), "{name}");
+        let message = run(defense, &params, false).unwrap_err().to_string();
+        assert!(message.contains("test set"), "{name}: {message}");
+        asked.set(0);
+        let details = run(defense, &params, true).unwrap();
+        assert!(asked.get() > 5, "{name}: {details:?}");
+        let found =
+            details.get("threshold").or(details.get("pruned_features")).and_then(Value::as_f64).unwrap();
+        assert!(found == 31.0 || (found - 0.9).abs() < 1e-9, "{name}: {found}");
+        asking.push(name);
+    }
+    assert_eq!(asking, ["fp", "anp"]);
 }
 
 #[test]

@@ -307,7 +307,8 @@ mod tests {
             }
         }
         assert_eq!(outcome.details["pruned_channels"], pruned);
-        let published = json!({"batch_size": 32, "recover_epochs": 4, "pictures": 64, "fidelity": "benchmark"});
+        let published =
+            json!({"batch_size": 32, "recover_epochs": 4, "pictures": 64, "fidelity": "benchmark"});
         let outcome = view.defend(&Rnp, &published, &trained(4)).unwrap();
         assert_eq!(outcome.details["threshold"], 0.7);
     }

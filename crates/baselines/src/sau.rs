@@ -16,7 +16,7 @@ use scour_models::Model;
 use scour_torch::Adam;
 use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::adversarial::{Bound, Descent, Step, frozen, perturbed};
@@ -104,6 +104,11 @@ impl Defense for Sau {
         "sau"
     }
 
+    fn quick(&self) -> Value {
+        // Adam's published rate is for 100 epochs.
+        json!({"epochs": 6, "lr": 1e-3})
+    }
+
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
         params::resolve(&Params::for_dataset(&facts.name), params)
     }
@@ -168,7 +173,6 @@ fn shared_perturbation(
 mod tests {
     use super::*;
     use crate::testing::facts;
-    use serde_json::json;
 
     #[test]
     fn tiny_imagenet_has_fewer_epochs() {

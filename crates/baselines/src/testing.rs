@@ -118,6 +118,7 @@ impl View {
             seed: self.seed,
             out: self.folder.path(),
             reporter: &self.watch,
+            oracle: None,
         }
     }
 

@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::{AttackConfig, Choice, DatasetFacts, ParamError, Recipe};
 
 /// The four kinds of registered things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MethodKind {
     /// A data set.
     Dataset,
@@ -65,6 +66,9 @@ pub trait Catalog {
         choice: &Choice,
         facts: Option<&DatasetFacts>,
     ) -> Result<Method, ParamError>;
+
+    /// What the quick profile sets of a defense's parameters: an object.
+    fn quick(&self, defense: &str) -> Value;
 
     /// Looks at a resolved data set. The error is one line that names the file and the way out.
     fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String>;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Choice, LabelMap, RecipePatch};
+use crate::{Choice, LabelMap, Profile, RecipePatch};
 
 /// Number format of training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ pub struct Experiment {
     /// Number format of training.
     #[serde(default)]
     pub precision: Precision,
+    /// What parameters of defenses are where they are not given here.
+    #[serde(default)]
+    pub profile: Profile,
     /// Changes to the data sets' own training recipes.
     #[serde(default)]
     pub train: RecipePatch,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    AttackConfig, Catalog, Choice, ConfigError, DatasetFacts, DefenseConfig, Experiment, Key, Method,
-    MethodKind, Requirement, ResourceConfig, StageConfig, suggest,
+    AttackConfig, Catalog, Choice, ConfigError, DatasetFacts, DefenseConfig, Departure, Experiment, Key,
+    Method, MethodKind, Profile, Requirement, ResourceConfig, StageConfig, profile, suggest,
 };
 
 /// Raised when the meaning of stored stages changes for all methods at once.
@@ -70,6 +70,8 @@ pub struct Plan {
     pub cells: Vec<Cell>,
     /// Work to be, by key; every required stage is in it too.
     pub stages: BTreeMap<Key, Stage>,
+    /// Parameters of attacks and defenses that are not the published ones.
+    pub departures: Vec<Departure>,
 }
 
 /// What keeps an experiment from being planned.
@@ -104,7 +106,13 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
         let facts = catalog.facts(&dataset).map_err(PlanError::Data)?;
         let models = all(MethodKind::Model, &experiment.models, &facts)?;
         let attacks = all(MethodKind::Attack, &experiment.attacks, &facts)?;
-        let defenses = all(MethodKind::Defense, &experiment.defenses, &facts)?;
+        let defenses = all(MethodKind::Defense, &profiled(experiment, catalog), &facts)?;
+        for (kind, methods) in [(MethodKind::Attack, &attacks), (MethodKind::Defense, &defenses)] {
+            for method in methods {
+                let published = resolve(kind, &Choice::plain(&method.name), Some(&facts))?;
+                plan.departures.extend(profile::departures(&dataset.label, kind, method, &published));
+            }
+        }
         if let Some(problem) = experiment.label_map.problem(facts.classes) {
             let message = format!("label_map: on {}: {problem}", dataset.name);
             return Err(ConfigError::invalid(origin, message).into());
@@ -150,6 +158,15 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
         }
     }
     Ok(plan)
+}
+
+/// The experiment's defenses with what its profile sets.
+fn profiled(experiment: &Experiment, catalog: &dyn Catalog) -> Vec<Choice> {
+    let quick = |choice: &Choice| profile::over(&catalog.quick(&choice.name), choice);
+    match experiment.profile {
+        Profile::Published => experiment.defenses.clone(),
+        Profile::Quick => experiment.defenses.iter().map(quick).collect(),
+    }
 }
 
 fn resolve(
@@ -263,7 +280,7 @@ impl Plan {
                 needed.extend(&stage.requires);
             }
         }
-        Self { cells, stages }
+        Self { cells, stages, departures: self.departures.clone() }
     }
 
     /// Shard `index` of `count`, both 1-based: whole attacked models go to one shard, so that none waits for another.

@@ -54,6 +54,10 @@ impl Catalog for Small {
         })
     }
 
+    fn quick(&self, defense: &str) -> Value {
+        if defense == "tsbd" { json!({"strength": 0.25}) } else { json!({}) }
+    }
+
     fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String> {
         Ok(DatasetFacts {
             name: dataset.name.clone(),
@@ -98,6 +102,31 @@ fn an_attacked_model_is_one_stage_whatever_asks_for_it() {
     let attacks = plan.stages.values().filter(|stage| stage.kind == StageKind::Attack).count();
     assert_eq!((attacks, plan.stages.len()), (4 * 2, 4 * 2 * 3));
     assert!(plan.stages.values().all(|stage| stage.requires.iter().all(|key| plan.stages.contains_key(key))));
+}
+
+#[test]
+fn the_quick_profile_lies_beneath_what_is_given_and_every_departure_is_told() {
+    let departures = |text: &str| {
+        let text = format!("name: t\ndatasets: [signs]\nattacks: [none]\n{text}");
+        let experiment = parse_experiment(&text, "t.yaml", &[]).unwrap();
+        let plan = plan(&experiment, &Small { version: 1 }, "t.yaml").unwrap();
+        let told = plan.keep(|_| true).departures.into_iter().map(|d| {
+            assert_eq!(
+                (d.dataset.as_str(), d.kind, &d.published),
+                ("signs", MethodKind::Defense, &json!(1.0))
+            );
+            (d.method, d.parameter, d.used.as_f64().unwrap())
+        });
+        (told.collect::<Vec<_>>(), plan.cells.into_iter().map(|cell| cell.key).collect::<Vec<_>>())
+    };
+    let strength = |method: &str, value: f64| (method.to_string(), "strength".to_string(), value);
+    assert_eq!(departures("defenses: [none, ft, tsbd]").0, []);
+    let (quick, keys) = departures("defenses: [none, ft, tsbd]\nprofile: quick");
+    assert_eq!(quick, [strength("tsbd", 0.25)]);
+    let (given, given_keys) = departures("defenses: [none, ft, tsbd: {strength: 0.25}]");
+    assert_eq!((given, given_keys), (quick, keys), "a profile is but a way to give parameters");
+    let both = "defenses: [{ft: {strength: 3}, as: strong}, tsbd: {strength: 0.5}]\nprofile: quick";
+    assert_eq!(departures(both).0, [strength("strong", 3.0), strength("tsbd", 0.5)]);
 }
 
 #[test]

@@ -13,11 +13,12 @@ use crate::figures::{acc_asr_scatter, asr_bars, color_of, swatch};
 use crate::gallery::{Gallery, galleries};
 use crate::glance::{Glance, glances, lead};
 use crate::glossary::{GLOSSARY, Term};
-use crate::group::{Group, NONE, groups};
+use crate::group::{Group, NONE, groups, is_oracle};
 use crate::input::ExperimentFile;
 use crate::number::plural;
 use crate::published::{Published, PublishedRow, published};
 use crate::seeds::{SeedRow, seed_rows};
+use crate::settings::{Setting, settings};
 use crate::table::{Table, main_table, robust_table};
 
 #[derive(Clone, Debug, Serialize)]
@@ -29,6 +30,10 @@ pub(crate) struct Page {
     pub(crate) started: Option<String>,
     pub(crate) groups: Vec<Section>,
     pub(crate) galleries: Vec<Gallery>,
+    /// What is set otherwise than published.
+    pub(crate) settings: Vec<Setting>,
+    /// Whether defenses were shortened for a small machine.
+    pub(crate) quick: bool,
     pub(crate) glossary: &'static [Term],
     pub(crate) provenance: Provenance,
     /// Whether published figures were asked for.
@@ -97,7 +102,7 @@ pub(crate) fn page(
         || {
             groups
                 .par_iter()
-                .map(|group| section(group, reference.unwrap_or_default(), decimals))
+                .map(|group| section(group, reference.unwrap_or_default(), experiment.is_quick(), decimals))
                 .collect::<Vec<_>>()
         },
         || galleries(folder, &attacks),
@@ -115,6 +120,8 @@ pub(crate) fn page(
         started: as_text(&experiment.started),
         groups: sections,
         galleries,
+        settings: settings(&experiment.departures),
+        quick: experiment.is_quick(),
         glossary: &GLOSSARY,
         provenance: provenance(experiment),
         compared: reference.is_some(),
@@ -144,7 +151,7 @@ fn counts(rows: &[ResultRow], planned: Option<usize>) -> String {
     text
 }
 
-fn section(group: &Group, reference: &[PublishedRow], decimals: usize) -> Section {
+fn section(group: &Group, reference: &[PublishedRow], quick: bool, decimals: usize) -> Section {
     let table = main_table(group, decimals);
     let glances = glances(group, decimals);
     let undefended = group.defenses.iter().position(|defense| *defense == NONE);
@@ -153,7 +160,7 @@ fn section(group: &Group, reference: &[PublishedRow], decimals: usize) -> Sectio
         anchor: group.anchor(),
         heading: group.heading(),
         ratios: group.ratios(),
-        caption: caption(group, &table),
+        caption: caption(group, &table, quick),
         lead: lead(group, &glances, decimals),
         notes: failures
             .iter()
@@ -173,7 +180,7 @@ fn section(group: &Group, reference: &[PublishedRow], decimals: usize) -> Sectio
 }
 
 /// What a reader of the table alone has to know.
-fn caption(group: &Group, table: &Table) -> String {
+fn caption(group: &Group, table: &Table, quick: bool) -> String {
     let mut text = format!("{}, {}. ACC, ASR and DER in %", group.heading(), group.ratios());
     let (fewest, most) = group.repeat_range();
     let n = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
@@ -199,6 +206,12 @@ fn caption(group: &Group, table: &Table) -> String {
     }
     if table.any(|cell| cell.dagger) {
         text += " † The average leaves out attacks for which this defense has no number, and is not ranked.";
+    }
+    if group.defenses.iter().any(|defense| is_oracle(defense)) {
+        text += " Oracle: chosen by test pictures, which no defender has; not ranked.";
+    }
+    if quick {
+        text += " Quick profile: defenses run fewer epochs and steps than published.";
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::group::{Group, NONE};
+use crate::group::{Group, NONE, competes};
 use crate::metric::Metric;
 use crate::names;
 use crate::number::{fixed, listed, plural};
@@ -60,14 +60,14 @@ fn change(group: &Group, defense: &str) -> Option<Change> {
     })
 }
 
-/// Every real defense, the highest mean DER first; those without one come last, in their own order.
+/// Every defense that competes, the highest mean DER first; those without one come last, in their own order.
 pub(crate) fn glances(group: &Group, decimals: usize) -> Vec<Glance> {
     let expected = group.measured_attacks().len();
     let mut found: Vec<Glance> = group
         .defenses
         .iter()
         .enumerate()
-        .filter(|(_, defense)| **defense != NONE)
+        .filter(|(_, defense)| competes(defense))
         .map(|(color, defense)| {
             let change = change(group, defense);
             let der = change.as_ref().and_then(|change| change.der);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use scour_core::ResultRow;
+use scour_core::{ORACLE, ResultRow};
 
 use crate::aggregate::Summary;
 use crate::names;
@@ -10,6 +10,17 @@ use crate::number::ratio_percent;
 
 /// The id of "no attack" and of "no defense".
 pub(crate) const NONE: &str = "none";
+
+/// Whether a defense is one that others are compared with: not the attacked model itself, and none that chose by test
+/// pictures.
+pub(crate) fn competes(defense: &str) -> bool {
+    defense != NONE && !is_oracle(defense)
+}
+
+/// Whether a defense chose by test pictures.
+pub(crate) fn is_oracle(defense: &str) -> bool {
+    defense.contains(ORACLE)
+}
 
 /// Attacks by defenses, each in order of first appearance.
 pub(crate) struct Group<'a> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use scour_core::{ResultRow, read_results};
+use scour_core::{Departure, ResultRow, read_results};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -26,9 +26,16 @@ pub(crate) struct ExperimentFile {
     pub(crate) started: Value,
     /// How many cells the whole plan has, or the cells themselves.
     pub(crate) cells: Value,
+    /// Parameters of methods that are not the published ones.
+    pub(crate) departures: Vec<Departure>,
 }
 
 impl ExperimentFile {
+    /// Whether defenses were shortened for a small machine.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.experiment["profile"] == "quick"
+    }
+
     /// Cells of the whole plan, where known.
     pub(crate) fn planned(&self) -> Option<usize> {
         match &self.cells {

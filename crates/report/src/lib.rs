@@ -21,6 +21,7 @@ mod number;
 mod published;
 mod render;
 mod seeds;
+mod settings;
 mod summary;
 mod table;
 mod write;

@@ -10,21 +10,27 @@ const ATTACKS: &[(&str, &str)] = &[
     ("ssba", "SSBA"),
     ("trojan", "Trojan"),
     ("wanet", "WaNet"),
+    ("lc", "LC"),
+    ("bpp", "BppAttack"),
+    ("ftrojan", "FTrojan"),
 ];
 
 const DEFENSES: &[(&str, &str)] = &[
     ("none", "No defense"),
     ("ft", "FT"),
     ("fp", "FP"),
+    ("fp-oracle", "FP (oracle)"),
     ("nad", "NAD"),
     ("nc", "NC"),
     ("anp", "ANP"),
+    ("anp-oracle", "ANP (oracle)"),
     ("clp", "CLP"),
     ("i_bau", "i-BAU"),
     ("rnp", "RNP"),
     ("ft_sam", "FT-SAM"),
     ("npd", "NPD"),
     ("sau", "SAU"),
+    ("bnp", "BNP"),
     ("tsbd", "TSBD"),
 ];
 

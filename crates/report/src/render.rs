@@ -38,6 +38,7 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
         "failures.html",
         "seeds.html",
         "gallery.html",
+        "settings.html",
         "glossary.html",
         "provenance.html",
     ])

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::failures::why;
-use crate::group::{Group, NONE};
+use crate::group::{Group, NONE, competes};
 use crate::metric::Metric;
 use crate::names;
 use crate::number::{Statistic, fixed, plural, rounded};
@@ -175,7 +175,7 @@ fn mark(group: &Group, row: &mut Row, metric: Metric, metrics: fn(&str) -> Vec<M
         .entries
         .iter_mut()
         .zip(&group.defenses)
-        .filter(|(_, defense)| **defense != NONE)
+        .filter(|(_, defense)| competes(defense))
         .filter_map(|(entry, defense)| {
             let at = metrics(defense).iter().position(|&other| other == metric)?;
             let cell = entry.cells.get_mut(at).filter(|cell| !cell.dagger)?;

@@ -22,7 +22,11 @@ signs,preact_resnet18,sig,0.1,0.05,0,tsbd,88,10,70,88.5,9,ok,,0c
 
 const EXPERIMENT: &str = r#"{
   "name": "small", "title": "A small experiment", "description": "Two attacks & three defenses.",
-  "experiment": {"name": "small", "seeds": [0, 1]}, "command": "cargo xtask sweep small.yaml",
+  "experiment": {"name": "small", "seeds": [0, 1], "profile": "quick"},
+  "departures": [
+    {"dataset": "signs", "kind": "defense", "method": "ft", "parameter": "epochs", "used": 20, "published": 100},
+    {"dataset": "signs", "kind": "defense", "method": "ft", "parameter": "lr", "used": 0.02, "published": 0.01}
+  ], "command": "cargo xtask sweep small.yaml",
   "provenance": {"git_commit": "abc", "device": {"name": "cpu", "cores": 2}, "dirty": null}, "started": "2026-01-02T03:04:05Z", "cells": 16, "later": 1
 }"#;
 

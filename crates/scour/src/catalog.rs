@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use scour_attacks::{ATTACKS, Circumstances, attack};
 use scour_core::{
-    AttackConfig, Catalog, Choice, DatasetFacts, Method, MethodKind, ParamError, Recipe, Requirement,
+    AttackConfig, Catalog, Choice, DatasetFacts, Method, MethodKind, ORACLE, ParamError, Recipe, Requirement,
 };
 use scour_datasets::{SOURCES, source};
 use scour_models::{ARCHITECTURES, architecture};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::defenses::{NO_DEFENSE, defense, defenses};
 
@@ -46,6 +46,11 @@ impl Registries {
         self.counts.borrow_mut().insert(key, counts.clone());
         counts
     }
+}
+
+/// Whether a defense with these parameters chooses by test pictures, which no reader of a table must overlook.
+fn is_oracle(name: &str, params: &Value) -> bool {
+    defense(name).is_some_and(|defense| defense.is_oracle(params))
 }
 
 fn gone(kind: MethodKind, name: &str) -> ParamError {
@@ -96,7 +101,14 @@ impl Catalog for Registries {
                 (defense.resolve(params, facts()?)?, defense.impl_version())
             }
         };
-        Ok(Method { name: name.into(), label: choice.label.clone(), params, impl_version })
+        let marked =
+            kind == MethodKind::Defense && is_oracle(name, &params) && !choice.label.contains(ORACLE);
+        let label = if marked { format!("{}-{ORACLE}", choice.label) } else { choice.label.clone() };
+        Ok(Method { name: name.into(), label, params, impl_version })
+    }
+
+    fn quick(&self, name: &str) -> Value {
+        defense(name).map_or_else(|| json!({}), |defense| defense.quick())
     }
 
     fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String> {

@@ -128,6 +128,7 @@ fn experiment_file(options: &SweepOptions) -> Value {
         "provenance": options.provenance,
         "started": clock::now(),
         "cells": options.plan.cells.len(),
+        "departures": options.plan.departures,
     })
 }
 

@@ -27,6 +27,10 @@ impl Catalog for Nothing {
         Ok(Method { name, label, params, impl_version: 1 })
     }
 
+    fn quick(&self, _: &str) -> serde_json::Value {
+        serde_json::json!({})
+    }
+
     fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String> {
         Ok(DatasetFacts {
             name: dataset.name.clone(),

@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
-use scour_core::{DatasetFacts, ParamError};
+use scour_core::{DatasetFacts, Measured, ParamError};
 use scour_models::Model;
 use scour_torch::NumberFormat;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{ImageSet, Preprocess, Reporter, TrainError};
 
-/// What a defender has: a few clean pictures. There is no way from here to a test set or a trigger.
+/// Measures a model on the test set, triggered and not.
+pub type Oracle<'a> = &'a dyn Fn(&Model) -> Measured;
+
+/// What a defender has: a few clean pictures. There is no way from here to a test set or a trigger, but for `oracle`.
 pub struct DefenderView<'a> {
     /// The clean set.
     pub clean: &'a ImageSet,
@@ -23,6 +26,8 @@ pub struct DefenderView<'a> {
     pub out: &'a Path,
     /// Whom to tell.
     pub reporter: &'a dyn Reporter,
+    /// What no defender has: there only for parameters that say so ([`Defense::is_oracle`]), whose rows are marked.
+    pub oracle: Option<Oracle<'a>>,
 }
 
 /// What a defense leaves and says of its run.
@@ -51,6 +56,17 @@ pub trait Defense: Sync {
     /// Raised whenever the same parameters come to mean another result.
     fn impl_version(&self) -> u32 {
         1
+    }
+
+    /// What the quick profile sets, for a small machine: an object of parameters, fewer epochs and steps above all.
+    fn quick(&self) -> Value {
+        json!({})
+    }
+
+    /// Whether resolved parameters ask for a choice by test pictures, as published figures of some defenses do. Such
+    /// rows bear `oracle` in their name and are not ranked.
+    fn is_oracle(&self, _params: &Value) -> bool {
+        false
     }
 
     /// Fills in parameters, with the data set's own defaults, and checks them.

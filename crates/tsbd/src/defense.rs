@@ -3,7 +3,7 @@
 use scour_core::{DatasetFacts, ParamError, resolve_params};
 use scour_models::Model;
 use scour_train::{DefenderView, Defense, Outcome, TrainError};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::finetune::finetune;
 use crate::unlearn::unlearn;
@@ -19,6 +19,11 @@ impl Defense for Tsbd {
 
     fn impl_version(&self) -> u32 {
         2
+    }
+
+    fn quick(&self) -> Value {
+        // Unlearning takes as many epochs as its rate is low.
+        json!({"unlearn_lr": 4e-4, "finetune_epochs": 10})
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {

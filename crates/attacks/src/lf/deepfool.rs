@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn bounded_steps_are_short_and_lead_away_from_whatever_class_is_ahead() {
         // A picture a distance of 1 below the border needs a change of root mean square 1 / 3 / sqrt(3) = 0.19.
-        let (black, target) = (Tensor::zeros([1, 3, 1, 1], (Kind::Float, Device::Cpu)), Tensor::from_slice(&[1i64]));
+        let (black, target) =
+            (Tensor::zeros([1, 3, 1, 1], (Kind::Float, Device::Cpu)), Tensor::from_slice(&[1i64]));
         let arrives = |iterations| {
             let found = deepfool(&linear, &black, &target, iterations, Step::Bounded(0.05));
             bool::try_from(found.reached.squeeze()).unwrap()

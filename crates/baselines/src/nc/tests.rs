@@ -30,7 +30,15 @@ fn backdoored(x: &Tensor) -> Tensor {
 
 fn view<'a>(clean: &'a ImageSet, preprocess: &'a Preprocess) -> DefenderView<'a> {
     let out = std::path::Path::new(".");
-    DefenderView { clean, preprocess, format: NumberFormat::Fp32, seed: 1, out, reporter: &Silent }
+    DefenderView {
+        clean,
+        preprocess,
+        format: NumberFormat::Fp32,
+        seed: 1,
+        out,
+        reporter: &Silent,
+        oracle: None,
+    }
 }
 
 #[test]

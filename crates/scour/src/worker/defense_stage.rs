@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use scour_attacks::attack;
 use scour_core::{DefenseConfig, Status, Stream, Task, TaskResult, stream_seed};
+use scour_models::Model;
 use scour_torch::{Random, load_tensors};
-use scour_train::{DefenderView, ImageSet, Progress, Reporter, TrainError, Trigger, evaluate};
+use scour_train::{DefenderView, ImageSet, Oracle, Progress, Reporter, TrainError, Trigger, evaluate};
 use tch::Device;
 
 use super::context::{Context, MODEL, TRIGGER};
@@ -24,6 +25,11 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
     let name = &config.defense.name;
     let defense = defense(name).ok_or_else(|| TrainError::Method(format!("there is no defense `{name}`")))?;
     let clean = clean_set(&pictures.train, config.clean_ratio, attacked.seed)?;
+    let trigger = restore(parent, config, pictures.device)?;
+    let measure = |model: &Model| {
+        evaluate(model, &pictures.test, &pictures.preprocess, trigger.as_deref(), attacked.label_map)
+    };
+    let oracle: Oracle = &measure;
     let started = Instant::now();
     let outcome = defense.run(
         &config.defense.params,
@@ -35,6 +41,7 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
             seed: attacked.seed,
             out: &task.out,
             reporter: line,
+            oracle: defense.is_oracle(&config.defense.params).then_some(oracle),
         },
     )?;
     let seconds = started.elapsed().as_secs_f64();
@@ -43,9 +50,7 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
         return Err(TrainError::NotFinite { step: name.clone(), at: 0, last: f64::NAN });
     }
     line.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
-    let trigger = restore(parent, config, pictures.device)?;
-    let measured =
-        evaluate(&model, &pictures.test, &pictures.preprocess, trigger.as_deref(), attacked.label_map);
+    let measured = measure(&model);
     scour_torch::save_tensors(
         &task.out.join(MODEL),
         &model.state().copies(),
