@@ -106,7 +106,7 @@ impl Defense for Sau {
 
     fn quick(&self) -> Value {
         // Adam's published rate is for 100 epochs.
-        json!({"epochs": 6, "lr": 1e-3})
+        json!({"epochs": 8, "lr": 5e-4})
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
