@@ -1,11 +1,15 @@
 //! Everything xtask itself prints goes through here: results to stdout, progress and errors to stderr.
 
+use std::io::Write as _;
 use std::time::Instant;
 
-/// A line of the answer the user asked for.
-#[expect(clippy::print_stdout, reason = "the answer of a command belongs on stdout")]
+/// A line of the answer the user asked for. A reader that has seen enough, such as `head`, ends the command quietly.
 pub(crate) fn answer(line: &str) {
-    println!("{line}");
+    if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        && error.kind() == std::io::ErrorKind::BrokenPipe
+    {
+        std::process::exit(0);
+    }
 }
 
 /// A line on what is going on.

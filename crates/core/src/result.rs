@@ -36,6 +36,9 @@ pub struct ResultRow {
     /// Wall-clock seconds of training, or of the defense.
     #[serde(serialize_with = "tenths")]
     pub seconds: Option<f64>,
+    /// Most memory that the training or the defense held at a time, in MiB; files from before it was kept have none.
+    #[serde(default)]
+    pub peak_memory_mib: Option<u64>,
     /// `ok`, `n/a` or `failed`.
     pub status: String,
     /// Why, where not `ok`.
@@ -64,7 +67,7 @@ pub fn read_results(path: &Path) -> Result<Vec<ResultRow>, csv::Error> {
 }
 
 /// The columns of `results.csv`, in order.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "dataset",
     "model",
     "attack",
@@ -77,6 +80,7 @@ const COLUMNS: [&str; 15] = [
     "ra",
     "der",
     "seconds",
+    "peak_memory_mib",
     "status",
     "reason",
     "key",
@@ -111,19 +115,24 @@ mod tests {
             ra: Some(0.5),
             der: None,
             seconds: Some(12.3),
+            peak_memory_mib: Some(700),
             status: "failed".into(),
             reason: "nan: a, \"quoted\" text".into(),
             key: "00".into(),
         };
         let text = write_results(std::slice::from_ref(&row)).unwrap();
         assert!(text.starts_with(
-            b"dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,status,reason,key\n\
-              signs,preact_resnet18,badnets,0.1,0.05,0,tsbd,91.2500,,0.5000,,12.3,failed,"
+            b"dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,peak_memory_mib,status,reason,key\n\
+              signs,preact_resnet18,badnets,0.1,0.05,0,tsbd,91.2500,,0.5000,,12.3,700,failed,"
         ));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("results.csv");
         std::fs::write(&path, text).unwrap();
         assert_eq!(read_results(&path).unwrap(), [row]);
+        let without = "dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,status,reason,key\n\
+             signs,m,a,0.1,0.05,0,ft,90,1,2,3,4,ok,,k\n";
+        std::fs::write(&path, without).unwrap();
+        assert_eq!(read_results(&path).unwrap()[0].peak_memory_mib, None);
         let empty = write_results(&[]).unwrap();
         assert!(empty.starts_with(b"dataset,model,") && empty.ends_with(b",key\n"));
     }

@@ -134,6 +134,7 @@ mod tests {
             ra: None,
             der: numbers[2],
             seconds: Some(seed as f64),
+            peak_memory_mib: None,
             status: status.into(),
             reason: String::new(),
             key: String::new(),

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod context;
+mod cost;
 mod error;
 mod escape;
 mod failures;

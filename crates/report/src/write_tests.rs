@@ -4,20 +4,20 @@ use super::*;
 
 /// Two attacks and a clean model, three defenses, two seeds, one failure, one cell that does not apply.
 const RESULTS: &str = "\
-dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,status,reason,key
-signs,preact_resnet18,none,0,0.05,0,none,95,,,,60,ok,,00
-signs,preact_resnet18,badnets,0.1,0.05,0,none,92,99,1,,60,ok,,01
-signs,preact_resnet18,badnets,0.1,0.05,0,ft,90,80,15,58.5,6,ok,,02
-signs,preact_resnet18,badnets,0.1,0.05,0,nad,89,40,50,78,7,ok,,03
-signs,preact_resnet18,badnets,0.1,0.05,0,tsbd,91,5,80,96.5,9,ok,,04
-signs,preact_resnet18,badnets,0.1,0.05,1,none,94,97,3,,60,ok,,05
-signs,preact_resnet18,badnets,0.1,0.05,1,ft,92,60,30,67.5,6,ok,,06
-signs,preact_resnet18,badnets,0.1,0.05,1,nad,,,,,,failed,nan: the loss is not finite,07
-signs,preact_resnet18,badnets,0.1,0.05,1,tsbd,93,3,85,96.5,9,ok,,08
-signs,preact_resnet18,sig,0.1,0.05,0,none,91,90,2,,60,ok,,09
-signs,preact_resnet18,sig,0.1,0.05,0,ft,91.5,30,40,80,6,ok,,0a
-signs,preact_resnet18,sig,0.1,0.05,0,nad,,,,,,n/a,too few pictures of the target class,0b
-signs,preact_resnet18,sig,0.1,0.05,0,tsbd,88,10,70,88.5,9,ok,,0c
+dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,peak_memory_mib,status,reason,key
+signs,preact_resnet18,none,0,0.05,0,none,95,,,,60,812,ok,,00
+signs,preact_resnet18,badnets,0.1,0.05,0,none,92,99,1,,60,812,ok,,01
+signs,preact_resnet18,badnets,0.1,0.05,0,ft,90,80,15,58.5,6,812,ok,,02
+signs,preact_resnet18,badnets,0.1,0.05,0,nad,89,40,50,78,7,812,ok,,03
+signs,preact_resnet18,badnets,0.1,0.05,0,tsbd,91,5,80,96.5,9,812,ok,,04
+signs,preact_resnet18,badnets,0.1,0.05,1,none,94,97,3,,60,812,ok,,05
+signs,preact_resnet18,badnets,0.1,0.05,1,ft,92,60,30,67.5,6,812,ok,,06
+signs,preact_resnet18,badnets,0.1,0.05,1,nad,,,,,,,failed,nan: the loss is not finite,07
+signs,preact_resnet18,badnets,0.1,0.05,1,tsbd,93,3,85,96.5,9,812,ok,,08
+signs,preact_resnet18,sig,0.1,0.05,0,none,91,90,2,,60,812,ok,,09
+signs,preact_resnet18,sig,0.1,0.05,0,ft,91.5,30,40,80,6,812,ok,,0a
+signs,preact_resnet18,sig,0.1,0.05,0,nad,,,,,,,n/a,too few pictures of the target class,0b
+signs,preact_resnet18,sig,0.1,0.05,0,tsbd,88,10,70,88.5,9,812,ok,,0c
 ";
 
 const EXPERIMENT: &str = r#"{

@@ -68,13 +68,14 @@ pub(crate) fn without_numbers(status: Status) -> TaskResult {
 
 /// The row of a cell, once it is known.
 pub(crate) fn row(cell: &Cell, ends: &Ends) -> Option<ResultRow> {
-    let (status, measured, seconds, attacked) = match &cell.not_applicable {
-        Some(why) => (Status::NotApplicable { why: why.clone() }, None, 0.0, None),
+    let (status, measured, (seconds, peak), attacked) = match &cell.not_applicable {
+        Some(why) => (Status::NotApplicable { why: why.clone() }, None, (0.0, None), None),
         None => {
             // A defended model can be there before the attacked one, if that was lost; its DER needs both.
             let attacked = &ends.get(&cell.attacked)?.result;
             let result = &ends.get(&cell.key)?.result;
-            (result.status.clone(), result.measured, result.seconds, attacked.measured)
+            let cost = (result.seconds, result.peak_memory_mib);
+            (result.status.clone(), result.measured, cost, attacked.measured)
         }
     };
     let der = attacked
@@ -94,6 +95,7 @@ pub(crate) fn row(cell: &Cell, ends: &Ends) -> Option<ResultRow> {
         ra: measured.and_then(|measured| measured.ra),
         der,
         seconds: measured.map(|_| seconds),
+        peak_memory_mib: measured.and(peak),
         status: status.word().into(),
         reason: status.reason(),
         key: cell.key.to_string(),

@@ -45,6 +45,8 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
         },
     )?;
     let seconds = started.elapsed().as_secs_f64();
+    // Before the evaluation, whose batches are larger than many a defense's.
+    let peak_memory_mib = scour_torch::peak_memory_mib();
     let model = outcome.model.unwrap_or(model);
     if !model.state().is_finite() {
         return Err(TrainError::NotFinite { step: name.clone(), at: 0, last: f64::NAN });
@@ -61,7 +63,7 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
         measured: Some(measured),
         seconds,
         precision: pictures.format.word().into(),
-        peak_memory_mib: scour_torch::peak_memory_mib(),
+        peak_memory_mib,
         details: outcome.details.into(),
     })
 }
