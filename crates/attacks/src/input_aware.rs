@@ -11,8 +11,6 @@
 //! `benchmark` differs in this:
 //! - Values are squashed by tanh twice, so that patterns keep to 0.12..0.88; corrected once, as the paper's authors.
 //! - The pattern generator's gradients are never zeroed: each step goes along the sum of all gradients so far.
-//! - The pattern generator's rate stays what it is; corrected it falls in the second half of the training, as the
-//!   classifier's does, which could not follow it otherwise.
 //! - The classifier gets 25 epochs less than asked for (at least 1), since the mask's are counted with them.
 //! - The mask gets 25 epochs whatever the classifier gets; corrected a quarter of the classifier's where that is less,
 //!   the paper's share of 100, so that a short training does not spend most of its time on masks.
@@ -124,10 +122,6 @@ impl Params {
 impl Attack for InputAware {
     fn name(&self) -> &'static str {
         "input_aware"
-    }
-
-    fn impl_version(&self) -> u32 {
-        2
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {

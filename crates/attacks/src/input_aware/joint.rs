@@ -25,8 +25,6 @@ pub(crate) struct Joint<'a> {
     /// Whether the last batch had poisoned pictures, so that the generator has new gradients.
     learnt: bool,
     share: BatchShare,
-    /// Of the classifier.
-    epochs: u32,
     params: Params,
     map: LabelMap,
     classes: u32,
@@ -42,7 +40,6 @@ impl<'a> Joint<'a> {
             learnt: false,
             share: BatchShare::new(context.poison_ratio, params.fidelity),
             networks,
-            epochs: context.epochs,
             params,
             map: context.map,
             classes: context.classes,
@@ -55,14 +52,6 @@ impl<'a> Joint<'a> {
     fn prepared(&self, pictures: &Tensor, random: &mut Random) -> Tensor {
         self.preprocess.normalise(&self.preprocess.augment(pictures, random))
     }
-}
-
-/// What is left of the generator's rate in an epoch, counted from 0: all of it in the first half of the training, then
-/// in equal steps down to almost nothing. A classifier whose own rate goes to zero cannot follow patterns that still
-/// move, nor can BatchNorm's running statistics, which the generator is evaluated with.
-fn share_of_rate(epoch: u32, epochs: u32) -> f64 {
-    let left = f64::from(epochs.saturating_sub(epoch)) / f64::from(epochs.max(1));
-    (2.0 * left).clamp(0.0, 1.0)
 }
 
 impl BatchMaker for Joint<'_> {
@@ -101,15 +90,11 @@ impl BatchMaker for Joint<'_> {
         })
     }
 
-    fn stepped(&mut self, epoch: u32) {
+    fn stepped(&mut self, _: u32) {
         if !self.learnt {
             return;
         }
-        let share = match self.params.fidelity {
-            Fidelity::Corrected => share_of_rate(epoch, self.epochs),
-            Fidelity::Benchmark => 1.0,
-        };
-        self.adam.step(self.params.lr * share);
+        self.adam.step(self.params.lr);
         if self.params.fidelity == Fidelity::Corrected {
             self.adam.drop_gradients();
         }
@@ -126,17 +111,5 @@ impl BatchMaker for Joint<'_> {
         self.share.restore(tensors)?;
         load(self.networks.pattern.state(), tensors, PATTERN)?;
         self.adam.restore(&part(tensors, ADAM)).map_err(TrainError::File)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::share_of_rate;
-
-    #[test]
-    fn the_rate_falls_in_the_second_half() {
-        let shares: Vec<f64> = (0..8).map(|epoch| share_of_rate(epoch, 8)).collect();
-        assert_eq!(shares, [1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]);
-        assert_eq!((share_of_rate(0, 1), share_of_rate(3, 3)), (1.0, 0.0));
     }
 }
