@@ -2,6 +2,7 @@
 
 use scour_core::{Departure, MethodKind};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::names;
 
@@ -52,7 +53,12 @@ pub(crate) fn settings(departures: &[Departure]) -> Vec<Setting> {
 }
 
 fn change(departure: &Departure) -> String {
-    format!("{} {} (published: {})", departure.parameter, departure.used, departure.published)
+    let published = match &departure.published {
+        // What is worked out from the data set where it is not given.
+        Value::Null => "–".into(),
+        value => value.to_string(),
+    };
+    format!("{} {} (published: {published})", departure.parameter, departure.used)
 }
 
 #[cfg(test)]
