@@ -1,15 +1,14 @@
 //! CIFAR-10: 50,000 + 10,000 pictures of ten classes, in its official binary or Python version.
 
-use std::path::Path;
+use crate::cifar::{Format, Part, Version};
 
-use scour_core::{DatasetFacts, ParamError, Recipe};
-use serde_json::Value;
-
-use crate::cifar::{self, Format, Part, Version};
-use crate::{Dataset, DatasetError, Place, Profile, Source};
-
+/// The data set.
 pub(crate) const FORMAT: Format = Format {
     name: "cifar10",
+    title: "CIFAR-10",
+    mean: [0.4914, 0.4822, 0.4465],
+    std: [0.247, 0.243, 0.261],
+    origin: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     layouts: "cifar-10-batches-bin/ with data_batch_1.bin to data_batch_5.bin and test_batch.bin (the official binary \
               version), cifar-10-batches-py/ (the Python version), or the archive of either",
     binary: Version {
@@ -37,51 +36,4 @@ pub(crate) const FORMAT: Format = Format {
 
 const fn part(binary: &'static str, python: &'static str) -> Part {
     Part { binary, python, records: 10_000 }
-}
-
-/// The source of this module.
-pub(crate) struct Cifar10;
-
-impl Source for Cifar10 {
-    fn name(&self) -> &'static str {
-        FORMAT.name
-    }
-
-    fn title(&self) -> &'static str {
-        "CIFAR-10"
-    }
-
-    fn profile(&self) -> Profile {
-        Profile {
-            mean: [0.4914, 0.4822, 0.4465],
-            std: [0.247, 0.243, 0.261],
-            crop_padding: 4,
-            horizontal_flip: true,
-            recipe: Recipe::default(),
-            licence: "no licence stated; its authors ask to be cited (Krizhevsky 2009)",
-            layouts: FORMAT.layouts,
-            origin: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-            official_counts: Some((50_000, 10_000)),
-        }
-    }
-
-    fn impl_version(&self) -> u32 {
-        1
-    }
-
-    fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
-        cifar::resolve(params)
-    }
-
-    fn place(&self, data: &Path) -> Result<Option<Place>, DatasetError> {
-        cifar::place(&FORMAT, data)
-    }
-
-    fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
-        cifar::facts(&FORMAT, params, data)
-    }
-
-    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
-        cifar::load(&FORMAT, params, data)
-    }
 }

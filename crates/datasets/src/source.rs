@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 use scour_core::{DatasetFacts, ParamError};
 use serde_json::Value;
 
-use crate::cifar10::Cifar10;
-use crate::cifar100::Cifar100;
 use crate::folder::Folder;
 use crate::gtsrb::Gtsrb;
 use crate::signs::Signs;
 use crate::tiny_imagenet::TinyImageNet;
-use crate::{Dataset, DatasetError, Profile};
+use crate::{Dataset, DatasetError, Profile, cifar10, cifar100};
 
 /// Where a data set was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +61,8 @@ pub trait Source: Sync {
 }
 
 /// Every data set, in the order in which they are listed.
-pub static SOURCES: &[&dyn Source] = &[&Signs, &Cifar10, &Cifar100, &Gtsrb, &TinyImageNet, &Folder];
+pub static SOURCES: &[&dyn Source] =
+    &[&Signs, &cifar10::FORMAT, &cifar100::FORMAT, &Gtsrb, &TinyImageNet, &Folder];
 
 /// The data set registered under `name`.
 pub fn source(name: &str) -> Option<&'static dyn Source> {

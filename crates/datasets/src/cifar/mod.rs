@@ -9,20 +9,28 @@ mod place;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, resolve_params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dataset::count_per_class;
-use crate::{Dataset, DatasetError, Place, Split};
+use crate::{Dataset, DatasetError, Place, Profile, Source, Split};
 use batch::{PIXELS, RECORD, Records};
 
 const SIZE: u32 = 32;
 
-/// One of the two data sets, as its files are named and built.
+/// One of the two data sets: its names, its pictures' statistics, and how its files are named and built.
 pub(crate) struct Format {
     /// The data set's registered name.
     pub(crate) name: &'static str,
+    /// The name in headings.
+    pub(crate) title: &'static str,
+    /// Mean of each colour over the training set, of pixels in 0..1.
+    pub(crate) mean: [f64; 3],
+    /// Standard deviation of each.
+    pub(crate) std: [f64; 3],
+    /// Where its authors publish it.
+    pub(crate) origin: &'static str,
     /// The accepted layouts, for messages.
     pub(crate) layouts: &'static str,
     pub(crate) binary: Version,
@@ -45,6 +53,7 @@ pub(crate) struct Version {
 }
 
 /// One file of pictures.
+#[derive(Clone, Copy)]
 pub(crate) struct Part {
     pub(crate) binary: &'static str,
     pub(crate) python: &'static str,
@@ -80,68 +89,98 @@ impl Check for Params {
     }
 }
 
-pub(crate) fn resolve(params: &Value) -> Result<Value, ParamError> {
-    resolve_params::<Params>(params).map(|_| Value::Object(Default::default()))
-}
-
-pub(crate) fn place(format: &Format, data: &Path) -> Result<Option<Place>, DatasetError> {
-    place::find(format, data).map(|found| Some(found.describe()))
-}
-
-pub(crate) fn facts(format: &Format, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
-    resolve(params).map_err(|problem| DatasetError::Param { dataset: format.name, problem })?;
-    let parts = Mutex::new(vec![None; format.files.len()]);
-    place::find(format, data)?.read(format, &|index, records: Records| {
-        let part = (records.labels(), blake3::hash(records.bytes()));
-        parts.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(part);
-    })?;
-    let (mut hasher, mut labels) = (blake3::Hasher::new(), Vec::new());
-    for (part, hash) in parts.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten() {
-        hasher.update(hash.as_bytes());
-        labels.extend(part);
+impl Source for Format {
+    fn name(&self) -> &'static str {
+        self.name
     }
-    let (train, test) = labels.split_at(format.lengths().0);
-    Ok(DatasetFacts {
-        name: format.name.into(),
-        classes: format.classes(),
-        size: SIZE,
-        train_per_class: count_per_class(train, format.classes()),
-        test_per_class: count_per_class(test, format.classes()),
-        fingerprint: hasher.finalize().to_hex().to_string(),
-    })
-}
 
-pub(crate) fn load(format: &Format, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
-    resolve(params).map_err(|problem| DatasetError::Param { dataset: format.name, problem })?;
-    let (train, test) = format.lengths();
-    let mut dataset = Dataset {
-        name: format.name.into(),
-        classes: format.classes(),
-        size: SIZE,
-        class_names: vec![],
-        train: blank(train),
-        test: blank(test),
-    };
-    // Each file's own stretch of the splits, so that several can be filled at a time and none is kept twice.
-    let mut slots = Vec::new();
-    let (mut pixels, mut labels) = (&mut dataset.train.pixels[..], &mut dataset.train.labels[..]);
-    for part in &format.files[..format.files.len() - 1] {
-        let (pixels_here, labels_here);
-        (pixels_here, pixels) = pixels.split_at_mut(part.records * PIXELS);
-        (labels_here, labels) = labels.split_at_mut(part.records);
-        slots.push(Mutex::new((pixels_here, labels_here)));
+    fn title(&self) -> &'static str {
+        self.title
     }
-    slots.push(Mutex::new((&mut dataset.test.pixels[..], &mut dataset.test.labels[..])));
-    let class_names = place::find(format, data)?.read(format, &|index, records: Records| {
-        let mut slot = slots[index].lock().unwrap_or_else(PoisonError::into_inner);
-        slot.1.copy_from_slice(&records.labels());
-        for (picture, record) in slot.0.chunks_exact_mut(PIXELS).zip(records.bytes().chunks_exact(RECORD)) {
-            picture.copy_from_slice(&record[1..]);
+
+    fn profile(&self) -> Profile {
+        let (train, test) = self.lengths();
+        Profile {
+            mean: self.mean,
+            std: self.std,
+            crop_padding: 4,
+            horizontal_flip: true,
+            recipe: Recipe::default(),
+            licence: "no licence stated; its authors ask to be cited (Krizhevsky 2009)",
+            layouts: self.layouts,
+            origin: self.origin,
+            official_counts: Some((train, test)),
         }
-    })?;
-    drop(slots);
-    dataset.class_names = class_names;
-    Ok(dataset)
+    }
+
+    fn impl_version(&self) -> u32 {
+        1
+    }
+
+    fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
+        resolve_params::<Params>(params).map(|_| Value::Object(Default::default()))
+    }
+
+    fn place(&self, data: &Path) -> Result<Option<Place>, DatasetError> {
+        place::find(self, data).map(|found| Some(found.describe()))
+    }
+
+    fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
+        self.resolve(params).map_err(|problem| DatasetError::Param { dataset: self.name, problem })?;
+        let parts = Mutex::new(vec![None; self.files.len()]);
+        place::find(self, data)?.read(self, &|index, records: Records| {
+            let part = (records.labels(), blake3::hash(records.bytes()));
+            parts.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(part);
+        })?;
+        let (mut hasher, mut labels) = (blake3::Hasher::new(), Vec::new());
+        for (part, hash) in parts.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten() {
+            hasher.update(hash.as_bytes());
+            labels.extend(part);
+        }
+        let (train, test) = labels.split_at(self.lengths().0);
+        Ok(DatasetFacts {
+            name: self.name.into(),
+            classes: self.classes(),
+            size: SIZE,
+            train_per_class: count_per_class(train, self.classes()),
+            test_per_class: count_per_class(test, self.classes()),
+            fingerprint: hasher.finalize().to_hex().to_string(),
+        })
+    }
+
+    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
+        self.resolve(params).map_err(|problem| DatasetError::Param { dataset: self.name, problem })?;
+        let (train, test) = self.lengths();
+        let mut dataset = Dataset {
+            name: self.name.into(),
+            classes: self.classes(),
+            size: SIZE,
+            class_names: vec![],
+            train: blank(train),
+            test: blank(test),
+        };
+        // Each file's own stretch of the splits, so that several can be filled at a time and none is kept twice.
+        let mut slots = Vec::new();
+        let (mut pixels, mut labels) = (&mut dataset.train.pixels[..], &mut dataset.train.labels[..]);
+        for part in &self.files[..self.files.len() - 1] {
+            let (pixels_here, labels_here);
+            (pixels_here, pixels) = pixels.split_at_mut(part.records * PIXELS);
+            (labels_here, labels) = labels.split_at_mut(part.records);
+            slots.push(Mutex::new((pixels_here, labels_here)));
+        }
+        slots.push(Mutex::new((&mut dataset.test.pixels[..], &mut dataset.test.labels[..])));
+        let class_names = place::find(self, data)?.read(self, &|index, records: Records| {
+            let mut slot = slots[index].lock().unwrap_or_else(PoisonError::into_inner);
+            slot.1.copy_from_slice(&records.labels());
+            for (picture, record) in slot.0.chunks_exact_mut(PIXELS).zip(records.bytes().chunks_exact(RECORD))
+            {
+                picture.copy_from_slice(&record[1..]);
+            }
+        })?;
+        drop(slots);
+        dataset.class_names = class_names;
+        Ok(dataset)
+    }
 }
 
 fn blank(len: usize) -> Split {

@@ -11,16 +11,16 @@ use super::*;
 use fixture::{LAYOUTS, Layout, SMALL, SMALL_100, label, pixel, write};
 
 fn loaded(format: &Format, data: &Path) -> Dataset {
-    load(format, &json!({}), data).unwrap_or_else(|error| panic!("{error}"))
+    format.load(&json!({}), data).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn fingerprint(format: &Format, data: &Path) -> String {
-    facts(format, &json!({}), data).unwrap_or_else(|error| panic!("{error}")).fingerprint
+    format.facts(&json!({}), data).unwrap_or_else(|error| panic!("{error}")).fingerprint
 }
 
 fn message(format: &Format, data: &Path) -> String {
-    let message = load(format, &json!({}), data).unwrap_err().to_string();
-    assert_eq!(facts(format, &json!({}), data).unwrap_err().to_string(), message);
+    let message = format.load(&json!({}), data).unwrap_err().to_string();
+    assert_eq!(format.facts(&json!({}), data).unwrap_err().to_string(), message);
     assert!(!message.contains('\n'), "{message}");
     message
 }
@@ -46,7 +46,7 @@ fn every_pixel_and_label_lands_where_it_belongs_in_every_layout() {
                 }
             }
             assert_eq!(dataset.class_names, format.class_names);
-            let facts = facts(format, &json!({}), data.path()).unwrap();
+            let facts = format.facts(&json!({}), data.path()).unwrap();
             assert_eq!(facts, dataset.facts(facts.fingerprint.clone()));
             prints.push(facts.fingerprint);
         }
@@ -75,7 +75,7 @@ fn the_fingerprint_of_cifar10_is_that_of_its_binary_files() {
 #[test]
 fn the_folder_itself_may_be_named_and_unpacked_files_go_before_archives() {
     let data = tempfile::tempdir().unwrap();
-    let layout = |data: &Path| place(&SMALL, data).unwrap().unwrap().layout;
+    let layout = |data: &Path| SMALL.place(data).unwrap().unwrap().layout;
     for (added, expected) in [
         (Layout::PythonArchive, "archive of the official Python version, read as it is"),
         (Layout::BinaryArchive, "archive of the official binary version, read as it is"),

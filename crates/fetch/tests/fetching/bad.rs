@@ -6,7 +6,9 @@ use std::path::Path;
 use scour_core::ExitCode;
 use scour_fetch::{FetchError, Mirror, Original};
 
-use crate::place::{PICTURES, TABLE, assert_kept, assert_nothing, fetch, noise, original, pictures, table};
+use crate::place::{
+    PICTURES, TABLE, as_it_is, assert_kept, assert_nothing, fetch, noise, original, pictures, serve, table,
+};
 use crate::server::{Answer, Asked, Server};
 
 const LENGTH: usize = 100_000;
@@ -26,15 +28,7 @@ fn with(
 ) -> (Server, Original, Vec<u8>) {
     let (first, second) = (pictures(&noise(LENGTH)), table("t"));
     let original = original(&first, &second);
-    let bytes = first.clone();
-    let server = Server::start(move |number, asked| {
-        if asked.path.ends_with(TABLE) {
-            Answer::file(asked, &second, "\"1\"")
-        } else {
-            answer(number, asked, &bytes)
-        }
-    });
-    (server, original, first)
+    (serve(&first, &second, answer), original, first)
 }
 
 #[test]
@@ -107,7 +101,7 @@ fn nobody_listens() {
 #[test]
 fn a_disk_that_is_full_while_fetching() {
     let data = tempfile::tempdir().unwrap();
-    let (server, original, _) = with(|_, asked, bytes| Answer::file(asked, bytes, "\"1\""));
+    let (server, original, _) = with(as_it_is);
     let work = data.path().join(".scour-fetch/small");
     fs::create_dir_all(&work).unwrap();
     // Whatever is written to it, the system says that no space is left.
@@ -127,10 +121,7 @@ fn a_disk_that_is_full_while_fetching() {
 fn published(first: &[u8], second: &[u8]) -> String {
     let data = tempfile::tempdir().unwrap();
     let original = original(first, second);
-    let (first, second) = (first.to_vec(), second.to_vec());
-    let server = Server::start(move |_, asked| {
-        Answer::file(asked, if asked.path.ends_with(PICTURES) { &first } else { &second }, "\"1\"")
-    });
+    let server = serve(first, second, as_it_is);
     let message = message(&original, data.path(), &Mirror::Url(server.url));
     assert_nothing(data.path());
     message
@@ -183,7 +174,7 @@ fn archives_that_hold_less_than_the_data_set() {
 #[test]
 fn what_is_there_already_and_broken_is_left_alone() {
     let data = tempfile::tempdir().unwrap();
-    let (server, original, _) = with(|_, asked, bytes| Answer::file(asked, bytes, "\"1\""));
+    let (server, original, _) = with(as_it_is);
     fs::create_dir(data.path().join("set")).unwrap();
     fs::write(data.path().join("set/mine"), "x").unwrap();
     let error = fetch(&original, data.path(), &Mirror::Url(server.url.clone())).unwrap_err();

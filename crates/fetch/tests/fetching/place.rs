@@ -13,6 +13,8 @@ use scour_fetch::{
 };
 use sha2::Sha256;
 
+use crate::server::{Answer, Asked, Server};
+
 /// The archives' names; the first is of `PICTURES`, the second holds a table beside the folder.
 pub(crate) const PICTURES: &str = "pictures.tar.gz";
 pub(crate) const TABLE: &str = "table.zip";
@@ -73,6 +75,28 @@ pub(crate) fn original(pictures: &[u8], table: &[u8]) -> Original {
         test: PerClass::Each(1),
         may_have_fewer_classes: false,
     }
+}
+
+/// Serves these two archives: the table as it is, the pictures as `answer` says, which is given the number of the
+/// request among all, the request and the whole archive.
+pub(crate) fn serve(
+    pictures: &[u8],
+    table: &[u8],
+    answer: impl Fn(usize, &Asked, &[u8]) -> Answer + Send + Sync + 'static,
+) -> Server {
+    let (pictures, table) = (pictures.to_vec(), table.to_vec());
+    Server::start(move |number, asked| {
+        if asked.path.ends_with(TABLE) {
+            as_it_is(number, asked, &table)
+        } else {
+            answer(number, asked, &pictures)
+        }
+    })
+}
+
+/// What `serve` sends of pictures that nothing happens to.
+pub(crate) fn as_it_is(_: usize, asked: &Asked, bytes: &[u8]) -> Answer {
+    Answer::file(asked, bytes, "\"1\"")
 }
 
 /// Fetches with little patience.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use scour_fetch::{Got, Mirror, Voice};
 
 use crate::place::{
-    PICTURES, TABLE, assert_kept, assert_nothing, assert_whole, fetch, fetch_within, noise, original,
-    pictures, table,
+    PICTURES, TABLE, as_it_is, assert_kept, assert_nothing, assert_whole, fetch, fetch_within, noise,
+    original, pictures, serve, table,
 };
 use crate::server::{Answer, Server};
 
@@ -79,11 +79,8 @@ fn a_killed_process_is_gone_on_with() {
     let data = tempfile::tempdir().unwrap();
     let (first, second) = (pictures(&content(false)), table("t"));
     let original = original(&first, &second);
-    let server = Server::start(move |number, asked| {
-        if asked.path.ends_with(TABLE) {
-            return Answer::file(asked, &second, "\"1\"");
-        }
-        let whole = Answer::file(asked, &first, "\"1\"");
+    let server = serve(&first, &second, |number, asked, bytes| {
+        let whole = as_it_is(number, asked, bytes);
         if number == 0 { whole.cut(50_000).stall() } else { whole }
     });
     let mut child = start(itself(), data.path(), &server.url, false);

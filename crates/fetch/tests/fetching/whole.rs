@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use scour_fetch::{Got, Mirror};
 
 use crate::place::{
-    self, PICTURES, TABLE, assert_kept, assert_whole, fetch, noise, original, pictures, table,
+    self, PICTURES, TABLE, as_it_is, assert_kept, assert_whole, fetch, noise, original, pictures, serve,
+    table,
 };
-use crate::server::{Answer, Server};
+use crate::server::Answer;
 
 const LENGTH: usize = 300_000;
 
@@ -17,10 +18,7 @@ fn both_archives_become_one_folder_and_a_second_call_fetches_nothing() {
     let data = tempfile::tempdir().unwrap();
     let (first, second) = (pictures(&noise(LENGTH)), table("t"));
     let original = original(&first, &second);
-    let (one, two) = (first.clone(), second.clone());
-    let server = Server::start(move |_, asked| {
-        Answer::file(asked, if asked.path.ends_with(PICTURES) { &one } else { &two }, "\"1\"")
-    });
+    let server = serve(&first, &second, as_it_is);
     let mirror = Mirror::Url(format!("{}/some/folder", server.url));
     let folder = data.path().join("set");
     let expected = Got::Fetched(folder, "300000 pixels".into());
@@ -52,11 +50,8 @@ fn a_connection_that_breaks_is_gone_on_with_where_it_broke() {
     let (first, second) = (pictures(&noise(LENGTH)), table("t"));
     let original = original(&first, &second);
     // Four breaks are more than the retries without anything new, but each of them brings something.
-    let server = Server::start(move |number, asked| {
-        if asked.path.ends_with(TABLE) {
-            return Answer::file(asked, &second, "\"1\"");
-        }
-        let whole = Answer::file(asked, &first, "\"1\"");
+    let server = serve(&first, &second, |number, asked, bytes| {
+        let whole = as_it_is(number, asked, bytes);
         if number < 5 { whole.cut(1000 * (number + 1)) } else { whole }
     });
     fetch(&original, data.path(), &Mirror::Url(server.url.clone())).unwrap();
@@ -76,17 +71,12 @@ fn a_later_run_goes_on_and_a_server_without_ranges_starts_anew() {
         let original = original(&first, &second);
         static DOWN: AtomicBool = AtomicBool::new(true);
         DOWN.store(true, Ordering::SeqCst);
-        let server = Server::start(move |number, asked| {
-            if asked.path.ends_with(TABLE) {
-                return Answer::file(asked, &second, "\"1\"");
-            }
-            match number {
-                0 => Answer::file(asked, &first, "\"1\"").cut(100_000),
-                _ if DOWN.load(Ordering::SeqCst) => Answer::status("503 Service Unavailable"),
-                _ if ranges => Answer::file(asked, &first, "\"1\""),
-                // Another version by its ETag: all of it is sent.
-                _ => Answer::file(asked, &first, "\"2\""),
-            }
+        let server = serve(&first, &second, move |number, asked, bytes| match number {
+            0 => as_it_is(number, asked, bytes).cut(100_000),
+            _ if DOWN.load(Ordering::SeqCst) => Answer::status("503 Service Unavailable"),
+            _ if ranges => as_it_is(number, asked, bytes),
+            // Another version by its ETag: all of it is sent.
+            _ => Answer::file(asked, bytes, "\"2\""),
         });
         let mirror = Mirror::Url(server.url.clone());
         let message = fetch(&original, data.path(), &mirror).unwrap_err().to_string();
@@ -108,14 +98,9 @@ fn pieces_of_two_versions_are_noticed_and_fetched_anew() {
     let (first, second) = (pictures(&noise(LENGTH)), table("t"));
     let original = original(&first, &second);
     // The first piece is of other content, and the server does not tell the two apart.
-    let server = Server::start(move |number, asked| {
-        if asked.path.ends_with(TABLE) {
-            return Answer::file(asked, &second, "\"1\"");
-        }
-        if number == 0 {
-            return Answer::file(asked, &vec![0; first.len()], "\"1\"").cut(5000);
-        }
-        Answer::file(asked, &first, "\"1\"")
+    let server = serve(&first, &second, |number, asked, bytes| match number {
+        0 => as_it_is(number, asked, &vec![0; bytes.len()]).cut(5000),
+        _ => as_it_is(number, asked, bytes),
     });
     fetch(&original, data.path(), &Mirror::Url(server.url.clone())).unwrap();
     assert_whole(data.path(), &noise(LENGTH));
@@ -128,16 +113,13 @@ fn a_part_from_another_server_is_not_gone_on_with() {
     let data = tempfile::tempdir().unwrap();
     let (first, second) = (pictures(&noise(LENGTH)), table("t"));
     let original = original(&first, &second);
-    let bytes = first.clone();
-    let broken = Server::start(move |number, asked| match number {
-        0 => Answer::file(asked, &bytes, "\"1\"").cut(2000),
+    let broken = serve(&first, &second, |number, asked, bytes| match number {
+        0 => as_it_is(number, asked, bytes).cut(2000),
         _ => Answer::status("500 Internal Server Error"),
     });
     fetch(&original, data.path(), &Mirror::Url(broken.url.clone())).unwrap_err();
     assert_kept(data.path(), 2000);
-    let server = Server::start(move |_, asked| {
-        Answer::file(asked, if asked.path.ends_with(PICTURES) { &first } else { &second }, "\"1\"")
-    });
+    let server = serve(&first, &second, as_it_is);
     fetch(&original, data.path(), &Mirror::Url(server.url.clone())).unwrap();
     assert_whole(data.path(), &noise(LENGTH));
     assert_eq!(server.asked()[0].start(), None);

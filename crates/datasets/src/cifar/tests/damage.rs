@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
 use super::fixture::{LAYOUTS, SMALL, SMALL_100, write};
-use crate::cifar::load;
+use crate::Source;
 
 #[test]
 fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
@@ -52,7 +52,7 @@ fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
             bytes.truncate(flips[0].0 as usize % whole.len());
         }
         fs::write(path, &bytes).unwrap();
-        let result = load(format, &json!({}), data.path());
+        let result = format.load(&json!({}), data.path());
         fs::write(path, &whole).unwrap();
         if let Err(error) = result {
             let message = error.to_string();
@@ -63,6 +63,6 @@ fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
     });
     outcome.unwrap();
     for (format, data, _) in &places {
-        assert!(load(format, &json!({}), data.path()).is_ok());
+        assert!(format.load(&json!({}), data.path()).is_ok());
     }
 }

@@ -9,23 +9,22 @@ use flate2::write::GzEncoder;
 use crate::cifar::batch::PIXELS;
 use crate::cifar::{Format, Part};
 
-pub(super) static SMALL: Format = Format {
-    files: &[
-        part("data_batch_1.bin", "data_batch_1"),
-        part("data_batch_2.bin", "data_batch_2"),
-        part("data_batch_3.bin", "data_batch_3"),
-        part("data_batch_4.bin", "data_batch_4"),
-        part("data_batch_5.bin", "data_batch_5"),
-        part("test_batch.bin", "test_batch"),
-    ],
-    ..crate::cifar10::FORMAT
-};
+pub(super) static SMALL: Format = Format { files: &FILES, ..crate::cifar10::FORMAT };
+static FILES: [Part; 6] = small(crate::cifar10::FORMAT.files);
 
-pub(super) static SMALL_100: Format =
-    Format { files: &[part("train.bin", "train"), part("test.bin", "test")], ..crate::cifar100::FORMAT };
+pub(super) static SMALL_100: Format = Format { files: &FILES_100, ..crate::cifar100::FORMAT };
+static FILES_100: [Part; 2] = small(crate::cifar100::FORMAT.files);
 
-const fn part(binary: &'static str, python: &'static str) -> Part {
-    Part { binary, python, records: 10 }
+/// The files of a data set, with ten pictures each.
+const fn small<const N: usize>(files: &[Part]) -> [Part; N] {
+    assert!(files.len() == N);
+    let mut small = [files[0]; N];
+    let mut i = 0;
+    while i < N {
+        small[i] = Part { records: 10, ..files[i] };
+        i += 1;
+    }
+    small
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
