@@ -1,8 +1,8 @@
 //! RNP (Li et al., 2023, "Reconstructive Neuron Pruning for Backdoor Defense"): unlearns clean pictures, recovers them
 //! by masks alone, and prunes the channels that recovery has to silence.
 //!
-//! 1. A copy of the model climbs the cross-entropy: SGD on all weights, train mode, until the accuracy over an epoch is
-//!    at most `stop_acc` or `unlearn_epochs` are over; the rate falls tenfold after 10 epochs.
+//! 1. A copy of the model climbs the cross-entropy: SGD on all weights, train mode, until the accuracy is at most
+//!    `stop_acc` or `unlearn_epochs` are over; the rate falls tenfold after 10 epochs.
 //! 2. The unlearned weights stay; masks on its BatchNorm scales (see [`crate::batchnorm_mask`]) descend alpha L.
 //! 3. Channels of the model as it was, whose mask is at most `threshold`, lose their scale and keep their shift.
 //!
@@ -11,9 +11,16 @@
 //! Corrected, it is therefore the highest that is tried: thresholds rise from 0 for as long as accuracy on clean pictures
 //! that unlearning has not seen falls by no more than the share `max_drop`. All of it is computed in fp32.
 //!
+//! The loss has no upper end: published, unlearning ends with the epoch whose accuracy is low enough, and by then a
+//! narrow network may be wrong with a loss of 40 (Blended on CIFAR-10 at width 16). Recovery's gradients are as large and
+//! drive a fifth of all masks to 0, so that already the first threshold costs too much and nothing is pruned. Corrected,
+//! the first batch whose loss is that of guessing, ln C for C classes, ends it before its own step: the model then knows
+//! no more, and has not learnt to be wrong (the same model: 27 of 848 channels pruned, ASR 99.9 to 0.0).
+//!
 //! | | `corrected` | `benchmark` |
 //! |---|---|---|
 //! | threshold | as far as clean accuracy allows, at most `threshold` | `threshold` |
+//! | unlearning ends | with a batch, by accuracy or loss | with an epoch, by accuracy |
 //! | unlearning's gradient | its norm is cut to `clip` | not cut: that comes before there is a gradient |
 
 use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
@@ -119,6 +126,13 @@ impl Check for Params {
 }
 
 impl Params {
+    /// Whether that is where unlearning ends.
+    fn unlearned(&self, tally: &Tally, model: &Model) -> bool {
+        let guessing = f64::from(model.spec.classes).ln();
+        tally.accuracy() <= 100.0 * self.stop_acc
+            || self.fidelity == Fidelity::Corrected && tally.loss() >= guessing
+    }
+
     fn thresholds(&self) -> Thresholds {
         Thresholds { step: THRESHOLD_STEP, highest: self.threshold, max_drop: self.max_drop }
     }
@@ -139,36 +153,59 @@ fn clip_gradients(parameters: &[Tensor], most: f64) {
     });
 }
 
-/// Stage 1, in place. Returns the epochs done and the accuracy over the last of them, 0..1.
+/// What unlearning came to.
+#[derive(Debug)]
+struct Unlearned {
+    /// Epochs, the last of which may have ended early.
+    epochs: u32,
+    /// Accuracy in percent over the batch or the epoch that ended it.
+    accuracy: f64,
+    /// Mean cross-entropy over the same.
+    loss: f64,
+}
+
+/// Stage 1, in place.
 fn unlearn(
     model: &Model,
     params: &Params,
     data: &ImageSet,
     view: &DefenderView,
-) -> Result<(u32, f64), TrainError> {
+) -> Result<Unlearned, TrainError> {
     model.state().to_channels_last();
     let parameters = model.state().parameters();
     let mut sgd = Sgd::new(model.state().parameters(), params.momentum, params.weight_decay);
     let mut epochs = Epochs::new(view, "unlearning", params.unlearn_epochs, 1).over(data);
-    let (mut done, mut accuracy) = (0, 1.0);
-    while done < params.unlearn_epochs && (done == 0 || accuracy > params.stop_acc) {
+    let corrected = params.fidelity == Fidelity::Corrected;
+    let mut done = 0;
+    loop {
         let lr = params.unlearn_lr * 0.1f64.powi((done / 10).min(2) as i32);
-        let mut tally = Tally::default();
+        let (mut epoch, mut batch) = (Tally::default(), None);
         for (input, labels) in epochs.augmented(done, params.batch_size) {
             let logits = model.train(&input);
             let loss = logits.cross_entropy_for_logits(&labels);
+            epoch.add(&loss, &logits, &labels);
+            // A last batch of a few pictures says little.
+            if corrected && labels.numel() >= params.batch_size.min(data.len()) {
+                let mut tally = Tally::default();
+                tally.add(&loss, &logits, &labels);
+                if params.unlearned(&tally, model) {
+                    batch = Some(tally);
+                    break;
+                }
+            }
             sgd.differentiate(&-&loss);
-            if params.fidelity == Fidelity::Corrected {
+            if corrected {
                 clip_gradients(&parameters, params.clip);
             }
             sgd.step(lr);
-            tally.add(&loss, &logits, &labels);
         }
-        epochs.ended(done, &tally)?;
-        accuracy = tally.accuracy() / 100.0;
+        epochs.ended(done, &epoch)?;
         done += 1;
+        let tally = batch.unwrap_or(epoch);
+        if done >= params.unlearn_epochs || params.unlearned(&tally, model) {
+            return Ok(Unlearned { epochs: done, accuracy: tally.accuracy(), loss: tally.loss() });
+        }
     }
-    Ok((done, accuracy))
 }
 
 /// Stage 2: the masks that recover clean pictures, one number in 0..1 a channel of each BatchNorm layer.
@@ -199,7 +236,7 @@ impl Defense for Rnp {
     }
 
     fn impl_version(&self) -> u32 {
-        2
+        3
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
@@ -212,7 +249,7 @@ impl Defense for Rnp {
         let seed = stream_seed(view.seed, Stream::Defense, 0);
         let (data, unseen) = random_part(view.clean, params.pictures, seed);
         let copy = model.duplicate().map_err(TrainError::Method)?;
-        let (epochs, accuracy) = unlearn(&copy, &params, &data, view)?;
+        let unlearned = unlearn(&copy, &params, &data, view)?;
         let scores = recover(&copy, &params, &data, view)?;
         let (threshold, outcome) = match params.fidelity {
             Fidelity::Benchmark => (Some(params.threshold), Outcome::default()),
@@ -223,8 +260,9 @@ impl Defense for Rnp {
         };
         let outcome = outcome
             .with("pictures", data.len())
-            .with("unlearn_epochs", epochs)
-            .with("unlearned_accuracy", 100.0 * accuracy);
+            .with("unlearn_epochs", unlearned.epochs)
+            .with("unlearned_accuracy", unlearned.accuracy)
+            .with("unlearned_loss", unlearned.loss);
         prune_masked(model, &scores, threshold, view, "rnp.csv", outcome)
     }
 }
@@ -262,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn unlearning_ends_at_its_accuracy_and_clipping_makes_it_slower() {
+    fn unlearning_ends_where_the_model_guesses_and_clipping_makes_it_slower() {
         let view = View::new(96);
         let start = trained(4);
         let run = |value: Value| {
@@ -270,14 +308,15 @@ mod tests {
             let done = unlearn(&model, &params(value), &view.clean, &view.of()).unwrap();
             (done, clean_accuracy(&model, &view.clean))
         };
-        let ((epochs, accuracy), after) = run(json!({"batch_size": 16, "unlearn_lr": 0.1}));
-        assert!(epochs < 20 && accuracy <= 0.2 && after < 60.0, "{epochs} {accuracy} {after}");
-        let ((epochs, accuracy), _) =
-            run(json!({"batch_size": 16, "unlearn_lr": 0.1, "clip": 1e-6, "unlearn_epochs": 2}));
-        assert!(epochs == 2 && accuracy > 0.8, "{accuracy}");
+        let (done, _) = run(json!({"batch_size": 16, "unlearn_lr": 0.1}));
+        let guessing = f64::from(start.spec.classes).ln();
+        assert!(done.epochs < 20 && (done.accuracy <= 20.0 || done.loss >= guessing), "{done:?}");
+        let (slow, _) = run(json!({"batch_size": 16, "unlearn_lr": 0.1, "clip": 1e-6, "unlearn_epochs": 2}));
+        assert!(slow.epochs == 2 && slow.accuracy > 80.0 && slow.loss < guessing, "{slow:?}");
         let benchmark = json!({"batch_size": 16, "unlearn_lr": 0.1, "clip": 1e-6, "fidelity": "benchmark"});
-        let ((_, accuracy), _) = run(benchmark);
-        assert!(accuracy <= 0.2, "the benchmark's clip has no effect: {accuracy}");
+        let (far, after) = run(benchmark);
+        assert!(far.accuracy <= 20.0 && after < 60.0, "its clip has no effect: {far:?} {after}");
+        assert!(far.loss > 2.0 * done.loss, "only a low accuracy over an epoch ends it: {far:?}, {done:?}");
     }
 
     #[test]
