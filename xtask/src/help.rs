@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use crate::say;
 
 /// The commands, in the order in which one meets them.
-pub(crate) const COMMANDS: [&str; 7] = ["sweep", "test", "report", "data", "bench", "setup", "doctor"];
+pub(crate) const COMMANDS: [&str; 8] =
+    ["sweep", "test", "report", "evaluate", "data", "bench", "setup", "doctor"];
 
 const XTASK: &str = "\
 cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by hand
@@ -14,6 +15,7 @@ cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by 
   sweep [EXPERIMENT.yaml] [OPTIONS]  set up, build, run an experiment, make its report
   test [ARGUMENTS]                   set up, build, check formatting and lints, run every test
   report DIR                         make the report of a folder of results again
+  evaluate [EXPERIMENT.yaml]         evaluate its stored models again: are the figures still the recorded ones?
   data list|get NAME|check NAME      the public data sets: what is there, fetch one, check one
   bench [OPTIONS]                    measure training speed, beside PyTorch if asked
   setup                              find or install the libtorch that goes with this project
@@ -55,6 +57,18 @@ cargo xtask report DIR [OPTIONS]
 
 Makes DIR/report/index.html, tables.md and tables.tex out of DIR/results.csv, with the program scour-report, which
 gets all arguments as they are. The first build of it takes some minutes.";
+
+const EVALUATE: &str = "\
+cargo xtask evaluate [EXPERIMENT.yaml] [OPTIONS]
+
+Compares every stored model of an experiment with its recorded hash, loads it, evaluates it again and says whether ACC,
+ASR and RA are those in results.csv. All arguments go to `scour evaluate` as they are.
+
+  --out DIR, --store DIR, --data DIR, --filter, --set, --shard   as for `sweep`
+  --device cpu|cuda:0        default: a GPU if there is one
+  --tolerance POINTS         how far figures may differ (default: 0)
+
+Exit codes: 0 all the same, 5 some are not trained yet, 100 some differ or are damaged.";
 
 const DATA: &str = "\
 cargo xtask data list | get NAME [--mirror URL|file:PATH] | check NAME   [--data DIR]
@@ -124,6 +138,7 @@ pub(crate) fn print(page: &str) -> anyhow::Result<u8> {
         "sweep" => SWEEP,
         "test" => TEST,
         "report" => REPORT,
+        "evaluate" => EVALUATE,
         "data" => DATA,
         "bench" => BENCH,
         "setup" => SETUP,

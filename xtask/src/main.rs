@@ -55,6 +55,7 @@ fn dispatch(command: &str, arguments: &[OsString]) -> anyhow::Result<u8> {
         "doctor" => no_arguments(command, arguments).and_then(|()| doctor::run(&project)),
         "sweep" => sweep::run(&project, arguments),
         "report" => report::run(&project, arguments),
+        "evaluate" => sweep::evaluate(&project, arguments),
         "data" => data::run(&project, arguments),
         "test" => test::run(&project, arguments),
         "bench" => bench::run(&project, arguments),

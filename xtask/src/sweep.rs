@@ -58,6 +58,15 @@ pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u
     Ok(if code == 0 { report_code } else { code })
 }
 
+/// `cargo xtask evaluate [EXPERIMENT.yaml] [ARGUMENTS]`: the models that such a sweep left behind.
+pub(crate) fn evaluate(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
+    setup::ensure(project)?;
+    builder::program(project, "scour")?;
+    let here = std::env::current_dir().unwrap_or_else(|_| project.root.clone());
+    let arguments = with_experiment(arguments, &project.root, &here);
+    process::run(Command::new(project.program("scour")).arg("evaluate").args(arguments))
+}
+
 /// The help of `scour sweep` itself, where it is built already.
 pub(crate) fn help_of_scour() -> anyhow::Result<u8> {
     let project = Project::here()?;

@@ -92,7 +92,9 @@ impl Defense for FtSam {
     }
 
     fn quick(&self) -> Value {
-        json!({"epochs": 20})
+        // Smaller batches, so that few epochs are enough steps: 80 of 256 pictures left BadNets on CIFAR-10 an ASR of 44,
+        // 320 of 64 left 8.
+        json!({"epochs": 20, "batch_size": 64})
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use scour_core::ExitCode;
 
-use crate::{bench, sweep, worker};
+use crate::{bench, evaluate, sweep, worker};
 
 /// Trains backdoored image classifiers, scrubs the backdoors out again, and measures both.
 #[derive(Parser)]
@@ -23,6 +23,14 @@ enum Command {
         not complete (a shard, a filter), 100 some cells failed, 130 interrupted."
     )]
     Sweep(SweepArgs),
+    /// Evaluate stored models again, and compare with the figures that were recorded
+    #[command(
+        after_help = "Every file of a model is compared with its recorded hash first. On another kind of device a \
+        picture at the border of two classes may fall to the other side: allow for it with --tolerance.\n\n\
+        Exit codes: 0 all the same, 2 usage or configuration, 3 environment, 5 some are not trained yet, 100 some \
+        differ or are damaged."
+    )]
+    Evaluate(EvaluateArgs),
     /// Measure training throughput on random pictures
     Bench(BenchArgs),
     /// Carry out one task read from standard input (what a sweep starts)
@@ -30,9 +38,9 @@ enum Command {
     Worker,
 }
 
-/// What `scour sweep` takes.
+/// Which cells of which experiment, and where they lie.
 #[derive(Args)]
-pub(crate) struct SweepArgs {
+pub(crate) struct PlanArgs {
     /// The experiment file
     #[arg(default_value = "experiments/quick.yaml")]
     pub(crate) experiment: PathBuf,
@@ -45,12 +53,6 @@ pub(crate) struct SweepArgs {
     /// Folder with downloaded data sets
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data: PathBuf,
-    /// auto, cpu, or a list such as cuda:0,cuda:1
-    #[arg(long, default_value = "auto")]
-    pub(crate) devices: String,
-    /// Workers at a time on each device [default: 1 on a GPU, 2 on a CPU with two cores or more]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) jobs_per_device: Option<u32>,
     /// Only some cells: 'attack=badnets,wanet defense=!none'
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
@@ -60,6 +62,19 @@ pub(crate) struct SweepArgs {
     /// Only part I of N, counted from 1
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub(crate) shard: Option<(usize, usize)>,
+}
+
+/// What `scour sweep` takes.
+#[derive(Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+    /// auto, cpu, or a list such as cuda:0,cuda:1
+    #[arg(long, default_value = "auto")]
+    pub(crate) devices: String,
+    /// Workers at a time on each device [default: 1 on a GPU, 2 on a CPU with two cores or more]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs_per_device: Option<u32>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -69,6 +84,19 @@ pub(crate) struct SweepArgs {
     /// Stop at the first cell that fails
     #[arg(long)]
     pub(crate) fail_fast: bool,
+}
+
+/// What `scour evaluate` takes.
+#[derive(Args)]
+pub(crate) struct EvaluateArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+    /// cpu, or cuda:0 [default: a GPU if there is one]
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Points by which ACC, ASR and RA may differ
+    #[arg(long, value_name = "POINTS", default_value_t = 0.0)]
+    pub(crate) tolerance: f64,
 }
 
 /// What `--rerun` takes.
@@ -125,6 +153,7 @@ pub(crate) fn run() -> ExitCode {
     };
     match cli.command {
         Command::Sweep(args) => sweep::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Worker => worker::run(),
     }

@@ -4,6 +4,8 @@ mod bench;
 mod catalog;
 mod command;
 mod defenses;
+mod evaluate;
+mod planning;
 mod provenance;
 mod sweep;
 mod worker;

@@ -77,6 +77,24 @@ fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
     let other = rows(&dir.join("other"));
     assert!(other.iter().zip(&whole).all(|(a, b)| a[7..10] != b[7..10]), "{other:?}");
 
+    // Stored models evaluate to the recorded figures, and what is damaged or not there yet is said to be so.
+    let output = run(dir, &["evaluate", "mini.yaml", "--out", "whole"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("12 cells: 12 same, 0 differ, 0 damaged, 0 missing"), "{}", text(&output));
+    let output = run(dir, &["evaluate", "mini.yaml", "--out", "whole", "--set", "seeds=[1,3]"]);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output));
+    assert!(text(&output).contains("12 cells: 6 same, 0 differ, 0 damaged, 6 missing"), "{}", text(&output));
+    let cells = std::fs::read_to_string(dir.join("other/cells.csv")).unwrap();
+    let folder = cells.lines().find(|line| line.contains(",ft,")).unwrap().rsplit(',').next().unwrap();
+    let model = dir.join("other").join(folder).join("model.safetensors");
+    let mut bytes = std::fs::read(&model).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&model, bytes).unwrap();
+    let output = run(dir, &["evaluate", "mini.yaml", "--out", "other", "--set", "seeds=[2]"]);
+    assert_eq!(output.status.code(), Some(100), "{}", text(&output));
+    let damaged = "model.safetensors is not as it was written";
+    assert!(text(&output).contains(damaged) && text(&output).contains("5 same"), "{}", text(&output));
+
     // What a defense leaves beside the model.
     let cells = std::fs::read_to_string(dir.join("whole/cells.csv")).unwrap();
     let folder = cells.lines().find(|line| line.contains(",tsbd,")).unwrap().rsplit(',').next().unwrap();

@@ -1,10 +1,11 @@
 //! What stages need: the data set on the device, the model's description.
 
+use scour_attacks::attack;
 use scour_core::{AttackConfig, Method, Precision, Task};
 use scour_datasets::{Dataset, source};
 use scour_models::{Model, ModelSpec};
 use scour_torch::{NumberFormat, load_tensors, parse_device, resolve_precision};
-use scour_train::{ImageSet, Preprocess, TrainError};
+use scour_train::{ImageSet, Preprocess, TrainError, Trigger};
 use std::path::Path;
 use tch::Device;
 
@@ -99,6 +100,19 @@ impl Context {
         let tensors = load_tensors(&path, self.pictures.device)?;
         Model::from_tensors(&self.spec, &tensors, self.pictures.device)
             .map_err(|message| TrainError::File(format!("{}: {message}", path.display())))
+    }
+
+    /// The trigger that was saved with the attacked model in that folder, for measuring only; none without an attack.
+    pub(super) fn stored_trigger(
+        &self,
+        folder: &Path,
+        method: &Method,
+    ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
+        let attack = attack(&method.name)
+            .ok_or_else(|| TrainError::Method(format!("there is no attack `{}`", method.name)))?;
+        let file = folder.join(TRIGGER);
+        let tensors = if file.is_file() { load_tensors(&file, self.pictures.device)? } else { vec![] };
+        attack.restore(&method.params, &tensors)
     }
 
     /// Metadata of a saved model: enough to rebuild and feed it.

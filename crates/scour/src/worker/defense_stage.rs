@@ -1,16 +1,13 @@
 //! Defend an attacked model, evaluate what is left of the backdoor.
 
-use std::path::Path;
 use std::time::Instant;
 
-use scour_attacks::attack;
 use scour_core::{DefenseConfig, Status, Stream, Task, TaskResult, stream_seed};
 use scour_models::Model;
-use scour_torch::{Random, load_tensors};
-use scour_train::{DefenderView, ImageSet, Oracle, Progress, Reporter, TrainError, Trigger, evaluate};
-use tch::Device;
+use scour_torch::Random;
+use scour_train::{DefenderView, ImageSet, Oracle, Progress, Reporter, TrainError, evaluate};
 
-use super::context::{Context, MODEL, TRIGGER};
+use super::context::{Context, MODEL};
 use super::line::Line;
 use crate::defenses::defense;
 
@@ -25,7 +22,7 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
     let name = &config.defense.name;
     let defense = defense(name).ok_or_else(|| TrainError::Method(format!("there is no defense `{name}`")))?;
     let clean = clean_set(&pictures.train, config.clean_ratio, attacked.seed)?;
-    let trigger = restore(parent, config, pictures.device)?;
+    let trigger = context.stored_trigger(parent, &attacked.attack)?;
     let measure = |model: &Model| {
         evaluate(model, &pictures.test, &pictures.preprocess, trigger.as_deref(), attacked.label_map)
     };
@@ -79,18 +76,4 @@ fn clean_set(train: &ImageSet, ratio: f64, seed: u64) -> Result<ImageSet, TrainE
     }
     let order = Random::new(stream_seed(seed, Stream::CleanSet, 0)).permutation(train.len(), train.device());
     Ok(train.select(&order.narrow(0, 0, count as i64)))
-}
-
-/// The trigger that was saved with the attacked model, for measuring only.
-fn restore(
-    parent: &Path,
-    config: &DefenseConfig,
-    device: Device,
-) -> Result<Option<Box<dyn Trigger>>, TrainError> {
-    let method = &config.attacked.attack;
-    let attack = attack(&method.name)
-        .ok_or_else(|| TrainError::Method(format!("there is no attack `{}`", method.name)))?;
-    let file = parent.join(TRIGGER);
-    let tensors = if file.is_file() { load_tensors(&file, device)? } else { vec![] };
-    attack.restore(&method.params, &tensors)
 }

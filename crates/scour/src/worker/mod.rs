@@ -1,5 +1,6 @@
 //! `scour worker`: one task from standard input, events on standard output.
 
+mod again;
 mod attack_stage;
 mod context;
 mod defense_stage;
@@ -15,6 +16,8 @@ use serde_json::json;
 
 use crate::command::give_up;
 use line::Line;
+
+pub(crate) use again::measure_again;
 
 /// Reads the task, carries it out, reports. The exit code is 0 whenever a result was reported.
 pub(crate) fn run() -> ExitCode {

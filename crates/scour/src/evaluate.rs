@@ -1,0 +1,172 @@
+//! `scour evaluate`: whether stored models still give the figures that were recorded.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display};
+use std::path::Path;
+
+use scour_core::{Cell, ExitCode, Key, Measured, Plan, Task};
+use scour_sweep::{Entry, Store};
+use scour_torch::{parse_device, use_threads};
+
+use crate::command::{EvaluateArgs, say};
+use crate::planning::{Failure, Planned, planned};
+use crate::worker::measure_again;
+
+/// Evaluates and prints a line a cell.
+pub(crate) fn run(args: &EvaluateArgs) -> ExitCode {
+    evaluate(args).unwrap_or_else(Failure::give_up)
+}
+
+fn evaluate(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
+    let device = args
+        .device
+        .clone()
+        .unwrap_or_else(|| if tch::Cuda::is_available() { "cuda:0".into() } else { "cpu".into() });
+    parse_device(&device).map_err(Failure::Config)?;
+    if args.tolerance.is_nan() || args.tolerance < 0.0 {
+        return Err(Failure::Config(format!("--tolerance must be 0 or more, not {}", args.tolerance)));
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    use_threads(threads);
+    let Planned { plan, store, .. } = planned(&args.plan)?;
+    let store = Store::at(&store);
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut known: HashMap<&Key, Finding> = HashMap::new();
+    for cell in &plan.cells {
+        // Without a defense a cell is its attacked model, whatever the clean ratio.
+        let finding = known.entry(&cell.key).or_insert_with(|| {
+            examine(&plan, cell, &store, &device, threads, &args.plan.data, args.tolerance)
+        });
+        *counts.entry(finding.word()).or_default() += 1;
+        let title = plan.stages.get(&cell.key).map_or(cell.key.as_str(), |stage| &stage.title);
+        say(format_args!("{:<8} {title}  {finding}", finding.word()));
+    }
+    let count = |word| counts.get(word).copied().unwrap_or_default();
+    say(format_args!(
+        "{} cells: {} same, {} differ, {} damaged, {} missing",
+        plan.cells.len(),
+        count("same"),
+        count("differs"),
+        count("damaged"),
+        count("missing")
+    ));
+    Ok(match (count("differs") + count("damaged"), count("missing")) {
+        (0, 0) => ExitCode::Done,
+        (0, _) => ExitCode::Incomplete,
+        _ => ExitCode::CellsFailed,
+    })
+}
+
+/// What became of one cell.
+enum Finding {
+    Same(Measured),
+    Differs { recorded: Measured, now: Measured },
+    Damaged(String),
+    Missing(&'static str),
+}
+
+impl Finding {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Same(_) => "same",
+            Self::Differs { .. } => "differs",
+            Self::Damaged(_) => "damaged",
+            Self::Missing(_) => "missing",
+        }
+    }
+}
+
+impl Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Same(measured) => f.write_str(&figures(measured)),
+            Self::Differs { recorded, now } => {
+                write!(f, "{}, recorded {}", figures(now), figures(recorded))
+            }
+            Self::Damaged(why) => f.write_str(why),
+            Self::Missing(why) => f.write_str(why),
+        }
+    }
+}
+
+fn figures(measured: &Measured) -> String {
+    let more =
+        |name: &str, value: Option<f64>| value.map_or(String::new(), |value| format!(" {name} {value:.4}"));
+    format!("ACC {:.4}{}{}", measured.acc, more("ASR", measured.asr), more("RA", measured.ra))
+}
+
+fn examine(
+    plan: &Plan,
+    cell: &Cell,
+    store: &Store,
+    device: &str,
+    threads: usize,
+    data: &Path,
+    tolerance: f64,
+) -> Finding {
+    if cell.not_applicable.is_some() {
+        return Finding::Missing("not applicable");
+    }
+    let Some(stage) = plan.stages.get(&cell.key) else { return Finding::Missing("not planned") };
+    let Some(Entry { folder, result }) = store.find(&cell.key) else {
+        return Finding::Missing("not in the store: `sweep` trains it");
+    };
+    let Some(recorded) = result.measured else { return Finding::Missing("without a model") };
+    for key in [&cell.key, &cell.attacked] {
+        if let Err(why) = store.verify(key) {
+            return Finding::Damaged(why);
+        }
+    }
+    let task = Task {
+        key: stage.key.clone(),
+        config: stage.config.clone(),
+        requires: stage.requires.iter().map(|key| (key.clone(), store.folder(key))).collect(),
+        out: folder.clone(),
+        scratch: folder,
+        data: data.into(),
+        device: device.into(),
+        threads,
+    };
+    match measure_again(&task) {
+        Ok(now) if same(&recorded, &now, tolerance) => Finding::Same(now),
+        Ok(now) => Finding::Differs { recorded, now },
+        Err(error) => Finding::Damaged(error.to_string()),
+    }
+}
+
+/// Whether no figure differs by more than `tolerance`, and both have the same ones.
+fn same(a: &Measured, b: &Measured, tolerance: f64) -> bool {
+    // What was recorded went through a decimal number.
+    let near = |a: f64, b: f64| (a - b).abs() <= tolerance + 1e-9;
+    let alike = |a: Option<f64>, b: Option<f64>| match (a, b) {
+        (Some(a), Some(b)) => near(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    near(a.acc, b.acc) && alike(a.asr, b.asr) && alike(a.ra, b.ra)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(acc: f64, asr: Option<f64>) -> Measured {
+        Measured { acc, asr, ra: None }
+    }
+
+    #[test]
+    fn figures_are_the_same_within_the_tolerance_and_where_both_have_them() {
+        assert!(same(&measured(70.0, Some(1.0)), &measured(70.0, Some(1.0)), 0.0));
+        assert!(!same(&measured(70.0, Some(1.0)), &measured(70.01, Some(1.0)), 0.0));
+        assert!(same(&measured(70.0, Some(1.0)), &measured(70.01, Some(0.99)), 0.02));
+        assert!(!same(&measured(70.0, Some(1.0)), &measured(70.0, Some(1.5)), 0.02));
+        assert!(!same(&measured(70.0, Some(1.0)), &measured(70.0, None), 100.0));
+        assert!(same(&measured(70.0, None), &measured(70.0, None), 0.0));
+    }
+
+    #[test]
+    fn a_line_shows_both_figures_where_they_differ() {
+        let finding = Finding::Differs { recorded: measured(70.0, Some(1.0)), now: measured(71.25, None) };
+        assert_eq!(finding.to_string(), "ACC 71.2500, recorded ACC 70.0000 ASR 1.0000");
+        assert_eq!(finding.word(), "differs");
+    }
+}

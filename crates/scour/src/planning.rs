@@ -1,0 +1,100 @@
+//! From arguments to a plan: what `scour sweep` and `scour evaluate` work on.
+
+use std::path::{Path, PathBuf};
+
+use scour_core::{ConfigError, ExitCode, Experiment, Filter, Plan, PlanError, load_experiment, plan};
+use scour_sweep::{DeviceError, SweepError};
+
+use crate::catalog::Registries;
+use crate::command::{PlanArgs, give_up};
+
+/// What can end a command before or in its work.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Usage or configuration.
+    Config(String),
+    /// Something that the machine lacks.
+    Environment(String),
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error.to_string())
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        Self::Config(error.to_string())
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Config(error) => error.into(),
+            PlanError::Data(message) => Self::Environment(message),
+        }
+    }
+}
+
+impl From<SweepError> for Failure {
+    fn from(error: SweepError) -> Self {
+        Self::Environment(error.to_string())
+    }
+}
+
+impl Failure {
+    /// Says so, and is the command's exit code.
+    pub(crate) fn give_up(self) -> ExitCode {
+        match self {
+            Self::Config(message) => give_up(message, ExitCode::Config),
+            Self::Environment(message) => give_up(message, ExitCode::Environment),
+        }
+    }
+}
+
+/// What the arguments select.
+pub(crate) struct Planned {
+    pub(crate) experiment: Experiment,
+    /// The selected cells and their stages.
+    pub(crate) plan: Plan,
+    /// Whether these are all cells of the experiment.
+    pub(crate) complete: bool,
+    /// Folder for the results.
+    pub(crate) out: PathBuf,
+    /// Folder of the trained models.
+    pub(crate) store: PathBuf,
+}
+
+/// Reads the experiment and selects cells.
+pub(crate) fn planned(args: &PlanArgs) -> Result<Planned, Failure> {
+    let experiment = load_experiment(&args.experiment, &args.set)?;
+    let out = args.out.clone().unwrap_or_else(|| Path::new("results").join(&experiment.name));
+    let store = args.store.clone().unwrap_or_else(|| default_store(args));
+    let registries = Registries::new(args.data.clone());
+    let whole = plan(&experiment, &registries, &args.experiment.display().to_string())?;
+    let plan = select(&whole, args)?;
+    let complete = plan.cells.len() == whole.cells.len();
+    Ok(Planned { experiment, plan, complete, out, store })
+}
+
+/// Models of a run with a folder of its own stay in that folder; all others share one store.
+fn default_store(args: &PlanArgs) -> PathBuf {
+    args.out.as_deref().unwrap_or(Path::new("results")).join("store")
+}
+
+fn select(whole: &Plan, args: &PlanArgs) -> Result<Plan, Failure> {
+    let mut selected = whole.clone();
+    if let Some(text) = &args.filter {
+        let filter = Filter::parse(text, whole)?;
+        selected = selected.keep(|cell| filter.accepts(cell));
+        if selected.cells.is_empty() {
+            return Err(Failure::Config(format!("--filter '{text}': no cell has all of this at once")));
+        }
+    }
+    if let Some((index, count)) = args.shard {
+        selected = selected.shard(index, count);
+    }
+    Ok(selected)
+}
