@@ -59,7 +59,7 @@ struct Params {
     unlearn_lr: f64,
     /// Unlearning ends after so many epochs at the latest.
     unlearn_epochs: u32,
-    /// Unlearning ends when the accuracy over an epoch is at most this, 0..1.
+    /// Unlearning ends when the accuracy is at most this, 0..1.
     stop_acc: f64,
     /// L2 penalty of unlearning.
     weight_decay: f64,

@@ -99,7 +99,6 @@ impl Source for Format {
     }
 
     fn profile(&self) -> Profile {
-        let (train, test) = self.lengths();
         Profile {
             mean: self.mean,
             std: self.std,
@@ -109,7 +108,7 @@ impl Source for Format {
             licence: "no licence stated; its authors ask to be cited (Krizhevsky 2009)",
             layouts: self.layouts,
             origin: self.origin,
-            official_counts: Some((train, test)),
+            official_counts: Some(self.lengths()),
         }
     }
 

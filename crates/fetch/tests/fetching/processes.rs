@@ -13,7 +13,6 @@ use crate::place::{
     PICTURES, TABLE, as_it_is, assert_kept, assert_nothing, assert_whole, fetch, fetch_within, noise,
     original, pictures, serve, table,
 };
-use crate::server::{Answer, Server};
 
 const LENGTH: usize = 200_000;
 /// The folder and the mirror of the other process, and whether its pictures are all zeros.
@@ -101,9 +100,10 @@ fn of_two_processes_at_once_the_second_waits_and_fetches_nothing() {
     let data = tempfile::tempdir().unwrap();
     let (first, second) = (pictures(&content(false)), table("t"));
     static RELEASED: AtomicBool = AtomicBool::new(false);
-    let server = Arc::new(Server::start(move |_, asked| {
+    // The pictures are asked for first.
+    let server = Arc::new(serve(&first, &second, |number, asked, bytes| {
         until("the release", || RELEASED.load(Ordering::SeqCst));
-        Answer::file(asked, if asked.path.ends_with(PICTURES) { &first } else { &second }, "\"1\"")
+        as_it_is(number, asked, bytes)
     }));
     let one = start(itself(), data.path(), &server.url, false);
     until("a request", || !server.asked().is_empty());
