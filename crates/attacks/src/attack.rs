@@ -124,6 +124,12 @@ pub trait Attack: Sync {
         None
     }
 
+    /// Whether the attacker trains the model and poisons inside the batches, so that no poisoned training set is left
+    /// for a defender to look at.
+    fn controls_training(&self) -> bool {
+        false
+    }
+
     /// Passes over the training set that the classifier really gets, of those that the recipe asks for.
     fn epochs(&self, _params: &Value, recipe: u32) -> u32 {
         recipe

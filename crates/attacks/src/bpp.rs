@@ -138,6 +138,10 @@ impl Attack for Bpp {
         "bpp"
     }
 
+    fn controls_training(&self) -> bool {
+        true
+    }
+
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
         write_params(&resolve_params::<Params>(params)?)
     }

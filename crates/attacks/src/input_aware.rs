@@ -124,6 +124,10 @@ impl Attack for InputAware {
         "input_aware"
     }
 
+    fn controls_training(&self) -> bool {
+        true
+    }
+
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
         if facts.size < SMALLEST {
             return Err(ParamError(format!(

@@ -161,6 +161,10 @@ impl Attack for WaNet {
         "wanet"
     }
 
+    fn controls_training(&self) -> bool {
+        true
+    }
+
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
         write_params(&resolve_params::<Params>(params)?)
     }

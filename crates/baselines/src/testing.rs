@@ -117,6 +117,8 @@ impl View {
             format: self.format,
             seed: self.seed,
             out: self.folder.path(),
+            scratch: self.folder.path(),
+            training: None,
             reporter: &self.watch,
             oracle: None,
         }

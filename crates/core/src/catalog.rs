@@ -87,4 +87,9 @@ pub trait Catalog {
     /// Why the attack cannot be run so, if it cannot: its cells become `n/a`. `facts` are those of the whole data set,
     /// which the recipe may cut.
     fn not_applicable(&self, attacked: &AttackConfig, facts: &DatasetFacts) -> Option<String>;
+
+    /// Why the defense cannot be run on a model attacked so, if it cannot: the cell becomes `n/a`.
+    fn not_defended(&self, _attacked: &AttackConfig, _defense: &Method) -> Option<String> {
+        None
+    }
 }

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod choice;
+mod detection;
 mod error;
 mod event;
 mod exit_code;
@@ -30,6 +31,7 @@ mod task;
 
 pub use catalog::{Catalog, Method, MethodKind, Requirement};
 pub use choice::Choice;
+pub use detection::Detection;
 pub use error::ConfigError;
 pub use event::WorkerEvent;
 pub use exit_code::ExitCode;

@@ -151,6 +151,7 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
                             &defenses,
                             &experiment.clean_ratios,
                             not_applicable,
+                            catalog,
                         );
                     }
                 }
@@ -224,6 +225,7 @@ impl Plan {
         defenses: &[Method],
         clean_ratios: &[f64],
         not_applicable: Option<String>,
+        catalog: &dyn Catalog,
     ) {
         let stage = attack_stage(attacked.clone(), requires);
         let (attacked_key, title) = (stage.key.clone(), stage.title.clone());
@@ -232,6 +234,8 @@ impl Plan {
         }
         for &clean_ratio in clean_ratios {
             for defense in defenses {
+                let not_applicable =
+                    not_applicable.clone().or_else(|| catalog.not_defended(attacked, defense));
                 let mut key = attacked_key.clone();
                 if defense.name != "none" {
                     let config =
@@ -257,7 +261,7 @@ impl Plan {
                     defense: defense.label.clone(),
                     key,
                     attacked: attacked_key.clone(),
-                    not_applicable: not_applicable.clone(),
+                    not_applicable,
                 };
                 // A clean model asked for at two poison ratios is one row.
                 if !self.cells.iter().any(|other| cell.same_row(other)) {

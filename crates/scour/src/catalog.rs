@@ -139,6 +139,17 @@ impl Catalog for Registries {
         };
         attack(&attacked.attack.name)?.not_applicable(&attacked.attack.params, &circumstances)
     }
+
+    fn not_defended(&self, attacked: &AttackConfig, method: &Method) -> Option<String> {
+        let (attack, defense) = (attack(&attacked.attack.name)?, defense(&method.name)?);
+        (attack.controls_training() && defense.needs_training_set()).then(|| {
+            format!(
+                "{} looks at the training set, and {} leaves none: it poisons inside the batches",
+                defense.name(),
+                attack.name()
+            )
+        })
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use scour_core::{DatasetFacts, Measured, ParamError};
+use scour_core::{DatasetFacts, Measured, ParamError, Recipe};
 use scour_models::Model;
 use scour_torch::NumberFormat;
 use serde_json::{Value, json};
@@ -12,10 +12,21 @@ use crate::{ImageSet, Preprocess, Reporter, TrainError};
 /// Measures a model on the test set, triggered and not.
 pub type Oracle<'a> = &'a dyn Fn(&Model) -> Measured;
 
+/// The training set as an attacker left it: what a defender has who was handed data, and not a model alone. Nothing
+/// here says which pictures are poisoned.
+pub struct TrainingSet<'a> {
+    /// Every picture and label, those of the attacker among them, in the data set's own order.
+    pub images: ImageSet,
+    /// How a model is trained on it.
+    pub recipe: &'a Recipe,
+}
+
 /// What a defender has: a few clean pictures. There is no way from here to a test set or a trigger, but for `oracle`.
 pub struct DefenderView<'a> {
     /// The clean set.
     pub clean: &'a ImageSet,
+    /// What the model was trained on: there only for defenses that say so ([`Defense::needs_training_set`]).
+    pub training: Option<&'a TrainingSet<'a>>,
     /// How the data set is normalised and augmented.
     pub preprocess: &'a Preprocess,
     /// Number format for ordinary training; defenses that need fp32 say so themselves.
@@ -24,10 +35,19 @@ pub struct DefenderView<'a> {
     pub seed: u64,
     /// Where it may leave files of its own, such as scores.
     pub out: &'a Path,
+    /// Where half-way states of a long training are kept; it outlives a killed worker.
+    pub scratch: &'a Path,
     /// Whom to tell.
     pub reporter: &'a dyn Reporter,
     /// What no defender has: there only for parameters that say so ([`Defense::is_oracle`]), whose rows are marked.
     pub oracle: Option<Oracle<'a>>,
+}
+
+impl<'a> DefenderView<'a> {
+    /// The training set, for a defense that asked for it.
+    pub fn training(&self) -> Result<&'a TrainingSet<'a>, TrainError> {
+        self.training.ok_or_else(|| TrainError::Method("the defender was given no training set".into()))
+    }
 }
 
 /// What a defense leaves and says of its run.
@@ -37,6 +57,8 @@ pub struct Outcome {
     pub details: serde_json::Map<String, Value>,
     /// The defended model where it is not the given one, changed in place: one with a layer more, say.
     pub model: Option<Model>,
+    /// Where it looked for poisoned training pictures: its verdict on each, `true` where it holds one to be poisoned.
+    pub suspects: Option<Vec<bool>>,
 }
 
 impl Outcome {
@@ -66,6 +88,12 @@ pub trait Defense: Sync {
     /// Whether resolved parameters ask for a choice by test pictures, as published figures of some defenses do. Such
     /// rows bear `oracle` in their name and are not ranked.
     fn is_oracle(&self, _params: &Value) -> bool {
+        false
+    }
+
+    /// Whether it looks at the training set. Where the attacker poisons inside the batches there is none, and the cell
+    /// is `n/a`.
+    fn needs_training_set(&self) -> bool {
         false
     }
 

@@ -36,6 +36,8 @@ fn view<'a>(clean: &'a ImageSet, preprocess: &'a Preprocess) -> DefenderView<'a>
         format: NumberFormat::Fp32,
         seed: 1,
         out,
+        scratch: out,
+        training: None,
         reporter: &Silent,
         oracle: None,
     }

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::context::{Context, MODEL, TRIGGER, write_file};
 use super::gallery;
 use super::line::Line;
+use super::poisoned;
 use super::resource_stage::RESOURCE;
 
 /// Runs the stage.
@@ -74,7 +75,8 @@ pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<Tas
     line.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
     let trigger = prepared.trigger.as_deref();
     let measured = evaluate(&model, &pictures.test, &pictures.preprocess, trigger, config.label_map);
-    let details = save(task, config, &context, &model, trigger, &prepared.poisoned, &summary.losses)?;
+    poisoned::save(task, config, &prepared.train, &prepared.poisoned)?;
+    let details = save(task, config, &context, &model, trigger, prepared.poisoned.len(), &summary.losses)?;
     Ok(TaskResult {
         status: gate(measured.acc, pictures.classes),
         measured: Some(measured),
@@ -105,7 +107,7 @@ fn save(
     context: &Context,
     model: &Model,
     trigger: Option<&dyn Trigger>,
-    poisoned: &[u32],
+    poisoned: usize,
     losses: &[f64],
 ) -> Result<serde_json::Value, TrainError> {
     scour_torch::save_tensors(
@@ -113,7 +115,7 @@ fn save(
         &model.state().copies(),
         &context.metadata(task, &model.spec),
     )?;
-    let mut details = json!({ "poisoned": poisoned.len() });
+    let mut details = json!({ "poisoned": poisoned });
     if let Some(trigger) = trigger {
         scour_torch::save_tensors(
             &task.out.join(TRIGGER),
@@ -124,13 +126,6 @@ fn save(
         details["psnr"] = json!(similarity.psnr);
         details["ssim"] = json!(similarity.ssim);
     }
-    let poison = json!({
-        "indices": poisoned,
-        "poison_ratio": config.poison_ratio,
-        "label_map": config.label_map,
-        "seed": config.seed,
-    });
-    write_file(task, "poison.json", &poison.to_string())?;
     let rows: Vec<String> =
         losses.iter().enumerate().map(|(epoch, loss)| format!("{},{loss}", epoch + 1)).collect();
     write_file(task, "training.csv", &format!("epoch,loss\n{}\n", rows.join("\n")))?;

@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use scour_core::{DefenseConfig, Status, Stream, Task, TaskResult, stream_seed};
+use scour_core::{DefenseConfig, Detection, Status, Stream, Task, TaskResult, stream_seed};
 use scour_models::Model;
 use scour_torch::Random;
-use scour_train::{DefenderView, ImageSet, Oracle, Progress, Reporter, TrainError, evaluate};
+use scour_train::{DefenderView, ImageSet, Oracle, Progress, Reporter, TrainError, TrainingSet, evaluate};
+use serde_json::json;
 
 use super::context::{Context, MODEL};
 use super::line::Line;
+use super::poisoned;
 use crate::defenses::defense;
 
 /// Runs the stage.
@@ -27,16 +29,24 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
         evaluate(model, &pictures.test, &pictures.preprocess, trigger.as_deref(), attacked.label_map)
     };
     let oracle: Oracle = &measure;
+    let (training, poison) = if defense.needs_training_set() {
+        let (images, poison) = poisoned::restore(parent, &pictures.train)?;
+        (Some(TrainingSet { images, recipe: &attacked.recipe }), poison)
+    } else {
+        (None, vec![])
+    };
     let started = Instant::now();
     let outcome = defense.run(
         &config.defense.params,
         &model,
         &DefenderView {
             clean: &clean,
+            training: training.as_ref(),
             preprocess: &pictures.preprocess,
             format: pictures.format,
             seed: attacked.seed,
             out: &task.out,
+            scratch: &task.scratch,
             reporter: line,
             oracle: defense.is_oracle(&config.defense.params).then_some(oracle),
         },
@@ -44,6 +54,10 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
     let seconds = started.elapsed().as_secs_f64();
     // Before the evaluation, whose batches are larger than many a defense's.
     let peak_memory_mib = scour_torch::peak_memory_mib();
+    let mut details = outcome.details;
+    if let Some(verdicts) = &outcome.suspects {
+        details.insert("detection".into(), json!(Detection::of(verdicts, &poison)));
+    }
     let model = outcome.model.unwrap_or(model);
     if !model.state().is_finite() {
         return Err(TrainError::NotFinite { step: name.clone(), at: 0, last: f64::NAN });
@@ -61,7 +75,7 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
         seconds,
         precision: pictures.format.word().into(),
         peak_memory_mib,
-        details: outcome.details.into(),
+        details: details.into(),
     })
 }
 

@@ -6,6 +6,7 @@ mod context;
 mod defense_stage;
 mod gallery;
 mod line;
+mod poisoned;
 mod resource_stage;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
