@@ -9,8 +9,8 @@
 //! test set's: `choose: oracle`, whose rows are marked so.
 
 use scour_core::{Check, DatasetFacts, ParamError, Recipe};
-use scour_models::{Model, Pass};
-use scour_torch::{BatchNormMode, Random, channels_last};
+use scour_models::Model;
+use scour_torch::Random;
 use scour_train::{
     Batch, BatchMaker, DefenderView, Defense, Fit, NeuronScore, Outcome, Plain, TrainError, fit, write_scores,
 };
@@ -19,14 +19,12 @@ use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::chosen_on::ChosenOn;
+use crate::features::features;
 use crate::most_pruned::{MostPruned, most_pruned};
 use crate::params;
 
 /// The registry entry.
 pub(crate) struct FinePruning;
-
-/// Pictures a batch where features are computed; it changes nothing but speed.
-const BATCH: usize = 500;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -115,26 +113,6 @@ fn no_last_layer() -> TrainError {
     TrainError::Method("fp: no last layer".into())
 }
 
-/// Inputs of the last layer for the clean set as it is, f32 [n, features]: eval mode, fp32.
-fn features(model: &Model, view: &DefenderView) -> Result<Tensor, TrainError> {
-    model.state().to_channels_last();
-    let mut batches: Vec<Tensor> = vec![];
-    for batch in view.clean.batches(BATCH) {
-        let input = channels_last(&view.preprocess.normalise(&batch.pictures));
-        let mut tap = |name: &str, output: Tensor| {
-            if name == "features" {
-                batches.push(output.shallow_clone());
-            }
-            output
-        };
-        let _ = no_grad(|| model.forward(&input, &mut Pass::tapped(BatchNormMode::Eval, &mut tap)));
-        if view.reporter.interrupted() {
-            return Err(TrainError::Interrupted);
-        }
-    }
-    Ok(Tensor::cat(&batches, 0))
-}
-
 /// Which features are pruned, bool [features], and what the search found.
 struct Chosen {
     means: Vec<f64>,
@@ -216,7 +194,7 @@ impl Defense for FinePruning {
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let params: Params = params::read(params)?;
         let layer = LastLayer::of(model).ok_or_else(no_last_layer)?;
-        let features = features(model, view)?;
+        let features = features(model, view.clean, view)?;
         let chosen = match params.choose.oracle(view)? {
             Some(oracle) => {
                 let trial = model.duplicate().map_err(TrainError::Method)?;

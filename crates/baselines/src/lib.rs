@@ -2,6 +2,7 @@
 //!
 //! This crate must not know TSBD, attacks, stores or test sets.
 
+mod abl;
 mod adversarial;
 mod anp;
 mod batch_norms;
@@ -10,7 +11,9 @@ mod bnp;
 mod chosen_on;
 mod clean_pictures;
 mod clp;
+mod ep;
 mod epochs;
+mod features;
 mod fidelity;
 mod fp;
 mod ft;
@@ -26,6 +29,9 @@ mod params;
 mod registry;
 mod rnp;
 mod sau;
+mod ss;
+mod strip;
+mod suspects;
 
 pub use registry::BASELINES;
 

@@ -45,6 +45,15 @@ const ROWS: &[(&str, &str, &str, Statistics)] = &[
     ("npd", r#"{"warm_up_epochs": 1, "epochs": 2, "batch_size": 16}"#, r#"{"norm": -1}"#, Keeps),
     ("sau", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"steps": 0}"#, Keeps),
     ("bnp", "{}", r#"{"u": -1}"#, Keeps),
+    ("ep", "{}", r#"{"pictures": 1}"#, Keeps),
+    ("ss", "{}", r#"{"remove": 1}"#, Moves),
+    ("strip", r#"{"overlays": 2}"#, r#"{"overlays": 0}"#, Moves),
+    (
+        "abl",
+        r#"{"isolation_epochs": 2, "finetune_epochs": 6, "unlearn_epochs": 2, "batch_size": 16, "lr": 0.05, "isolate": 0.05}"#,
+        r#"{"isolate": 1}"#,
+        Moves,
+    ),
 ];
 
 /// Every baseline with its row's name, parameters, refused value and statistics.

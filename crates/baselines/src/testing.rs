@@ -1,13 +1,14 @@
 //! Small models, pictures whose class is their colour, and a defender's view of them, for all tests here.
 
 use std::cell::{Cell, RefCell};
+use std::sync::LazyLock;
 
 use scour_core::{DatasetFacts, Recipe, Schedule, accuracy};
 use scour_models::{Model, ModelSpec};
 use scour_torch::{NumberFormat, Random};
 use scour_train::{
     DefenderView, Defense, Fit, ImageSet, Outcome, Plain, Preprocess, Progress, Reporter, Silent, TrainError,
-    fit, predictions,
+    TrainingSet, fit, predictions,
 };
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -24,10 +25,17 @@ pub(crate) fn fresh(width: i64, seed: u64) -> Model {
 
 /// A network that knows the pictures.
 pub(crate) fn trained(width: i64) -> Model {
-    let (model, data, preprocess) = (fresh(width, 1), coloured(96), preprocess());
-    let schedule = Schedule::OneCycle;
+    let data = coloured(96);
+    let model = trained_on(&data, width);
+    assert!(clean_accuracy(&model, &data) > 90.0);
+    model
+}
+
+/// A network trained on these pictures.
+pub(crate) fn trained_on(data: &ImageSet, width: i64) -> Model {
+    let (model, preprocess) = (fresh(width, 1), preprocess());
     let options = Fit {
-        recipe: &Recipe { epochs: 6, batch_size: 16, lr: 0.05, schedule, ..Recipe::default() },
+        recipe: &RECIPE,
         drop_last: true,
         format: NumberFormat::Fp32,
         seed: 1,
@@ -35,8 +43,7 @@ pub(crate) fn trained(width: i64) -> Model {
         step: "training",
         reporter: &Silent,
     };
-    fit(&model, &data, &mut Plain(&preprocess), &options).unwrap();
-    assert!(clean_accuracy(&model, &data) > 90.0);
+    fit(&model, data, &mut Plain(&preprocess), &options).unwrap();
     model
 }
 
@@ -76,6 +83,57 @@ pub(crate) fn clean_accuracy(model: &Model, data: &ImageSet) -> f64 {
     accuracy(&predictions(model, &data.pictures, &preprocess(), None), &data.classes())
 }
 
+/// Of the pictures whose label is another class, the share that is taken for `class`, in percent.
+fn taken_for(model: &Model, data: &ImageSet, class: u32) -> f64 {
+    let predicted = predictions(model, &data.pictures, &preprocess(), None);
+    let labels = data.classes();
+    let others: Vec<u32> =
+        predicted.into_iter().zip(labels).filter(|(_, label)| *label != class).map(|(p, _)| p).collect();
+    100.0 * others.iter().filter(|p| **p == class).count() as f64 / others.len() as f64
+}
+
+/// Pictures of the training set in a [`View`] that are of class 0 and labelled 1.
+pub(crate) const MISLABELLED: [usize; 4] = [3, 30, 60, 87];
+
+/// How a model is trained on it.
+static RECIPE: LazyLock<Recipe> = LazyLock::new(|| Recipe {
+    epochs: 6,
+    batch_size: 16,
+    lr: 0.05,
+    schedule: Schedule::OneCycle,
+    ..Recipe::default()
+});
+
+fn training_set() -> TrainingSet<'static> {
+    let images = coloured(96);
+    for picture in MISLABELLED {
+        let _ = images.labels.get(picture as i64).fill_(1);
+    }
+    TrainingSet { images, recipe: &RECIPE }
+}
+
+/// The trigger of these tests, put in place on every picture: a white block.
+pub(crate) fn put_block(pictures: &Tensor) {
+    let _ = pictures.narrow(2, 2, 12).narrow(3, 2, 12).fill_(255);
+}
+
+/// Every sixth picture gets the block and label 0. Returns which.
+pub(crate) fn poison(images: &ImageSet) -> Vec<usize> {
+    let poisoned: Vec<usize> = (0..images.len()).step_by(6).collect();
+    for &picture in &poisoned {
+        put_block(&images.pictures.narrow(0, picture as i64, 1));
+        let _ = images.labels.get(picture as i64).fill_(0);
+    }
+    poisoned
+}
+
+/// Share in percent of pictures of other classes than 0 that are taken for it once they have the block.
+pub(crate) fn attack_success(model: &Model, images: &ImageSet) -> f64 {
+    let triggered = ImageSet { pictures: images.pictures.copy(), labels: images.labels.shallow_clone() };
+    put_block(&triggered.pictures);
+    taken_for(model, &triggered, 0)
+}
+
 /// All numbers of a tensor.
 pub(crate) fn values(tensor: &Tensor) -> Vec<f64> {
     Vec::<f64>::try_from(tensor.detach().to_kind(Kind::Double).flatten(0, -1)).unwrap()
@@ -84,6 +142,7 @@ pub(crate) fn values(tensor: &Tensor) -> Vec<f64> {
 /// What a defender has, and what it leaves behind.
 pub(crate) struct View {
     pub(crate) clean: ImageSet,
+    pub(crate) training: TrainingSet<'static>,
     pub(crate) preprocess: Preprocess,
     pub(crate) format: NumberFormat,
     pub(crate) seed: u64,
@@ -96,6 +155,7 @@ impl View {
     pub(crate) fn new(count: i64) -> Self {
         Self {
             clean: coloured(count),
+            training: training_set(),
             preprocess: preprocess(),
             format: NumberFormat::Fp32,
             seed: 1,
@@ -118,7 +178,7 @@ impl View {
             seed: self.seed,
             out: self.folder.path(),
             scratch: self.folder.path(),
-            training: None,
+            training: Some(&self.training),
             reporter: &self.watch,
             oracle: None,
         }

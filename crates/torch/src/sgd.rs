@@ -1,14 +1,16 @@
 use tch::Tensor;
 
-use crate::shim;
+use crate::shim::{self, SgdStep};
 
 /// SGD with momentum and L2 penalty as PyTorch has it: g <- g + wd * w; buf <- momentum * buf + g (first step:
-/// buf <- g); w <- w - lr * buf. One fused call for all parameters.
+/// buf <- g); w <- w - lr * buf, or with Nesterov's momentum w <- w - lr * (g + momentum * buf). One fused call for all
+/// parameters.
 pub struct Sgd {
     parameters: Vec<Tensor>,
     momenta: Vec<Tensor>,
     momentum: f64,
     weight_decay: f64,
+    nesterov: bool,
     first: bool,
 }
 
@@ -16,7 +18,14 @@ impl Sgd {
     /// Over these parameters (handles, the same memory as the model's).
     pub fn new(parameters: Vec<Tensor>, momentum: f64, weight_decay: f64) -> Self {
         let momenta = parameters.iter().map(|p| p.detach().zeros_like()).collect();
-        Self { parameters, momenta, momentum, weight_decay, first: true }
+        Self { parameters, momenta, momentum, weight_decay, nesterov: false, first: true }
+    }
+
+    /// With Nesterov's momentum.
+    #[must_use]
+    pub fn nesterov(mut self) -> Self {
+        self.nesterov = true;
+        self
     }
 
     /// Forgets the gradients, computes those of `loss` and takes a step.
@@ -33,8 +42,9 @@ impl Sgd {
 
     /// A step along the gradients that the parameters hold now.
     pub fn step(&mut self, lr: f64) {
-        let (momentum, weight_decay) = (self.momentum, self.weight_decay);
-        shim::sgd_step(&mut self.parameters, &mut self.momenta, lr, momentum, weight_decay, self.first);
+        let Self { momentum, weight_decay, nesterov, first, .. } = *self;
+        let step = SgdStep { lr, momentum, weight_decay, nesterov, first };
+        shim::sgd_step(&mut self.parameters, &mut self.momenta, &step);
         self.first = false;
     }
 
@@ -46,7 +56,8 @@ impl Sgd {
                 let g = g + &*p * self.weight_decay;
                 let _ = m.g_mul_scalar_(self.momentum);
                 let _ = m.g_add_(&g);
-                let _ = p.g_add_(&(&*m * -lr));
+                let along = if self.nesterov { g + &*m * self.momentum } else { m.shallow_clone() };
+                let _ = p.g_add_(&(along * -lr));
             }
         });
         self.first = false;

@@ -52,7 +52,7 @@ char* scour_memory_format(const at::Tensor* tensor, int channels_last, at::Tenso
 
 // SGD with momentum and L2 penalty over all parameters at once; parameters without a gradient stay as they are.
 char* scour_sgd_step(at::Tensor** parameters, at::Tensor** momenta, size_t count, double lr, double momentum,
-                     double weight_decay, int first) {
+                     double weight_decay, int nesterov, int first) {
   return guarded([&] {
     at::NoGradGuard no_grad;
     std::vector<at::Tensor> p, g, m;
@@ -62,7 +62,7 @@ char* scour_sgd_step(at::Tensor** parameters, at::Tensor** momenta, size_t count
       g.push_back(parameters[i]->grad());
       if (momentum != 0.0) m.push_back(*momenta[i]);  // the fused step takes no buffers without momentum
     }
-    if (!p.empty()) at::_fused_sgd_(p, g, m, weight_decay, momentum, lr, 0.0, false, false, first != 0);
+    if (!p.empty()) at::_fused_sgd_(p, g, m, weight_decay, momentum, lr, 0.0, nesterov != 0, false, first != 0);
   });
 }
 

@@ -21,6 +21,7 @@ unsafe extern "C" {
         lr: f64,
         momentum: f64,
         weight_decay: f64,
+        nesterov: c_int,
         first: c_int,
     ) -> *mut c_char;
     fn scour_adam_step(
@@ -87,15 +88,18 @@ fn pointers(tensors: &mut [Tensor]) -> Vec<*mut C_tensor> {
     tensors.iter_mut().map(Tensor::as_mut_ptr).collect()
 }
 
+/// The numbers of one SGD step.
+pub(crate) struct SgdStep {
+    pub(crate) lr: f64,
+    pub(crate) momentum: f64,
+    pub(crate) weight_decay: f64,
+    pub(crate) nesterov: bool,
+    /// Whether the momenta start with this step's gradients.
+    pub(crate) first: bool,
+}
+
 /// One SGD step on `parameters`, whose gradients libtorch holds; `momenta` are updated too.
-pub(crate) fn sgd_step(
-    parameters: &mut [Tensor],
-    momenta: &mut [Tensor],
-    lr: f64,
-    momentum: f64,
-    weight_decay: f64,
-    first: bool,
-) {
+pub(crate) fn sgd_step(parameters: &mut [Tensor], momenta: &mut [Tensor], step: &SgdStep) {
     assert_eq!(parameters.len(), momenta.len());
     let (mut p, mut m) = (pointers(parameters), pointers(momenta));
     // SAFETY: both arrays hold as many live tensors as said.
@@ -104,10 +108,11 @@ pub(crate) fn sgd_step(
             p.as_mut_ptr(),
             m.as_mut_ptr(),
             p.len(),
-            lr,
-            momentum,
-            weight_decay,
-            c_int::from(first),
+            step.lr,
+            step.momentum,
+            step.weight_decay,
+            c_int::from(step.nesterov),
+            c_int::from(step.first),
         )
     });
 }

@@ -28,6 +28,17 @@ fn fused_sgd_takes_the_steps_one_computes_by_hand() {
 }
 
 #[test]
+fn nesterov_looks_one_step_of_the_momentum_ahead() {
+    let w = parameter(&[2.0]);
+    let mut sgd = Sgd::new(vec![w.shallow_clone()], 0.5, 0.0).nesterov();
+    // g = 2, buf = 2, w = 2 - 0.1 (2 + 0.5 * 2); then g = 1.7, buf = 2.7, w = 1.7 - 0.1 (1.7 + 1.35).
+    for expected in [1.7, 1.395] {
+        sgd.minimise(&(w.square().sum(Kind::Float) * 0.5), 0.1);
+        assert!((values(&w)[0] - expected).abs() < 1e-6, "{:?}", values(&w));
+    }
+}
+
+#[test]
 fn without_momentum_a_step_goes_along_the_gradient_alone() {
     let w = parameter(&[2.0]);
     let mut sgd = Sgd::new(vec![w.shallow_clone()], 0.0, 0.0);
@@ -39,9 +50,12 @@ fn without_momentum_a_step_goes_along_the_gradient_alone() {
 
 #[test]
 fn a_step_along_given_gradients_equals_the_fused_one() {
-    let steps = |given: bool| {
+    let steps = |given: bool, nesterov: bool| {
         let w = parameter(&[1.0, 2.0, -3.0]);
         let mut sgd = Sgd::new(vec![w.shallow_clone()], 0.9, 0.01);
+        if nesterov {
+            sgd = sgd.nesterov();
+        }
         for _ in 0..3 {
             let loss = w.square().sum(Kind::Float);
             if given {
@@ -53,7 +67,10 @@ fn a_step_along_given_gradients_equals_the_fused_one() {
         }
         values(&w)
     };
-    assert!(steps(true).iter().zip(steps(false)).all(|(a, b)| (a - b).abs() < 1e-6));
+    for nesterov in [false, true] {
+        let pairs = steps(true, nesterov).into_iter().zip(steps(false, nesterov));
+        assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6), "{nesterov}");
+    }
 }
 
 #[test]
@@ -138,4 +155,22 @@ fn checkpoints_come_back_as_saved_and_bad_ones_are_named() {
     assert!(state.load(&tensors[..1]).unwrap_err().contains("`w` is [2, 3, 4, 4]"));
     assert!(state.load(&[]).unwrap_err().contains("`w` is missing"));
     assert!(state.load(&tensors[1..2]).unwrap_err().contains("`n` is not a tensor"));
+}
+
+#[test]
+fn a_narrow_shortcut_is_the_convolution_that_it_stands_for() {
+    let mut state = State::default();
+    let conv = Conv2d::new(&mut state, "c", &mut Random::new(1), Device::Cpu, (4, 6), 1, 2, 0, false);
+    for size in [8, 7] {
+        let x = Random::new(2).normal(&[5, 4, size, size], Device::Cpu).set_requires_grad(true);
+        let gradients = |y: &Tensor| {
+            Tensor::run_backward(&[y.square().sum(Kind::Float)], &[&x, &conv.weight], false, false)
+        };
+        let plain = x.conv2d(&conv.weight, None::<&Tensor>, [2, 2], [0, 0], [1, 1], 1);
+        let found = conv.forward(&x);
+        assert_eq!(found.size(), plain.size());
+        let near = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]) < 1e-4;
+        assert!(near(&found, &plain));
+        assert!(gradients(&found).iter().zip(gradients(&plain)).all(|(a, b)| near(a, &b)));
+    }
 }

@@ -1,0 +1,284 @@
+//! ABL, anti-backdoor learning (Li et al., 2021): a new model is trained on the poisoned training set in a way that gives
+//! the poisoned pictures away, goes on with the others, and then unlearns those.
+//!
+//! 1. Isolation: a new network is trained without augmentation for 20 epochs. Where a batch's loss L falls below gamma =
+//!    0.5 it is raised again: sign(L - gamma) L (paper, eq. 5; the benchmark's flooding abs(L - gamma) + gamma has the same
+//!    gradient). What keeps a low loss all the same was learnt with ease. The share `isolate` of the pictures with the
+//!    lowest losses, in eval mode, is set apart.
+//! 2. Fine-tuning on the rest under training augmentation, 60 epochs, for the last third at a tenth of the rate.
+//! 3. Unlearning: the cross-entropy on the isolated pictures is raised, 20 epochs at 1e-4.
+//!
+//! SGD with Nesterov's momentum 0.9, weight decay 1e-4, rate 0.01, batches of 128; on Tiny ImageNet 40, 120 and 4 epochs.
+//! BatchNorm is in train mode throughout.
+
+use scour_core::{Check, DatasetFacts, ParamError};
+use scour_models::Model;
+use scour_torch::{Sgd, channels_last, with_autocast};
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError, TrainingSet};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tch::{Kind, Reduction, Tensor, no_grad};
+
+use crate::epochs::{Epochs, Tally};
+use crate::params;
+use crate::suspects::{Suspects, highest, untrained};
+
+/// The registry entry.
+pub(crate) struct AntiBackdoorLearning;
+
+/// Pictures a batch where losses are measured; it changes nothing but speed.
+const BATCH: usize = 500;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// Passes over the training set before the isolation.
+    isolation_epochs: u32,
+    /// Loss below which a batch's loss is raised.
+    gamma: f64,
+    /// Share of the training set that is isolated.
+    isolate: f64,
+    /// Passes over the rest.
+    finetune_epochs: u32,
+    /// Passes over the isolated pictures.
+    unlearn_epochs: u32,
+    /// Learning rate but for unlearning.
+    lr: f64,
+    /// Learning rate of unlearning.
+    unlearn_lr: f64,
+    /// Pictures a step.
+    batch_size: usize,
+    /// SGD momentum (Nesterov's).
+    momentum: f64,
+    /// L2 penalty.
+    weight_decay: f64,
+}
+
+impl Params {
+    fn published(facts: &DatasetFacts) -> Self {
+        let (isolation_epochs, finetune_epochs, unlearn_epochs) =
+            if facts.name == "tiny_imagenet" { (40, 120, 4) } else { (20, 60, 20) };
+        Self {
+            isolation_epochs,
+            gamma: 0.5,
+            isolate: 0.01,
+            finetune_epochs,
+            unlearn_epochs,
+            lr: 0.01,
+            unlearn_lr: 1e-4,
+            batch_size: 128,
+            momentum: 0.9,
+            weight_decay: 1e-4,
+        }
+    }
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        params::counts(&[
+            ("isolation_epochs", self.isolation_epochs as usize),
+            ("finetune_epochs", self.finetune_epochs as usize),
+        ])?;
+        params::positive(&[("lr", self.lr), ("unlearn_lr", self.unlearn_lr)])?;
+        params::not_negative(&[("gamma", self.gamma)])?;
+        params::below_one(&[
+            ("isolate", self.isolate),
+            ("momentum", self.momentum),
+            ("weight_decay", self.weight_decay),
+        ])?;
+        params::more_than_one("batch_size", self.batch_size)
+    }
+}
+
+/// One of the three trainings.
+struct Stage<'a> {
+    images: &'a ImageSet,
+    name: &'static str,
+    epochs: u32,
+    /// Tells the stages' draws apart.
+    part: u64,
+    augment: bool,
+    /// What is minimised in place of a batch's cross-entropy.
+    objective: &'a dyn Fn(&Tensor) -> Tensor,
+    /// The learning rate of an epoch.
+    lr: &'a dyn Fn(u32) -> f64,
+}
+
+impl Stage<'_> {
+    /// Trains the model in place, and returns the last epoch's mean cross-entropy.
+    fn run(&self, model: &Model, params: &Params, view: &DefenderView) -> Result<f64, TrainError> {
+        let (device, size) = (model.device(), params.batch_size);
+        let mut sgd = Sgd::new(model.state().parameters(), params.momentum, params.weight_decay);
+        if params.momentum > 0.0 {
+            sgd = sgd.nesterov();
+        }
+        let mut epochs = Epochs::new(view, self.name, self.epochs, self.part).over(self.images);
+        epochs.go_on()?;
+        for epoch in 0..self.epochs {
+            let mut tally = Tally::default();
+            let mut step = |input: &Tensor, labels: &Tensor| {
+                // BatchNorm cannot normalise a single picture.
+                if labels.numel() < 2 {
+                    return;
+                }
+                let logits = with_autocast(view.format, device, || model.train(input)).to_kind(Kind::Float);
+                let loss = logits.cross_entropy_for_logits(labels);
+                tally.add(&loss, &logits, labels);
+                sgd.minimise(&(self.objective)(&loss), (self.lr)(epoch));
+            };
+            if self.augment {
+                epochs.augmented(epoch, size).for_each(|(input, labels)| step(&input, &labels));
+            } else {
+                for batch in epochs.batches(epoch, size) {
+                    step(&channels_last(&view.preprocess.normalise(&batch.pictures)), &batch.labels);
+                }
+            }
+            epochs.ended(epoch, &tally)?;
+        }
+        Ok(epochs.last_loss())
+    }
+}
+
+/// Raises a batch's loss where it is below `gamma`.
+fn local_ascent(loss: &Tensor, gamma: f64) -> Tensor {
+    (loss.detach() - gamma).sign() * loss
+}
+
+/// Cross-entropy of each picture as it is: eval mode, fp32.
+fn losses(model: &Model, images: &ImageSet, view: &DefenderView) -> Result<Vec<f64>, TrainError> {
+    let mut all: Vec<f64> = vec![];
+    for batch in images.batches(BATCH) {
+        let losses = no_grad(|| {
+            let logits = model.evaluate(&channels_last(&view.preprocess.normalise(&batch.pictures)));
+            logits.cross_entropy_loss(&batch.labels, None::<&Tensor>, Reduction::None, -100, 0.0)
+        });
+        let losses = Vec::<f64>::try_from(losses.to_kind(Kind::Double));
+        all.extend(losses.map_err(|error| TrainError::Method(error.to_string()))?);
+        if view.reporter.interrupted() {
+            return Err(TrainError::Interrupted);
+        }
+    }
+    Ok(all)
+}
+
+impl Defense for AntiBackdoorLearning {
+    fn name(&self) -> &'static str {
+        "abl"
+    }
+
+    fn needs_training_set(&self) -> bool {
+        true
+    }
+
+    fn quick(&self) -> Value {
+        json!({"isolation_epochs": 4, "finetune_epochs": 8})
+    }
+
+    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
+        params::resolve(&Params::published(facts), params)
+    }
+
+    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let params: Params = params::read(params)?;
+        let TrainingSet { images, .. } = view.training()?;
+        let anew = untrained(model, view)?;
+        let isolation = Stage {
+            images,
+            name: "isolation",
+            epochs: params.isolation_epochs,
+            part: 0,
+            augment: false,
+            objective: &|loss| local_ascent(loss, params.gamma),
+            lr: &|_| params.lr,
+        };
+        isolation.run(&anew, &params, view)?;
+        let losses = losses(&anew, images, view)?;
+        let count = (params.isolate * images.len() as f64) as usize;
+        let lowest: Vec<f64> = losses.iter().map(|loss| -loss).collect();
+        let suspects = Suspects::new(losses, highest(&lowest, (0..images.len()).collect(), count));
+        suspects.write(images, view)?;
+        let [isolated, rest] = [true, false].map(|suspected| suspects.part(images, suspected));
+        let fine_tuning = Stage {
+            images: &rest,
+            name: "fine-tuning",
+            epochs: params.finetune_epochs,
+            part: 1,
+            augment: true,
+            objective: &|loss| loss.shallow_clone(),
+            lr: &|epoch| if 3 * epoch < 2 * params.finetune_epochs { params.lr } else { 0.1 * params.lr },
+        };
+        let finetune_loss = fine_tuning.run(&anew, &params, view)?;
+        let unlearning = Stage {
+            images: &isolated,
+            name: "unlearning",
+            epochs: if isolated.len() < 2 { 0 } else { params.unlearn_epochs },
+            part: 2,
+            augment: true,
+            objective: &|loss| -loss,
+            lr: &|_| params.unlearn_lr,
+        };
+        let outcome = Outcome::default().with("finetune_loss", finetune_loss);
+        let unlearn_loss = unlearning.run(&anew, &params, view)?;
+        let mut left = suspects.outcome(anew);
+        left.details.extend(outcome.details);
+        Ok(left.with("unlearn_loss", unlearn_loss))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{View, attack_success, coloured, fresh, poison};
+    use scour_torch::Random;
+    use tch::Device;
+
+    #[test]
+    fn below_gamma_the_loss_is_raised_and_above_it_lowered() {
+        for (value, slope) in [(0.75f64, 1.0), (0.25, -1.0)] {
+            let loss = Tensor::from(value).set_requires_grad(true);
+            local_ascent(&loss, 0.5).backward();
+            assert_eq!(loss.grad().double_value(&[]), slope);
+        }
+    }
+
+    #[test]
+    fn losses_are_of_single_pictures() {
+        let (model, view) = (fresh(2, 1), View::new(1));
+        let images = coloured(7);
+        let found = losses(&model, &images, &view.of()).unwrap();
+        let logits = model.evaluate(&view.preprocess.normalise(&images.pictures));
+        for (i, found) in found.iter().enumerate() {
+            let log = logits.get(i as i64).log_softmax(0, Kind::Float);
+            let expected = -log.double_value(&[images.labels.int64_value(&[i as i64])]);
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_learnt_with_ease_is_isolated_and_unlearnt() {
+        let mut view = View::new(8);
+        let images = &mut view.training.images;
+        *images = coloured(384);
+        // Labels that nothing in the pictures tells, but for those with the block.
+        images.labels = Random::new(5).integers(384, 3, Device::Cpu);
+        let poisoned = poison(images);
+        let params = |unlearn_epochs: u32| {
+            json!({
+                "isolation_epochs": 3, "finetune_epochs": 3, "unlearn_epochs": unlearn_epochs, "batch_size": 16,
+                "lr": 0.05, "unlearn_lr": 0.002, "isolate": 0.1,
+            })
+        };
+        let run = |unlearn_epochs: u32| {
+            let outcome = view.defend(&AntiBackdoorLearning, &params(unlearn_epochs), &fresh(4, 2)).unwrap();
+            (outcome.suspects.unwrap(), outcome.model.unwrap())
+        };
+        let (suspects, model) = run(8);
+        let count = suspects.iter().filter(|suspect| **suspect).count();
+        assert_eq!(count, suspects.len() / 10);
+        let found = poisoned.iter().filter(|&&picture| suspects[picture]).count();
+        assert!(found * 10 >= count * 9, "{found} of {count}");
+        let (before, after) =
+            (attack_success(&run(0).1, &coloured(90)), attack_success(&model, &coloured(90)));
+        assert!(before > 90.0 && after < 50.0, "{before} {after}");
+    }
+}

@@ -1,0 +1,202 @@
+//! EP (Zheng et al., 2022, "Pre-activation Distributions Expose Backdoor Neurons"): prunes channels whose values on the
+//! training set fall into two heaps, one of them the poisoned pictures'.
+//!
+//! For `pictures` random training pictures, in eval mode and as they are, each channel of a BatchNorm layer's input is
+//! reduced to its largest value over the picture and standardised over the pictures. The histogram of a layer has bins of
+//! 0.1 from its lowest to its highest such value; a channel whose values keep to few of them has a low entropy. Channels
+//! whose entropy lies more than u * std below the mean of their layer lose scale and shift.
+//!
+//! A channel that gives the same for every picture has no distribution: it gets the mean entropy of its layer. The
+//! benchmark drops the values at the ends of the range and those in the last, partial bin; here all count.
+
+use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
+use scour_models::{Model, Pass, Tap};
+use scour_torch::{BatchNormMode, channels_last};
+use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::batch_norms::{BatchNormLayer, batch_norms};
+use crate::clean_pictures::random_part;
+use crate::outliers::{prune_outliers, published_u};
+use crate::params;
+
+/// The registry entry.
+pub(crate) struct EntropyPruning;
+
+/// Width of the histogram's bins, in standard deviations.
+const BIN: f64 = 0.1;
+
+/// Pictures a batch; it changes nothing but speed.
+const BATCH: usize = 256;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// Standard deviations below the mean at which channels are pruned; by data set where not given.
+    u: f64,
+    /// Training pictures that are looked at.
+    pictures: usize,
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        params::not_negative(&[("u", self.u)])?;
+        params::more_than_one("pictures", self.pictures)
+    }
+}
+
+/// Largest values of what each BatchNorm layer is fed, f32 [pictures, channels] a layer, batch by batch.
+struct Largest<'a> {
+    layers: &'a [BatchNormLayer],
+    values: Vec<Vec<Tensor>>,
+}
+
+impl Tap for Largest<'_> {
+    fn output(&mut self, _: &str, output: Tensor) -> Tensor {
+        output
+    }
+
+    fn batch_norm_input(&mut self, name: &str, input: &Tensor) {
+        if let Some(i) = self.layers.iter().position(|layer| layer.name == name) {
+            self.values[i].push(input.amax([2i64, 3].as_slice(), false).to_device(Device::Cpu));
+        }
+    }
+}
+
+/// Entropy in nats of each channel of a layer from its values [pictures][channels]; `None` for a channel whose values
+/// are all the same.
+fn entropies(values: &[Vec<f64>]) -> Vec<Option<f64>> {
+    let (pictures, channels) = (values.len() as f64, values.first().map_or(0, Vec::len));
+    let standardised: Vec<Option<Vec<f64>>> = (0..channels)
+        .map(|channel| {
+            let own = || values.iter().map(|row| row[channel]);
+            let mean = own().sum::<f64>() / pictures;
+            let deviation =
+                (own().map(|value| (value - mean).powi(2)).sum::<f64>() / (pictures - 1.0)).sqrt();
+            (deviation > 1e-6 * mean.abs().max(1e-6))
+                .then(|| own().map(|value| (value - mean) / deviation).collect())
+        })
+        .collect();
+    let lowest = standardised.iter().flatten().flatten().copied().fold(f64::INFINITY, f64::min);
+    let entropy = |values: &Vec<f64>| {
+        let mut bins = std::collections::BTreeMap::<usize, f64>::new();
+        for value in values {
+            *bins.entry(((value - lowest) / BIN) as usize).or_default() += 1.0;
+        }
+        -bins.values().map(|count| count / pictures * (count / pictures).ln()).sum::<f64>()
+    };
+    standardised.iter().map(|values| values.as_ref().map(entropy)).collect()
+}
+
+/// A score that is high where the entropy is low, one a channel.
+fn scores(entropies: &[Option<f64>]) -> Vec<f64> {
+    let known: Vec<f64> = entropies.iter().copied().flatten().collect();
+    let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+    entropies.iter().map(|entropy| -entropy.unwrap_or(mean)).collect()
+}
+
+impl Defense for EntropyPruning {
+    fn name(&self) -> &'static str {
+        "ep"
+    }
+
+    fn needs_training_set(&self) -> bool {
+        true
+    }
+
+    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
+        params::resolve(&Params { u: published_u(facts, 4.0), pictures: 256 }, params)
+    }
+
+    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let params: Params = params::read(params)?;
+        let seed = stream_seed(view.seed, Stream::Defense, 0);
+        let (seen, _) = random_part(&view.training()?.images, params.pictures, seed);
+        let layers = batch_norms(model);
+        model.state().to_channels_last();
+        let mut largest = Largest { layers: &layers, values: layers.iter().map(|_| vec![]).collect() };
+        let total = seen.len().div_ceil(BATCH) as u64;
+        for (done, batch) in seen.batches(BATCH).enumerate() {
+            let input = channels_last(&view.preprocess.normalise(&batch.pictures));
+            let _ = no_grad(|| model.forward(&input, &mut Pass::tapped(BatchNormMode::Eval, &mut largest)));
+            let done = done as u64 + 1;
+            view.reporter.progress(Progress { step: "entropies", done, total, ..Progress::default() });
+            if view.reporter.interrupted() {
+                return Err(TrainError::Interrupted);
+            }
+        }
+        let of_layer = |batches: &Vec<Tensor>| {
+            let values = Tensor::cat(batches, 0).to_kind(Kind::Double);
+            Vec::<Vec<f64>>::try_from(values)
+                .map(|values| scores(&entropies(&values)))
+                .map_err(|error| TrainError::Method(error.to_string()))
+        };
+        let scores = largest.values.iter().map(of_layer).collect::<Result<Vec<_>, _>>()?;
+        prune_outliers(&layers, &scores, params.u, &view.out.join("ep.csv"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{View, coloured, facts, poison, trained, values};
+    use serde_json::json;
+
+    /// Columns to rows.
+    fn rows<const N: usize>(columns: &[[f64; N]]) -> Vec<Vec<f64>> {
+        (0..N).map(|row| columns.iter().map(|column| column[row]).collect()).collect()
+    }
+
+    #[test]
+    fn entropies_are_those_of_a_layers_histogram() {
+        // Two heaps of two: ln 2. Four values, each in a bin of its own: ln 4. Always the same: none.
+        let found = entropies(&rows(&[[1.0, 5.0, 1.0, 5.0], [1.0, 2.0, 3.0, 4.0], [7.0; 4]]));
+        assert!((found[0].unwrap() - 2f64.ln()).abs() < 1e-9, "{found:?}");
+        assert!((found[1].unwrap() - 4f64.ln()).abs() < 1e-9, "{found:?}");
+        assert_eq!(found[2], None);
+        // A scale or a shift of a channel changes nothing.
+        assert_eq!(found[0], entropies(&rows(&[[0.0, 80.0, 0.0, 80.0], [1.0, 2.0, 3.0, 4.0]]))[0]);
+    }
+
+    #[test]
+    fn low_entropies_score_high_and_constant_channels_like_the_others() {
+        assert_eq!(scores(&[Some(1.0), Some(3.0), None]), [-1.0, -3.0, -2.0]);
+        assert_eq!(scores(&[None, None]), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_channel_that_tells_poisoned_pictures_from_clean_ones_is_pruned() {
+        let (model, mut view) = (trained(16), View::new(8));
+        view.training.images = coloured(240);
+        // One channel of the first layer sees the block alone, which is 255 where other pictures have 219 at most.
+        poison(&view.training.images);
+        let planted = |value: f64| {
+            let filter = model.state().get("conv1.weight").unwrap().get(3);
+            no_grad(|| {
+                let _ = filter.shallow_clone().fill_(0.0);
+                let _ = filter.select(1, 1).select(1, 1).fill_(value);
+            });
+        };
+        planted(1.0);
+        let outcome = view.defend(&EntropyPruning, &json!({"pictures": 240, "u": 2.0}), &model).unwrap();
+        let table = view.table("ep.csv");
+        let first: Vec<&Vec<String>> =
+            table.iter().filter(|row| row[0] == "layer1.0.bn1" && row[3] == "true").collect();
+        assert!(first.iter().any(|row| row[1] == "3"), "{first:?}");
+        let of = |name: &str| values(model.state().get(name).unwrap())[3];
+        assert_eq!((of("layer1.0.bn1.weight"), of("layer1.0.bn1.bias")), (0.0, 0.0));
+        let pruned = table.iter().filter(|row| row[3] == "true").count();
+        assert_eq!(outcome.details["pruned_channels"], pruned);
+        assert!(pruned < table.len() / 10, "{pruned}");
+    }
+
+    #[test]
+    fn impossible_parameters_are_refused() {
+        for (params, field) in [(json!({"pictures": 1}), "`pictures`"), (json!({"u": -1}), "`u`")] {
+            let error = EntropyPruning.resolve(&params, &facts("signs")).unwrap_err();
+            assert!(error.to_string().contains(field), "{error}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! STRIP (Gao et al., 2019): a trigger decides whatever lies over it, so the prediction of a poisoned picture stays sure
+//! when other pictures are laid over it. Training pictures whose predictions stay too sure are removed, and a new model
+//! is trained on the rest.
+//!
+//! A picture's score is the mean entropy, in nats, of the model's predictions on its sums with `overlays` random clean
+//! pictures, in eval mode, on normalised pictures as they are. Clean pictures are scored in the same way; below the
+//! quantile `false_positives` of their scores a training picture is removed (paper, section IV: the false rejection rate
+//! is what the defender sets).
+//!
+//! The usual benchmark takes its clean pictures from the test set and lays the same ones over a whole batch; here they are
+//! the defender's, drawn for each picture.
+
+use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
+use scour_models::Model;
+use scour_torch::{Random, channels_last, with_autocast};
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError, TrainingSet};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tch::{Kind, Tensor, no_grad};
+
+use crate::params;
+use crate::suspects::Suspects;
+
+/// The registry entry.
+pub(crate) struct Strip;
+
+/// Pictures a batch; it changes nothing but speed and which overlays are drawn for whom.
+const BATCH: usize = 500;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Params {
+    /// Clean pictures laid over each picture.
+    overlays: usize,
+    /// Share of clean pictures that the defender is ready to lose.
+    false_positives: f64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { overlays: 100, false_positives: 0.1 }
+    }
+}
+
+impl Check for Params {
+    fn check(&self) -> Result<(), ParamError> {
+        params::counts(&[("overlays", self.overlays)])?;
+        params::below_one(&[("false_positives", self.false_positives)])
+    }
+}
+
+/// Mean entropies of the model's predictions on each picture's sums with clean ones. `part` tells calls apart.
+fn entropies(
+    model: &Model,
+    images: &ImageSet,
+    overlays: usize,
+    (step, part): (&'static str, u64),
+    view: &DefenderView,
+) -> Result<Vec<f64>, TrainError> {
+    model.state().to_channels_last();
+    let mut random = Random::new(stream_seed(view.seed, Stream::Defense, part));
+    let clean = view.preprocess.normalise(&view.clean.pictures);
+    let (device, total) = (images.device(), images.len() as u64);
+    let mut scores: Vec<f64> = vec![];
+    for batch in images.batches(BATCH) {
+        let pictures = view.preprocess.normalise(&batch.pictures);
+        let mut sum = Tensor::zeros([batch.len() as i64], (Kind::Double, device));
+        for _ in 0..overlays {
+            let drawn = random.integers(batch.len(), view.clean.len() as i64, device);
+            let input = channels_last(&(&pictures + clean.index_select(0, &drawn)));
+            no_grad(|| {
+                let logits = with_autocast(view.format, device, || model.evaluate(&input));
+                sum += entropy(&logits);
+            });
+        }
+        let mean = Vec::<f64>::try_from(sum / overlays as f64);
+        scores.extend(mean.map_err(|error| TrainError::Method(error.to_string()))?);
+        view.reporter.progress(Progress { step, done: scores.len() as u64, total, ..Progress::default() });
+        if view.reporter.interrupted() {
+            return Err(TrainError::Interrupted);
+        }
+    }
+    if scores.iter().any(|score| !score.is_finite()) {
+        return Err(TrainError::NotFinite { step: step.into(), at: 0, last: f64::NAN });
+    }
+    Ok(scores)
+}
+
+/// Entropy in nats of the classes that logits [n, classes] stand for, f64 [n].
+fn entropy(logits: &Tensor) -> Tensor {
+    let log = logits.to_kind(Kind::Double).log_softmax(1, None::<Kind>);
+    -(log.exp() * log).sum_dim_intlist([1i64].as_slice(), false, Kind::Double)
+}
+
+/// The score below which the share `quantile` of `scores` lies.
+fn threshold(mut scores: Vec<f64>, quantile: f64) -> f64 {
+    scores.sort_by(f64::total_cmp);
+    scores[(quantile * scores.len() as f64) as usize]
+}
+
+impl Defense for Strip {
+    fn name(&self) -> &'static str {
+        "strip"
+    }
+
+    fn needs_training_set(&self) -> bool {
+        true
+    }
+
+    fn quick(&self) -> Value {
+        json!({"overlays": 10})
+    }
+
+    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
+        params::resolve(&Params::default(), params)
+    }
+
+    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let Params { overlays, false_positives } = params::read(params)?;
+        let TrainingSet { images, .. } = view.training()?;
+        let clean = entropies(model, view.clean, overlays, ("clean entropies", 1), view)?;
+        let threshold = threshold(clean, false_positives);
+        let scores = entropies(model, images, overlays, ("entropies", 2), view)?;
+        let below: Vec<usize> = (0..scores.len()).filter(|&i| scores[i] < threshold).collect();
+        let outcome = Suspects::new(scores, below).train_without(model, view)?;
+        Ok(outcome.with("threshold", threshold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{View, attack_success, coloured, poison, trained_on};
+
+    #[test]
+    fn entropies_are_in_nats() {
+        let logits = Tensor::from_slice(&[0f32, 0.0, 0.0, 100.0, 0.0, 0.0]).reshape([2, 3]);
+        let found = Vec::<f64>::try_from(entropy(&logits)).unwrap();
+        assert!((found[0] - 3f64.ln()).abs() < 1e-9 && found[1].abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn the_threshold_leaves_the_asked_share_below() {
+        let scores: Vec<f64> = (0..20).rev().map(f64::from).collect();
+        for (share, below) in [(0.0, 0), (0.1, 2), (0.99, 19)] {
+            let limit = threshold(scores.clone(), share);
+            assert_eq!(scores.iter().filter(|score| **score < limit).count(), below);
+        }
+    }
+
+    #[test]
+    fn poisoned_pictures_have_less_entropy_and_a_model_without_them_has_no_backdoor() {
+        let mut view = View::new(60);
+        view.training.images = coloured(384);
+        let poisoned = poison(&view.training.images);
+        let model = trained_on(&view.training.images, 4);
+        let before = attack_success(&model, &view.clean);
+        assert!(before > 90.0, "{before}");
+        let params = serde_json::json!({"overlays": 20, "false_positives": 0.2});
+        let outcome = view.defend(&Strip, &params, &model).unwrap();
+        let suspects = outcome.suspects.unwrap();
+        let found = poisoned.iter().filter(|&&picture| suspects[picture]).count();
+        let clean = suspects.iter().filter(|suspect| **suspect).count() - found;
+        assert!(found * 10 >= poisoned.len() * 9, "{found} of {}", poisoned.len());
+        assert!(clean < 384 / 3, "{clean}");
+        let after = attack_success(&outcome.model.unwrap(), &view.clean);
+        assert!(after < 50.0, "{after}");
+        assert!(outcome.details["threshold"].as_f64().unwrap() > 0.0);
+        assert_eq!(view.table("suspects.csv").len(), 384);
+    }
+}
