@@ -124,6 +124,12 @@ pub(crate) mod tests {
                     .copied()
                     .filter(|&i| poisons == Poisons::AnyClass && map.counts(labels[i as usize], classes));
                 assert_eq!(moved.collect::<Vec<_>>(), asked_to_move.collect::<Vec<_>>(), "{what}: labels");
+                let trains = prepared.maker.is_some();
+                assert_eq!(
+                    trains,
+                    attack.controls_training() && ratio > 0.0,
+                    "{what}: takes part in training"
+                );
                 let asked = if poisons == Poisons::Nothing { 0 } else { asked };
                 assert_eq!(prepared.poisoned.len(), asked, "{what}: share");
                 if poisons.keeps_labels() {

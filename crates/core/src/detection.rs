@@ -1,6 +1,10 @@
 //! How well a defense told poisoned training pictures from clean ones. Rates are percentages, 0..100.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// Its name among the details of a result.
+const NAME: &str = "detection";
 
 /// Verdicts on training pictures, judged by which of them were poisoned.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +32,16 @@ impl Detection {
             fpr: share(suspects - found, verdicts.len() - poisoned.len()),
         }
     }
+
+    /// Puts it among the details of a result.
+    pub fn into_details(self, details: &mut Map<String, Value>) {
+        details.insert(NAME.into(), json!(self));
+    }
+
+    /// What was put among the details of a result, if anything was.
+    pub fn in_details(details: &Value) -> Option<Self> {
+        serde_json::from_value(details.get(NAME)?.clone()).ok()
+    }
 }
 
 #[cfg(test)]
@@ -41,6 +55,11 @@ mod tests {
         let expected = Detection { suspects: 3, tpr: Some(50.0), fpr: Some(50.0) };
         assert_eq!(Detection::of(&verdicts, &[0, 2]), expected);
         assert_eq!(Detection::of(&verdicts, &[]), Detection { suspects: 3, tpr: None, fpr: Some(50.0) });
+        let mut details = Map::new();
+        assert_eq!(Detection::in_details(&Value::Object(details.clone())), None);
+        expected.into_details(&mut details);
+        assert_eq!(Detection::in_details(&Value::Object(details)), Some(expected));
+        assert_eq!(Detection::in_details(&Value::Null), None);
         assert_eq!(Detection::of(&[true], &[0]), Detection { suspects: 1, tpr: Some(100.0), fpr: None });
     }
 }

@@ -303,6 +303,14 @@ impl Plan {
 }
 
 impl Cell {
+    /// For people: `signs/preact_resnet18/badnets@0.1/s0 > ft`.
+    pub fn title(&self) -> String {
+        format!(
+            "{}/{}/{}@{}/s{} > {}",
+            self.dataset, self.model, self.attack, self.poison_ratio, self.seed, self.defense
+        )
+    }
+
     fn same_row(&self, other: &Self) -> bool {
         self.key == other.key
             && self.clean_ratio == other.clean_ratio

@@ -84,6 +84,10 @@ impl Catalog for Small {
     fn not_applicable(&self, attacked: &AttackConfig, _: &DatasetFacts) -> Option<String> {
         (attacked.attack.name == "sig" && attacked.poison_ratio > 0.2).then(|| "too few pictures".to_string())
     }
+
+    fn not_defended(&self, attacked: &AttackConfig, defense: &Method) -> Option<String> {
+        (attacked.attack.name == "trojan" && defense.name == "ft").then(|| "nothing to look at".to_string())
+    }
 }
 
 fn planned(extra: &str) -> Result<Plan, PlanError> {
@@ -102,6 +106,24 @@ fn an_attacked_model_is_one_stage_whatever_asks_for_it() {
     let attacks = plan.stages.values().filter(|stage| stage.kind == StageKind::Attack).count();
     assert_eq!((attacks, plan.stages.len()), (4 * 2, 4 * 2 * 3));
     assert!(plan.stages.values().all(|stage| stage.requires.iter().all(|key| plan.stages.contains_key(key))));
+}
+
+#[test]
+fn a_defense_that_cannot_be_run_on_an_attack_is_one_row_without_a_stage() {
+    let text = "name: t\ndatasets: [signs]\nattacks: [badnets, trojan]\ndefenses: [none, ft, tsbd]\n";
+    let plan =
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml").unwrap();
+    let cell = |attack: &str, defense: &str| {
+        let mut found = plan.cells.iter().filter(|cell| cell.attack == attack && cell.defense == defense);
+        found.next().unwrap()
+    };
+    assert_eq!(plan.cells.len(), 6);
+    assert_eq!(cell("trojan", "ft").not_applicable.as_deref(), Some("nothing to look at"));
+    assert!(!plan.stages.contains_key(&cell("trojan", "ft").key));
+    for (attack, defense) in [("trojan", "none"), ("trojan", "tsbd"), ("badnets", "ft")] {
+        assert_eq!(cell(attack, defense).not_applicable, None);
+        assert!(plan.stages.contains_key(&cell(attack, defense).key));
+    }
 }
 
 #[test]

@@ -39,6 +39,12 @@ pub struct ResultRow {
     /// Most memory that the training or the defense held at a time, in MiB; files from before it was kept have none.
     #[serde(default)]
     pub peak_memory_mib: Option<u64>,
+    /// Of a defense that looks for poisoned training pictures: the share of these that it suspects.
+    #[serde(default, serialize_with = "percent")]
+    pub tpr: Option<f64>,
+    /// The share of clean training pictures that it suspects.
+    #[serde(default, serialize_with = "percent")]
+    pub fpr: Option<f64>,
     /// `ok`, `n/a` or `failed`.
     pub status: String,
     /// Why, where not `ok`.
@@ -67,7 +73,7 @@ pub fn read_results(path: &Path) -> Result<Vec<ResultRow>, csv::Error> {
 }
 
 /// The columns of `results.csv`, in order.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 18] = [
     "dataset",
     "model",
     "attack",
@@ -81,6 +87,8 @@ const COLUMNS: [&str; 16] = [
     "der",
     "seconds",
     "peak_memory_mib",
+    "tpr",
+    "fpr",
     "status",
     "reason",
     "key",
@@ -116,14 +124,16 @@ mod tests {
             der: None,
             seconds: Some(12.3),
             peak_memory_mib: Some(700),
+            tpr: Some(62.5),
+            fpr: None,
             status: "failed".into(),
             reason: "nan: a, \"quoted\" text".into(),
             key: "00".into(),
         };
         let text = write_results(std::slice::from_ref(&row)).unwrap();
         assert!(text.starts_with(
-            b"dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,peak_memory_mib,status,reason,key\n\
-              signs,preact_resnet18,badnets,0.1,0.05,0,tsbd,91.2500,,0.5000,,12.3,700,failed,"
+            b"dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,peak_memory_mib,tpr,fpr,status,reason,key\n\
+              signs,preact_resnet18,badnets,0.1,0.05,0,tsbd,91.2500,,0.5000,,12.3,700,62.5000,,failed,"
         ));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("results.csv");
@@ -132,7 +142,8 @@ mod tests {
         let without = "dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,status,reason,key\n\
              signs,m,a,0.1,0.05,0,ft,90,1,2,3,4,ok,,k\n";
         std::fs::write(&path, without).unwrap();
-        assert_eq!(read_results(&path).unwrap()[0].peak_memory_mib, None);
+        let old = &read_results(&path).unwrap()[0];
+        assert_eq!((old.peak_memory_mib, old.tpr, old.fpr), (None, None, None));
         let empty = write_results(&[]).unwrap();
         assert!(empty.starts_with(b"dataset,model,") && empty.ends_with(b",key\n"));
     }

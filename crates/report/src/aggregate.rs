@@ -135,6 +135,8 @@ mod tests {
             der: numbers[2],
             seconds: Some(seed as f64),
             peak_memory_mib: None,
+            tpr: None,
+            fpr: None,
             status: status.into(),
             reason: String::new(),
             key: String::new(),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::aggregate::Summary;
 use crate::cost::{Cost, costs};
+use crate::detection::{Detected, detected};
 use crate::failures::{Failure, failures};
 use crate::figures::{acc_asr_scatter, asr_bars, color_of, swatch};
 use crate::gallery::{Gallery, galleries};
@@ -65,6 +66,7 @@ pub(crate) struct Section {
     pub(crate) bars: Option<String>,
     pub(crate) published: Vec<Published>,
     pub(crate) failures: Vec<Failure>,
+    pub(crate) detections: Vec<Detected>,
     pub(crate) costs: Vec<Cost>,
     pub(crate) seeds: Vec<SeedRow>,
 }
@@ -176,6 +178,7 @@ fn section(group: &Group, reference: &[PublishedRow], quick: bool, decimals: usi
         bars: asr_bars(group, decimals),
         published: published(group, reference, decimals),
         failures,
+        detections: detected(group, decimals),
         costs: costs(group),
         seeds: seed_rows(group, decimals),
         table,

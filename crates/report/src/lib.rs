@@ -7,6 +7,7 @@
 mod aggregate;
 mod context;
 mod cost;
+mod detection;
 mod error;
 mod escape;
 mod failures;

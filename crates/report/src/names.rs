@@ -31,6 +31,10 @@ const DEFENSES: &[(&str, &str)] = &[
     ("npd", "NPD"),
     ("sau", "SAU"),
     ("bnp", "BNP"),
+    ("ep", "EP"),
+    ("ss", "SS"),
+    ("strip", "STRIP"),
+    ("abl", "ABL"),
     ("tsbd", "TSBD"),
 ];
 

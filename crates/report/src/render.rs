@@ -36,6 +36,7 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
         "figures.html",
         "published.html",
         "failures.html",
+        "detections.html",
         "costs.html",
         "seeds.html",
         "gallery.html",

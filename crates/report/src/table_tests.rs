@@ -20,6 +20,8 @@ fn row(attack: &str, seed: u64, defense: &str, status: &str, numbers: [f64; 3]) 
         der: real(numbers[2]),
         seconds: None,
         peak_memory_mib: None,
+        tpr: None,
+        fpr: None,
         status: status.into(),
         reason: if status == "ok" { String::new() } else { "nan: the loss is not finite".into() },
         key: String::new(),

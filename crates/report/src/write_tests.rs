@@ -85,6 +85,30 @@ fn small_fixture() {
 }
 
 #[test]
+fn what_detectors_found_is_told_and_nothing_where_none_looked() {
+    let plain = folder(RESULTS);
+    report(plain.path(), &Options::default());
+    assert!(!read(plain.path(), "tables.md").contains("TPR"));
+    assert!(!read(plain.path(), "index.html").contains("Poisoned training pictures found"));
+    let head = RESULTS.lines().next().unwrap().replace("status", "tpr,fpr,status");
+    let results = format!(
+        "{head}\n\
+         signs,preact_resnet18,none,0,0.05,0,none,95,,,,60,812,,,ok,,00\n\
+         signs,preact_resnet18,none,0,0.05,0,strip,94,,,,60,812,,10,ok,,01\n\
+         signs,preact_resnet18,badnets,0.1,0.05,0,none,92,99,1,,60,812,,,ok,,02\n\
+         signs,preact_resnet18,badnets,0.1,0.05,0,strip,90,5,80,96,60,812,90,10,ok,,03\n\
+         signs,preact_resnet18,badnets,0.1,0.05,1,none,92,99,1,,60,812,,,ok,,04\n\
+         signs,preact_resnet18,badnets,0.1,0.05,1,strip,90,5,80,96,60,812,70,12.5,ok,,05\n"
+    );
+    let detecting = folder(&results);
+    report(detecting.path(), &Options::default());
+    let markdown = read(detecting.path(), "tables.md");
+    assert!(markdown.contains("| No attack | STRIP | – | 10.00 |"), "{markdown}");
+    assert!(markdown.contains("| BadNets | STRIP | 80.00 | 11.25 |"), "{markdown}");
+    assert!(read(detecting.path(), "index.html").contains("<td class=\"right\">11.25</td>"));
+}
+
+#[test]
 fn hostile_names_stay_text() {
     let hostile = RESULTS
         .replace(",ft,", ",<script>alert(1)</script>,")

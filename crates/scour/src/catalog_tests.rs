@@ -48,6 +48,10 @@ impl Catalog for WithoutData {
     fn not_applicable(&self, attacked: &AttackConfig, facts: &DatasetFacts) -> Option<String> {
         self.0.not_applicable(attacked, facts)
     }
+
+    fn not_defended(&self, attacked: &AttackConfig, defense: &Method) -> Option<String> {
+        self.0.not_defended(attacked, defense)
+    }
 }
 
 fn planned(path: &Path) -> Plan {
@@ -70,6 +74,24 @@ fn every_experiment_that_ships_can_be_planned() {
         }
     }
     assert!(seen >= 4, "only {seen} experiments found");
+}
+
+#[test]
+fn who_looks_at_the_training_set_is_not_run_where_the_attacker_leaves_none() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+    let plan = planned(&folder.join("signs-all.yaml"));
+    let (in_batches, lookers) = (["input_aware", "wanet", "bpp"], ["ep", "ss", "strip", "abl"]);
+    let mut seen = 0;
+    for cell in &plan.cells {
+        let expected = in_batches.contains(&cell.attack.as_str()) && lookers.contains(&cell.defense.as_str());
+        assert_eq!(cell.not_applicable.is_some(), expected, "{} {}", cell.attack, cell.defense);
+        assert_eq!(plan.stages.contains_key(&cell.key), !expected, "{} {}", cell.attack, cell.defense);
+        if let Some(why) = &cell.not_applicable {
+            assert!(why.contains(&cell.attack) && why.contains(&cell.defense), "{why}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, in_batches.len() * lookers.len());
 }
 
 #[test]

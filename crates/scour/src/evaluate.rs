@@ -10,7 +10,7 @@ use scour_torch::{parse_device, use_threads};
 
 use crate::command::{EvaluateArgs, say};
 use crate::planning::{Failure, Planned, planned};
-use crate::worker::measure_again;
+use crate::worker::Again;
 
 /// Evaluates and prints a line a cell.
 pub(crate) fn run(args: &EvaluateArgs) -> ExitCode {
@@ -29,26 +29,32 @@ fn evaluate(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     use_threads(threads);
     let Planned { plan, store, .. } = planned(&args.plan)?;
-    let store = Store::at(&store);
+    let mut examiner = Examiner {
+        plan: &plan,
+        store: Store::at(&store),
+        device,
+        threads,
+        data: &args.plan.data,
+        tolerance: args.tolerance,
+        again: Again::default(),
+    };
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut known: HashMap<&Key, Finding> = HashMap::new();
     for cell in &plan.cells {
         // Without a defense a cell is its attacked model, whatever the clean ratio.
-        let finding = known.entry(&cell.key).or_insert_with(|| {
-            examine(&plan, cell, &store, &device, threads, &args.plan.data, args.tolerance)
-        });
+        let finding = known.entry(&cell.key).or_insert_with(|| examiner.examine(cell));
         *counts.entry(finding.word()).or_default() += 1;
-        let title = plan.stages.get(&cell.key).map_or(cell.key.as_str(), |stage| &stage.title);
-        say(format_args!("{:<8} {title}  {finding}", finding.word()));
+        say(format_args!("{:<8} {}  {finding}", finding.word(), cell.title()));
     }
     let count = |word| counts.get(word).copied().unwrap_or_default();
     say(format_args!(
-        "{} cells: {} same, {} differ, {} damaged, {} missing",
+        "{} cells: {} same, {} differ, {} damaged, {} missing, {} n/a",
         plan.cells.len(),
         count("same"),
         count("differs"),
         count("damaged"),
-        count("missing")
+        count("missing"),
+        count("n/a")
     ));
     Ok(match (count("differs") + count("damaged"), count("missing")) {
         (0, 0) => ExitCode::Done,
@@ -63,6 +69,7 @@ enum Finding {
     Differs { recorded: Measured, now: Measured },
     Damaged(String),
     Missing(&'static str),
+    NotApplicable(String),
 }
 
 impl Finding {
@@ -72,6 +79,7 @@ impl Finding {
             Self::Differs { .. } => "differs",
             Self::Damaged(_) => "damaged",
             Self::Missing(_) => "missing",
+            Self::NotApplicable(_) => "n/a",
         }
     }
 }
@@ -83,7 +91,7 @@ impl Display for Finding {
             Self::Differs { recorded, now } => {
                 write!(f, "{}, recorded {}", figures(now), figures(recorded))
             }
-            Self::Damaged(why) => f.write_str(why),
+            Self::Damaged(why) | Self::NotApplicable(why) => f.write_str(why),
             Self::Missing(why) => f.write_str(why),
         }
     }
@@ -95,42 +103,47 @@ fn figures(measured: &Measured) -> String {
     format!("ACC {:.4}{}{}", measured.acc, more("ASR", measured.asr), more("RA", measured.ra))
 }
 
-fn examine(
-    plan: &Plan,
-    cell: &Cell,
-    store: &Store,
-    device: &str,
+/// Looks at one cell after another.
+struct Examiner<'a> {
+    plan: &'a Plan,
+    store: Store,
+    device: String,
     threads: usize,
-    data: &Path,
+    data: &'a Path,
     tolerance: f64,
-) -> Finding {
-    if cell.not_applicable.is_some() {
-        return Finding::Missing("not applicable");
-    }
-    let Some(stage) = plan.stages.get(&cell.key) else { return Finding::Missing("not planned") };
-    let Some(Entry { folder, result }) = store.find(&cell.key) else {
-        return Finding::Missing("not in the store: `sweep` trains it");
-    };
-    let Some(recorded) = result.measured else { return Finding::Missing("without a model") };
-    for key in [&cell.key, &cell.attacked] {
-        if let Err(why) = store.verify(key) {
-            return Finding::Damaged(why);
+    again: Again,
+}
+
+impl Examiner<'_> {
+    fn examine(&mut self, cell: &Cell) -> Finding {
+        if let Some(why) = &cell.not_applicable {
+            return Finding::NotApplicable(why.clone());
         }
-    }
-    let task = Task {
-        key: stage.key.clone(),
-        config: stage.config.clone(),
-        requires: stage.requires.iter().map(|key| (key.clone(), store.folder(key))).collect(),
-        out: folder.clone(),
-        scratch: folder,
-        data: data.into(),
-        device: device.into(),
-        threads,
-    };
-    match measure_again(&task) {
-        Ok(now) if same(&recorded, &now, tolerance) => Finding::Same(now),
-        Ok(now) => Finding::Differs { recorded, now },
-        Err(error) => Finding::Damaged(error.to_string()),
+        let Some(stage) = self.plan.stages.get(&cell.key) else { return Finding::Missing("not planned") };
+        let Some(Entry { folder, result }) = self.store.find(&cell.key) else {
+            return Finding::Missing("not in the store: `sweep` trains it");
+        };
+        let Some(recorded) = result.measured else { return Finding::Missing("without a model") };
+        for key in [&cell.key, &cell.attacked] {
+            if let Err(why) = self.store.verify(key) {
+                return Finding::Damaged(why);
+            }
+        }
+        let task = Task {
+            key: stage.key.clone(),
+            config: stage.config.clone(),
+            requires: stage.requires.iter().map(|key| (key.clone(), self.store.folder(key))).collect(),
+            out: folder.clone(),
+            scratch: folder,
+            data: self.data.into(),
+            device: self.device.clone(),
+            threads: self.threads,
+        };
+        match self.again.measure(&task) {
+            Ok(now) if same(&recorded, &now, self.tolerance) => Finding::Same(now),
+            Ok(now) => Finding::Differs { recorded, now },
+            Err(error) => Finding::Damaged(error.to_string()),
+        }
     }
 }
 

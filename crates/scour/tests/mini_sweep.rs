@@ -40,7 +40,7 @@ fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let whole = rows(&dir.join("whole"));
     assert_eq!(whole.len(), 2 * 3 * 2);
-    assert!(whole.iter().all(|row| row[11] == "ok"), "{whole:?}");
+    assert!(whole.iter().all(|row| row[13] == "ok"), "{whole:?}");
 
     // Again: nothing is trained, and not a byte of the results changes.
     let before = std::fs::read(dir.join("whole/results.csv")).unwrap();
@@ -80,10 +80,18 @@ fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
     // Stored models evaluate to the recorded figures, and what is damaged or not there yet is said to be so.
     let output = run(dir, &["evaluate", "mini.yaml", "--out", "whole"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    assert!(text(&output).contains("12 cells: 12 same, 0 differ, 0 damaged, 0 missing"), "{}", text(&output));
+    assert!(
+        text(&output).contains("12 cells: 12 same, 0 differ, 0 damaged, 0 missing, 0 n/a"),
+        "{}",
+        text(&output)
+    );
     let output = run(dir, &["evaluate", "mini.yaml", "--out", "whole", "--set", "seeds=[1,3]"]);
     assert_eq!(output.status.code(), Some(5), "{}", text(&output));
-    assert!(text(&output).contains("12 cells: 6 same, 0 differ, 0 damaged, 6 missing"), "{}", text(&output));
+    assert!(
+        text(&output).contains("12 cells: 6 same, 0 differ, 0 damaged, 6 missing, 0 n/a"),
+        "{}",
+        text(&output)
+    );
     let cells = std::fs::read_to_string(dir.join("other/cells.csv")).unwrap();
     let folder = cells.lines().find(|line| line.contains(",ft,")).unwrap().rsplit(',').next().unwrap();
     let model = dir.join("other").join(folder).join("model.safetensors");
@@ -105,4 +113,47 @@ fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
     assert_eq!(nwc.lines().count(), 1 + 488);
     assert_eq!(nwc.lines().filter(|line| line.ends_with(",true")).count(), 73);
     assert!(folder.join("activeness.csv").is_file() && folder.join("model.safetensors").is_file());
+}
+
+/// Two seeds of BadNets with STRIP, which trains anew, and a clean model, whose training set nobody touched.
+#[test]
+fn a_defense_may_look_at_the_training_set_and_its_verdicts_are_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let attacks = MINI.replace("attacks: [badnets, blended]", "attacks: [none, badnets, wanet]");
+    let (head, rest) = attacks.split_once("defenses:").unwrap();
+    let rest = rest.split_once('\n').unwrap().1.replace("seeds: [0, 1]", "seeds: [0]");
+    std::fs::write(
+        dir.join("mini.yaml"),
+        format!("{head}defenses: [none, ep, {{strip: {{overlays: 2}}}}]\n{rest}"),
+    )
+    .unwrap();
+    let output = run(dir, &["sweep", "mini.yaml", "--out", "out"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let rows = rows(&dir.join("out"));
+    let of = |attack: &str, defense: &str| {
+        rows.iter().find(|row| row[2] == attack && row[6] == defense).map(|row| row[11..15].to_vec()).unwrap()
+    };
+    let rate = |text: &str| text.parse::<f64>().is_ok_and(|rate| (0.0..=100.0).contains(&rate));
+    // tpr, fpr, status, reason.
+    let strip = of("badnets", "strip");
+    assert!(rate(&strip[0]) && rate(&strip[1]) && strip[2] == "ok", "{strip:?}");
+    let clean = of("none", "strip");
+    assert!(clean[0].is_empty() && rate(&clean[1]) && clean[2] == "ok", "{clean:?}");
+    assert_eq!(of("badnets", "ep"), ["", "", "ok", ""]);
+    for defense in ["ep", "strip"] {
+        let wanet = of("wanet", defense);
+        assert!(wanet[2] == "n/a" && wanet[3].contains("wanet leaves none"), "{wanet:?}");
+    }
+    let cells = std::fs::read_to_string(dir.join("out/cells.csv")).unwrap();
+    let line = cells.lines().find(|line| line.contains(",badnets,") && line.contains(",strip,")).unwrap();
+    let folder = dir.join("out").join(line.rsplit(',').next().unwrap());
+    let suspects = std::fs::read_to_string(folder.join("suspects.csv")).unwrap();
+    assert_eq!(suspects.lines().count(), 1 + 600);
+    let output = run(dir, &["evaluate", "mini.yaml", "--out", "out"]);
+    assert!(
+        text(&output).contains("9 cells: 7 same, 0 differ, 0 damaged, 0 missing, 2 n/a"),
+        "{}",
+        text(&output)
+    );
 }

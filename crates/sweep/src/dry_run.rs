@@ -23,15 +23,11 @@ pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> String {
     for cell in &plan.cells {
         let (word, remark) = cell_word(plan, &standings, cell);
         *counts.entry(word).or_default() += 1;
-        let name = format!(
-            "{}/{}/{}@{}/s{} > {}",
-            cell.dataset, cell.model, cell.attack, cell.poison_ratio, cell.seed, cell.defense
-        );
         let clean =
             if cell.key == cell.attacked { String::new() } else { format!("  clean {}", cell.clean_ratio) };
         let remark = if remark.is_empty() { remark } else { format!("  ({remark})") };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{word:<7} {}  {name}{clean}{remark}", cell.key);
+        let _ = writeln!(text, "{word:<7} {}  {}{clean}{remark}", cell.key, cell.title());
     }
     let count = |word| counts.get(word).copied().unwrap_or_default();
     let stages = order.iter().filter(|key| will_run(plan, &standings, key)).count();

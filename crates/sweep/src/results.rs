@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use scour_core::{
-    Cell, FailureReason, Key, Plan, ResultRow, Status, TaskResult, defense_effectiveness_rating,
+    Cell, Detection, FailureReason, Key, Plan, ResultRow, Status, TaskResult, defense_effectiveness_rating,
     write_results,
 };
 use serde::Serialize;
@@ -68,6 +68,7 @@ pub(crate) fn without_numbers(status: Status) -> TaskResult {
 
 /// The row of a cell, once it is known.
 pub(crate) fn row(cell: &Cell, ends: &Ends) -> Option<ResultRow> {
+    let mut detection = None;
     let (status, measured, (seconds, peak), attacked) = match &cell.not_applicable {
         Some(why) => (Status::NotApplicable { why: why.clone() }, None, (0.0, None), None),
         None => {
@@ -75,6 +76,7 @@ pub(crate) fn row(cell: &Cell, ends: &Ends) -> Option<ResultRow> {
             let attacked = &ends.get(&cell.attacked)?.result;
             let result = &ends.get(&cell.key)?.result;
             let cost = (result.seconds, result.peak_memory_mib);
+            detection = Detection::in_details(&result.details);
             (result.status.clone(), result.measured, cost, attacked.measured)
         }
     };
@@ -96,6 +98,8 @@ pub(crate) fn row(cell: &Cell, ends: &Ends) -> Option<ResultRow> {
         der,
         seconds: measured.map(|_| seconds),
         peak_memory_mib: measured.and(peak),
+        tpr: detection.and_then(|detection| detection.tpr),
+        fpr: detection.and_then(|detection| detection.fpr),
         status: status.word().into(),
         reason: status.reason(),
         key: cell.key.to_string(),

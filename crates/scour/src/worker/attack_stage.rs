@@ -8,7 +8,7 @@ use scour_core::{
 };
 use scour_models::Model;
 use scour_torch::load_tensors;
-use scour_train::{Fit, Plain, Progress, Reporter, TrainError, Trigger, evaluate, fit};
+use scour_train::{Fit, Plain, Progress, Reporter, TrainError, Trigger, fit};
 use serde_json::json;
 
 use super::context::{Context, MODEL, TRIGGER, write_file};
@@ -74,7 +74,7 @@ pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<Tas
     }
     line.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
     let trigger = prepared.trigger.as_deref();
-    let measured = evaluate(&model, &pictures.test, &pictures.preprocess, trigger, config.label_map);
+    let measured = context.measure(&model, trigger);
     poisoned::save(task, config, &prepared.train, &prepared.poisoned)?;
     let details = save(task, config, &context, &model, trigger, prepared.poisoned.len(), &summary.losses)?;
     Ok(TaskResult {

@@ -1,12 +1,14 @@
 //! What stages need: the data set on the device, the model's description.
 
+use std::path::Path;
+use std::rc::Rc;
+
 use scour_attacks::attack;
-use scour_core::{AttackConfig, Method, Precision, Task};
+use scour_core::{AttackConfig, LabelMap, Measured, Method, Precision, Task};
 use scour_datasets::{Dataset, source};
 use scour_models::{Model, ModelSpec};
 use scour_torch::{NumberFormat, load_tensors, parse_device, resolve_precision};
-use scour_train::{ImageSet, Preprocess, TrainError, Trigger};
-use std::path::Path;
+use scour_train::{ImageSet, Preprocess, TrainError, Trigger, evaluate};
 use tch::Device;
 
 /// File names in a model's folder.
@@ -76,8 +78,9 @@ impl Pictures {
 
 /// A data set on a device, and the model that is trained on it.
 pub(super) struct Context {
-    pub(super) pictures: Pictures,
+    pub(super) pictures: Rc<Pictures>,
     pub(super) spec: ModelSpec,
+    map: LabelMap,
 }
 
 impl Context {
@@ -85,13 +88,23 @@ impl Context {
     pub(super) fn load(task: &Task, config: &AttackConfig) -> Result<Self, TrainError> {
         let count = config.recipe.train_pictures;
         let pictures = Pictures::load(task, &config.dataset, &config.fingerprint, count, config.precision)?;
+        Ok(Self::with(Rc::new(pictures), config))
+    }
+
+    /// With the configuration's data set where that is loaded already.
+    pub(super) fn with(pictures: Rc<Pictures>, config: &AttackConfig) -> Self {
         let spec = ModelSpec {
             name: config.model.name.clone(),
             params: config.model.params.clone(),
             classes: pictures.classes,
             size: pictures.size,
         };
-        Ok(Self { pictures, spec })
+        Self { pictures, spec, map: config.label_map }
+    }
+
+    /// ACC, ASR and RA on the test set: how every cell is measured.
+    pub(super) fn measure(&self, model: &Model, trigger: Option<&dyn Trigger>) -> Measured {
+        evaluate(model, &self.pictures.test, &self.pictures.preprocess, trigger, self.map)
     }
 
     /// The model in the folder of a finished stage.

@@ -5,8 +5,7 @@ use std::time::Instant;
 use scour_core::{DefenseConfig, Detection, Status, Stream, Task, TaskResult, stream_seed};
 use scour_models::Model;
 use scour_torch::Random;
-use scour_train::{DefenderView, ImageSet, Oracle, Progress, Reporter, TrainError, TrainingSet, evaluate};
-use serde_json::json;
+use scour_train::{DefenderView, ImageSet, Oracle, Progress, Reporter, TrainError, TrainingSet};
 
 use super::context::{Context, MODEL};
 use super::line::Line;
@@ -25,9 +24,7 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
     let defense = defense(name).ok_or_else(|| TrainError::Method(format!("there is no defense `{name}`")))?;
     let clean = clean_set(&pictures.train, config.clean_ratio, attacked.seed)?;
     let trigger = context.stored_trigger(parent, &attacked.attack)?;
-    let measure = |model: &Model| {
-        evaluate(model, &pictures.test, &pictures.preprocess, trigger.as_deref(), attacked.label_map)
-    };
+    let measure = |model: &Model| context.measure(model, trigger.as_deref());
     let oracle: Oracle = &measure;
     let (training, poison) = if defense.needs_training_set() {
         let (images, poison) = poisoned::restore(parent, &pictures.train)?;
@@ -56,7 +53,7 @@ pub(super) fn run(task: &Task, config: &DefenseConfig, line: &Line) -> Result<Ta
     let peak_memory_mib = scour_torch::peak_memory_mib();
     let mut details = outcome.details;
     if let Some(verdicts) = &outcome.suspects {
-        details.insert("detection".into(), json!(Detection::of(verdicts, &poison)));
+        Detection::of(verdicts, &poison).into_details(&mut details);
     }
     let model = outcome.model.unwrap_or(model);
     if !model.state().is_finite() {

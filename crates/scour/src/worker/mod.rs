@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::command::give_up;
 use line::Line;
 
-pub(crate) use again::measure_again;
+pub(crate) use again::Again;
 
 /// Reads the task, carries it out, reports. The exit code is 0 whenever a result was reported.
 pub(crate) fn run() -> ExitCode {
