@@ -112,12 +112,6 @@ impl Tally {
         self.sums.as_ref().map_or(f64::NAN, |(losses, _)| losses.double_value(&[]) / self.seen as f64)
     }
 
-    /// Whether the mean loss is at least that of guessing, ln C for C classes: more of it and a model does not forget what
-    /// it knew but learns to be wrong.
-    pub(crate) fn guesses(&self, classes: u32) -> bool {
-        self.loss() >= f64::from(classes).ln()
-    }
-
     /// Percent of pictures.
     pub(crate) fn accuracy(&self) -> f64 {
         let hits = self.sums.as_ref().map_or(0, |(_, hits)| hits.int64_value(&[]));
@@ -157,8 +151,6 @@ mod tests {
         tally.add(&Tensor::from(2f32), &logits, &Tensor::from_slice(&[0i64, 1, 1]));
         tally.add(&Tensor::from(6f32), &logits.narrow(0, 0, 1), &Tensor::from_slice(&[0i64]));
         assert_eq!((tally.loss(), tally.accuracy()), (3.0, 75.0));
-        // ln 20 = 2.996, ln 21 = 3.045.
-        assert!(tally.guesses(20) && !tally.guesses(21) && !Tally::default().guesses(2));
         assert!(Tally::default().loss().is_nan());
     }
 }

@@ -128,8 +128,9 @@ impl Check for Params {
 impl Params {
     /// Whether that is where unlearning ends.
     fn unlearned(&self, tally: &Tally, model: &Model) -> bool {
+        let guessing = f64::from(model.spec.classes).ln();
         tally.accuracy() <= 100.0 * self.stop_acc
-            || self.fidelity == Fidelity::Corrected && tally.guesses(model.spec.classes)
+            || self.fidelity == Fidelity::Corrected && tally.loss() >= guessing
     }
 
     fn thresholds(&self) -> Thresholds {
