@@ -26,17 +26,20 @@ pub(crate) fn outliers(scores: &[f64], u: f64) -> Vec<bool> {
 }
 
 /// Sets scale and shift of every layer's outliers to zero and writes all scores to `file`, in registration order.
-/// `scores` are one a channel.
+/// `scores` are one a channel; one that is not above `least` is no outlier, however far it lies from the others.
 pub(crate) fn prune_outliers(
     layers: &[BatchNormLayer],
     scores: &[Vec<f64>],
-    u: f64,
+    (u, least): (f64, f64),
     file: &Path,
 ) -> Result<Outcome, TrainError> {
     if scores.iter().flatten().any(|score| !score.is_finite()) {
         return Err(TrainError::NotFinite { step: "scoring channels".into(), at: 0, last: f64::NAN });
     }
-    let pruned: Vec<Vec<bool>> = scores.iter().map(|scores| outliers(scores, u)).collect();
+    let of_layer = |scores: &Vec<f64>| -> Vec<bool> {
+        outliers(scores, u).into_iter().zip(scores).map(|(far, score)| far && *score > least).collect()
+    };
+    let pruned: Vec<Vec<bool>> = scores.iter().map(of_layer).collect();
     let count = prune(layers, &pruned, Zeroed::ScaleAndShift);
     write_channels(file, layers, scores, &pruned)?;
     let channels: usize = scores.iter().map(Vec::len).sum();
