@@ -233,11 +233,9 @@ impl Defense for AntiBackdoorLearning {
             objective: &|loss| -loss,
             lr: &|_| params.unlearn_lr,
         };
-        let outcome = Outcome::default().with("finetune_loss", finetune_loss);
         let unlearn_loss = unlearning.run(&anew, &params, view)?;
-        let mut left = suspects.outcome(anew);
-        left.details.extend(outcome.details);
-        Ok(left.with("unlearn_loss", unlearn_loss))
+        let outcome = suspects.outcome(anew);
+        Ok(outcome.with("finetune_loss", finetune_loss).with("unlearn_loss", unlearn_loss))
     }
 }
 
