@@ -15,7 +15,9 @@
 //! The rule knows no scale: where nothing diverges, as in a clean model, it prunes the channels that chance has moved most,
 //! and where these lie in the first layers the model breaks (a clean one on signs fell from 98.8 to 78.7, its divergences
 //! all below 0.008, where those of BadNets' channels are 0.1 to 0.24). A channel is therefore pruned only where its
-//! divergence is also `noise` times what chance explains; `noise: 0` is the published rule.
+//! divergence is also `noise` times what chance explains (1); `noise: 0` is the published rule. ACC/ASR of CIFAR-10 at width
+//! 16, one seed, by noise 0, 1, 3, 10: BadNets 72.4/1.5, 75.3/2.4, 76.3/15.9, 76.4/19.9; Blended 67.0/2.6, 75.7/1.9, 76.5/1.6,
+//! 76.6/25.3.
 //!
 //! It rests on the clean set being augmented as the training set was. WaNet and BppAttack bring an augmentation of their own,
 //! with rotations and grey instead of black around the picture: already the first layer's divergences are 0.1 on average
@@ -147,7 +149,7 @@ impl Defense for Bnp {
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params { u: published_u(facts, 4.0), noise: 3.0 }, params)
+        params::resolve(&Params { u: published_u(facts, 4.0), noise: 1.0 }, params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
