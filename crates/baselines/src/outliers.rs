@@ -1,4 +1,4 @@
-//! Channels that stand out among those of their layer: by this CLP and BNP choose what to prune.
+//! Channels that stand out among those of their layer: by this CLP, BNP and EP choose what to prune.
 
 use std::path::Path;
 
