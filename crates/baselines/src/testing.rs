@@ -180,6 +180,7 @@ impl View {
             scratch: self.folder.path(),
             training: Some(&self.training),
             reporter: &self.watch,
+            preparation: None,
             oracle: None,
         }
     }

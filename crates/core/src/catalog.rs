@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AttackConfig, Choice, DatasetFacts, ParamError, Recipe};
+use crate::{AttackConfig, Choice, DatasetFacts, ParamError, Precision, Recipe};
 
 /// The four kinds of registered things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Requirement {
-    /// The clean model of the same data set, architecture, recipe and seed.
+    /// A clean model of the same data set, architecture and recipe, with a seed of its own.
     CleanModel,
     /// Something that the attack trains once a data set, whatever is attacked with it: an encoder.
     Resource,
@@ -82,6 +82,18 @@ pub trait Catalog {
     /// The attack with only those parameters that shape its resource: the resource's identity.
     fn resource_method(&self, attack: &Method) -> Method {
         attack.clone()
+    }
+
+    /// The number format that is meant by this one on the devices of the sweep: never `auto`, so that results in two
+    /// formats have two keys.
+    fn precision(&self, wanted: Precision) -> Precision {
+        wanted
+    }
+
+    /// The defense with only those parameters that matter to what its settings share, if they share anything: a stage of
+    /// its own.
+    fn preparation(&self, _defense: &Method) -> Option<Method> {
+        None
     }
 
     /// Why the attack cannot be run so, if it cannot: its cells become `n/a`. `facts` are those of the whole data set,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Choice, LabelMap, Profile, RecipePatch};
+use crate::{Choice, LabelMap, Profile, RecipePatch, Validity};
 
 /// Number format of training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct Experiment {
     /// Further changes for single data sets, by name.
     #[serde(default)]
     pub train_for: BTreeMap<String, RecipePatch>,
+    /// When an attack counts as implanted.
+    #[serde(default)]
+    pub validity: Validity,
 }
 
 fn default_models() -> Vec<Choice> {
@@ -129,7 +132,7 @@ impl Experiment {
                 return Some(format!("`{field}` holds a value twice"));
             }
         }
-        None
+        self.validity.problem()
     }
 }
 

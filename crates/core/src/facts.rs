@@ -1,30 +1,72 @@
 use serde::{Deserialize, Serialize};
 
 /// What a plan needs to know of a data set before anything is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetFacts {
     /// The registered name.
     pub name: String,
     /// Number of classes.
     pub classes: u32,
-    /// Height and width of every picture, in pixels.
+    /// Height and width of every image, in pixels.
     pub size: u32,
-    /// Pictures of each class in the training set.
+    /// Images of each class in the training set.
     pub train_per_class: Vec<usize>,
-    /// Pictures of each class in the test set.
+    /// Images of each class in the test set.
     pub test_per_class: Vec<usize>,
-    /// Changes when any picture or label does.
+    /// Changes when any image or label does.
     pub fingerprint: String,
+    /// Names of the classes by label; empty where they have none.
+    #[serde(default)]
+    pub class_names: Vec<String>,
+    /// What of the official data set is missing, in one line; `None` where it is whole or has no official counts.
+    #[serde(default)]
+    pub incomplete: Option<String>,
+    /// Whatever else a reader of figures should know of the files, a line each: images that were skipped, say.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl DatasetFacts {
-    /// Pictures in the training set.
+    /// Images in the training set.
     pub fn train_len(&self) -> usize {
         self.train_per_class.iter().sum()
     }
 
-    /// Pictures in the test set.
+    /// Images in the test set.
     pub fn test_len(&self) -> usize {
         self.test_per_class.iter().sum()
+    }
+
+    /// ACC, in percent, of always naming the most frequent class of the test set.
+    pub fn chance(&self) -> f64 {
+        let most = self.test_per_class.iter().max().copied().unwrap_or(0);
+        if most == 0 { 0.0 } else { 100.0 * most as f64 / self.test_len() as f64 }
+    }
+
+    /// A class as `0 airplane`, or by its label alone where it has no name.
+    pub fn class(&self, label: u32) -> String {
+        match self.class_names.get(label as usize).filter(|name| **name != label.to_string()) {
+            Some(name) => format!("{label} {name}"),
+            None => label.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_the_share_of_the_most_frequent_test_class() {
+        let facts = |test: &[usize]| DatasetFacts { test_per_class: test.into(), ..DatasetFacts::default() };
+        assert_eq!(facts(&[30, 10]).chance(), 75.0);
+        assert_eq!(facts(&[5, 5, 5, 5]).chance(), 25.0);
+        assert_eq!(facts(&[0, 0]).chance(), 0.0);
+    }
+
+    #[test]
+    fn a_class_is_named_where_it_has_a_name() {
+        let facts = DatasetFacts { class_names: vec!["cat".into(), "1".into()], ..DatasetFacts::default() };
+        assert_eq!([0, 1, 2].map(|label| facts.class(label)), ["0 cat", "1", "2"]);
     }
 }

@@ -28,6 +28,7 @@ mod seed;
 mod status;
 mod suggest;
 mod task;
+mod validity;
 
 pub use catalog::{Catalog, Method, MethodKind, Requirement};
 pub use choice::Choice;
@@ -49,8 +50,11 @@ pub use plan::{Cell, Plan, PlanError, Stage, StageKind, plan};
 pub use poison::{benchmark_poison_indices, poison_indices};
 pub use profile::{Departure, ORACLE, Profile};
 pub use recipe::{Recipe, RecipePatch, Schedule};
-pub use result::{ResultRow, read_results, write_results};
+pub use result::{ResultRow, SecondsFrom, read_results, write_results};
 pub use seed::{Stream, stream_seed};
-pub use status::{FailureReason, Status};
+pub use status::{FailureReason, RowStatus, Status};
 pub use suggest::{nearest, unknown};
-pub use task::{AttackConfig, DefenseConfig, ResourceConfig, StageConfig, Task, TaskResult};
+pub use task::{
+    AttackConfig, DefenseConfig, Environment, ResourceConfig, StageConfig, Task, TaskResult, TestImages,
+};
+pub use validity::{Validity, at_chance, no_better_than_guessing};

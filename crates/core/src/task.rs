@@ -63,6 +63,10 @@ pub enum StageConfig {
     Resource(ResourceConfig),
     /// Poison, train, evaluate.
     Attack(AttackConfig),
+    /// Evaluate a clean model under the triggers of this attack.
+    Control(AttackConfig),
+    /// Make what several settings of a defense share; of its parameters only those that matter to it.
+    Preparation(DefenseConfig),
     /// Defend, evaluate.
     Defense(DefenseConfig),
 }
@@ -97,10 +101,62 @@ pub struct TaskResult {
     pub measured: Option<Measured>,
     /// Wall-clock seconds of the method itself, evaluation and data loading left out.
     pub seconds: f64,
-    /// Number format that was really used: `bf16` or `fp32`.
+    /// Number format that was really used: `bf16`, `tf32` or `fp32`.
     pub precision: String,
     /// Highest memory use of the worker, in MiB, where known.
     pub peak_memory_mib: Option<u64>,
+    /// Test images behind the figures.
+    #[serde(default)]
+    pub test_images: Option<TestImages>,
+    /// Images that went through a model with gradients in this stage: its cost whatever the machine.
+    #[serde(default)]
+    pub gradient_images: Option<u64>,
+    /// What it ran on.
+    #[serde(default)]
+    pub environment: Option<Environment>,
+    /// When it ended: RFC 3339, UTC.
+    #[serde(default)]
+    pub finished: Option<String>,
     /// Facts of the method worth keeping, such as the epoch at which unlearning stopped.
     pub details: serde_json::Value,
+}
+
+impl TaskResult {
+    /// A result of which only the status is known.
+    pub fn of_status(status: Status) -> Self {
+        Self {
+            status,
+            measured: None,
+            seconds: 0.0,
+            precision: String::new(),
+            peak_memory_mib: None,
+            test_images: None,
+            gradient_images: None,
+            environment: None,
+            finished: None,
+            details: serde_json::Value::Null,
+        }
+    }
+}
+
+/// How many test images figures rest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestImages {
+    /// Behind ACC: the clean test set.
+    pub acc: usize,
+    /// Behind ASR and RA: those whose class the trigger would change.
+    pub asr: usize,
+}
+
+/// What a stage ran on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// `cpu`, or the GPU's name.
+    pub device: String,
+    /// The processor's name with its vector flags: `AMD EPYC (avx2 fma)`.
+    pub processor: String,
+    /// Threads of libtorch.
+    pub threads: usize,
+    /// `scour 0.1.0, tch 0.24.0, libtorch 2.11.0`.
+    pub versions: String,
 }

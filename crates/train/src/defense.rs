@@ -1,11 +1,12 @@
 //! The trait by which defenses are reached, and all that they are given.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use scour_core::{DatasetFacts, Measured, ParamError, Recipe};
 use scour_models::Model;
 use scour_torch::NumberFormat;
 use serde_json::{Value, json};
+use tch::Tensor;
 
 use crate::{ImageSet, Preprocess, Reporter, TrainError};
 
@@ -39,6 +40,8 @@ pub struct DefenderView<'a> {
     pub scratch: &'a Path,
     /// Whom to tell.
     pub reporter: &'a dyn Reporter,
+    /// What [`Defense::prepare`] made for these parameters, where the defense asks for it.
+    pub preparation: Option<&'a Preparation>,
     /// What no defender has: there only for parameters that say so ([`Defense::is_oracle`]), whose rows are marked.
     pub oracle: Option<Oracle<'a>>,
 }
@@ -48,6 +51,22 @@ impl<'a> DefenderView<'a> {
     pub fn training(&self) -> Result<&'a TrainingSet<'a>, TrainError> {
         self.training.ok_or_else(|| TrainError::Method("the defender was given no training set".into()))
     }
+
+    /// What [`Defense::prepare`] made, for a defense that asked for it.
+    pub fn preparation(&self) -> Result<&'a Preparation, TrainError> {
+        self.preparation.ok_or_else(|| TrainError::Method("the defense was given no preparation".into()))
+    }
+}
+
+/// What several settings of one defense share: made once, kept as a stage of its own.
+#[derive(Debug, Default)]
+pub struct Preparation {
+    /// Named tensors, such as the weights of an unlearned model.
+    pub tensors: Vec<(String, Tensor)>,
+    /// Facts worth keeping; the engine adds them to those of each outcome that builds on it.
+    pub details: serde_json::Map<String, Value>,
+    /// Where [`Defense::prepare`] left files of its own.
+    pub folder: PathBuf,
 }
 
 /// What a defense leaves and says of its run.
@@ -95,6 +114,22 @@ pub trait Defense: Sync {
     /// is `n/a`.
     fn needs_training_set(&self) -> bool {
         false
+    }
+
+    /// Those parameters that matter to what settings of this defense share, as resolved ones; `None` where they share
+    /// nothing. What is returned is the identity of the preparation: it goes into its key.
+    fn preparation_params(&self, _params: &Value) -> Option<Value> {
+        None
+    }
+
+    /// Makes what settings share, from what [`Defense::preparation_params`] returned. The model stays as it is.
+    fn prepare(
+        &self,
+        _params: &Value,
+        _model: &Model,
+        _view: &DefenderView,
+    ) -> Result<Preparation, TrainError> {
+        Err(TrainError::Method(format!("{} has no preparation", self.name())))
     }
 
     /// Fills in parameters, with the data set's own defaults, and checks them.

@@ -18,7 +18,7 @@ mod scores;
 mod similarity;
 
 pub use batch_maker::{Batch, BatchMaker, Plain};
-pub use defense::{DefenderView, Defense, Oracle, Outcome, TrainingSet};
+pub use defense::{DefenderView, Defense, Oracle, Outcome, Preparation, TrainingSet};
 pub use displaced::displaced_gradients;
 pub use error::TrainError;
 pub use evaluate::{Trigger, evaluate, predictions};

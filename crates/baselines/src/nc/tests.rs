@@ -39,6 +39,7 @@ fn view<'a>(clean: &'a ImageSet, preprocess: &'a Preprocess) -> DefenderView<'a>
         scratch: out,
         training: None,
         reporter: &Silent,
+        preparation: None,
         oracle: None,
     }
 }

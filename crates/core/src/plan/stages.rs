@@ -1,0 +1,92 @@
+//! Stages with their keys: what each result depends on.
+
+use serde_json::{Value, json};
+
+use super::{Stage, StageKind};
+use crate::{AttackConfig, DefenseConfig, Key, Method, ResourceConfig, StageConfig};
+
+/// Raised when the meaning of stored stages changes for all methods at once.
+const STORE_VERSION: u32 = 2;
+
+pub(super) fn attack_stage(config: AttackConfig, requires: Vec<Key>) -> Stage {
+    let title = attack_title(&config);
+    let key = Key::of(&attack_identity(&config, &requires));
+    Stage { key, kind: StageKind::Attack, config: StageConfig::Attack(config), requires, title }
+}
+
+fn attack_title(config: &AttackConfig) -> String {
+    format!(
+        "{}/{}/{}@{}/s{}",
+        config.dataset.label, config.model.label, config.attack.label, config.poison_ratio, config.seed
+    )
+}
+
+pub(super) fn resource_stage(config: ResourceConfig) -> Stage {
+    let title = format!("{}/resource of {}", config.dataset.label, config.attack.name);
+    let key = Key::of(&json!({
+        "store": STORE_VERSION,
+        "kind": "resource",
+        "dataset": method_identity(&config.dataset),
+        "fingerprint": config.fingerprint,
+        "attack": method_identity(&config.attack),
+        "train_pictures": config.train_pictures,
+        "precision": config.precision,
+    }));
+    Stage { key, kind: StageKind::Resource, config: StageConfig::Resource(config), requires: vec![], title }
+}
+
+/// A clean model under the triggers of `attacked`.
+pub(super) fn control_stage(attacked: &Stage, config: AttackConfig, clean: &Key) -> Stage {
+    let requires = vec![attacked.key.clone(), clean.clone()];
+    let key = Key::of(&json!({"store": STORE_VERSION, "kind": "control", "requires": requires}));
+    let title = format!("{} on a clean model", attacked.title);
+    Stage { key, kind: StageKind::Control, config: StageConfig::Control(config), requires, title }
+}
+
+/// What the defense shares with other settings of itself; `config.defense` has only the parameters that matter to it.
+pub(super) fn preparation_stage(config: DefenseConfig, attacked: &Key) -> Stage {
+    let title = format!("{} > preparation of {}", attack_title(&config.attacked), config.defense.name);
+    let key = Key::of(&defense_identity("preparation", &config, attacked));
+    let requires = vec![attacked.clone()];
+    Stage { key, kind: StageKind::Preparation, config: StageConfig::Preparation(config), requires, title }
+}
+
+/// A defended model. `preparation` is the stage it builds on besides the attacked model; what it depends on is among the
+/// defense's own parameters.
+pub(super) fn defense_stage(config: DefenseConfig, attacked: &Key, preparation: Option<&Key>) -> Stage {
+    let title = format!("{} > {}", attack_title(&config.attacked), config.defense.label);
+    let key = Key::of(&defense_identity("defense", &config, attacked));
+    let requires = [attacked].into_iter().chain(preparation).cloned().collect();
+    Stage { key, kind: StageKind::Defense, config: StageConfig::Defense(config), requires, title }
+}
+
+fn method_identity(method: &Method) -> Value {
+    json!({"name": method.name, "params": method.params, "impl_version": method.impl_version})
+}
+
+fn attack_identity(config: &AttackConfig, requires: &[Key]) -> Value {
+    json!({
+        "requires": requires,
+        "store": STORE_VERSION,
+        "kind": "attack",
+        "dataset": method_identity(&config.dataset),
+        "fingerprint": config.fingerprint,
+        "model": method_identity(&config.model),
+        "attack": method_identity(&config.attack),
+        "label_map": config.label_map,
+        "poison_ratio": config.poison_ratio,
+        "seed": config.seed,
+        "recipe": config.recipe,
+        "precision": config.precision,
+    })
+}
+
+fn defense_identity(kind: &str, config: &DefenseConfig, attacked: &Key) -> Value {
+    json!({
+        "store": STORE_VERSION,
+        "kind": kind,
+        "attacked": attacked,
+        "defense": method_identity(&config.defense),
+        "clean_ratio": config.clean_ratio,
+    })
+}
