@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::failure::Failure;
@@ -18,12 +18,15 @@ static FOREGROUND: AtomicU32 = AtomicU32::new(0);
 /// Whether a Ctrl-C or a SIGTERM came.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Takes over SIGINT and SIGTERM for the rest of this process.
+/// Takes over SIGINT, SIGTERM and SIGHUP for the rest of this process.
 ///
-/// The terminal sends Ctrl-C to the program in the foreground as well: xtask stays to pass on its exit code.
-/// SIGTERM reaches xtask alone, so it is sent on. With nothing in the foreground both end xtask at once.
+/// The terminal sends Ctrl-C, and SIGHUP when it closes, to the program in the foreground as well: xtask stays to pass
+/// on its exit code. SIGTERM reaches xtask alone, so it is sent on. With nothing in the foreground each ends xtask at
+/// once. Where SIGHUP is ignored from the start, as under `nohup`, it stays ignored.
 pub(crate) fn listen_for_signals() -> anyhow::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM].into_iter().chain((!ignores_hang_up()).then_some(SIGHUP)))
+            .context("cannot listen for signals")?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
             INTERRUPTED.store(true, Ordering::SeqCst);
@@ -41,6 +44,14 @@ pub(crate) fn listen_for_signals() -> anyhow::Result<()> {
         }
     });
     Ok(())
+}
+
+/// Whether this process was started with SIGHUP ignored, as far as the system tells.
+fn ignores_hang_up() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (SIGHUP - 1) & 1 == 1
 }
 
 /// Whether the user interrupted this command.

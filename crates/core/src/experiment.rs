@@ -15,6 +15,10 @@ pub enum Precision {
     Auto,
     /// Single precision everywhere.
     Fp32,
+    /// Single precision, with convolutions and products in TF32 on GPUs that have it; on a CPU the same as `fp32`.
+    Tf32,
+    /// bf16 autocast with channels-last, whatever the hardware.
+    Bf16,
 }
 
 /// An experiment as written in YAML. Data sets x models x attacks x poison ratios x seeds are attacked models;

@@ -101,6 +101,9 @@ pub struct TaskResult {
     pub measured: Option<Measured>,
     /// Wall-clock seconds of the method itself, evaluation and data loading left out.
     pub seconds: f64,
+    /// Seconds of the preparation that it builds on, which was a stage of its own.
+    #[serde(default)]
+    pub preparation_seconds: f64,
     /// Number format that was really used: `bf16`, `tf32` or `fp32`.
     pub precision: String,
     /// Highest memory use of the worker, in MiB, where known.
@@ -108,7 +111,7 @@ pub struct TaskResult {
     /// Test images behind the figures.
     #[serde(default)]
     pub test_images: Option<TestImages>,
-    /// Images that went through a model with gradients in this stage: its cost whatever the machine.
+    /// Images that went through a model with gradients, those of its preparation included: the cost whatever the machine.
     #[serde(default)]
     pub gradient_images: Option<u64>,
     /// What it ran on.
@@ -128,6 +131,7 @@ impl TaskResult {
             status,
             measured: None,
             seconds: 0.0,
+            preparation_seconds: 0.0,
             precision: String::new(),
             peak_memory_mib: None,
             test_images: None,

@@ -90,6 +90,7 @@ impl Dataset {
             train_per_class: self.train.per_class(self.classes),
             test_per_class: self.test.per_class(self.classes),
             fingerprint,
+            ..DatasetFacts::default()
         }
     }
 }

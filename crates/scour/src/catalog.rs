@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use scour_attacks::{ATTACKS, Circumstances, attack};
 use scour_core::{
-    AttackConfig, Catalog, Choice, DatasetFacts, Method, MethodKind, ORACLE, ParamError, Recipe, Requirement,
+    AttackConfig, Catalog, Choice, DatasetFacts, Method, MethodKind, ORACLE, ParamError, Precision, Recipe,
+    Requirement,
 };
 use scour_datasets::{SOURCES, source};
 use scour_models::{ARCHITECTURES, architecture};
@@ -14,9 +15,10 @@ use serde_json::{Value, json};
 
 use crate::defenses::{NO_DEFENSE, defense, defenses};
 
-/// Every registry, and the folder where data sets lie.
+/// Every registry, the folder where data sets lie, and the number format that `auto` means on the devices in use.
 pub(crate) struct Registries {
     data: PathBuf,
+    auto: Precision,
     counts: Counts,
 }
 
@@ -24,8 +26,8 @@ pub(crate) struct Registries {
 type Counts = RefCell<BTreeMap<(String, usize), Vec<usize>>>;
 
 impl Registries {
-    pub(crate) fn new(data: PathBuf) -> Self {
-        Self { data, counts: Counts::default() }
+    pub(crate) fn new(data: PathBuf, auto: Precision) -> Self {
+        Self { data, auto, counts: Counts::default() }
     }
 
     /// Training pictures of each class as the recipe cuts the training set; labels are read once a data set and cut.
@@ -119,6 +121,18 @@ impl Catalog for Registries {
 
     fn recipe(&self, facts: &DatasetFacts) -> Recipe {
         source(&facts.name).map(|source| source.profile().recipe).unwrap_or_default()
+    }
+
+    fn precision(&self, wanted: Precision) -> Precision {
+        match wanted {
+            Precision::Auto => self.auto,
+            given => given,
+        }
+    }
+
+    fn preparation(&self, method: &Method) -> Option<Method> {
+        let params = defense(&method.name)?.preparation_params(&method.params)?;
+        Some(Method { params, label: method.name.clone(), ..method.clone() })
     }
 
     fn requirements(&self, method: &Method) -> Vec<Requirement> {

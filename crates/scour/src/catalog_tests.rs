@@ -33,12 +33,20 @@ impl Catalog for WithoutData {
             size: 32,
             train_per_class: vec![5000; classes as usize],
             test_per_class: vec![1000; classes as usize],
-            fingerprint: String::new(),
+            ..DatasetFacts::default()
         })
     }
 
     fn recipe(&self, facts: &DatasetFacts) -> Recipe {
         self.0.recipe(facts)
+    }
+
+    fn precision(&self, wanted: Precision) -> Precision {
+        self.0.precision(wanted)
+    }
+
+    fn preparation(&self, defense: &Method) -> Option<Method> {
+        self.0.preparation(defense)
     }
 
     fn requirements(&self, attack: &Method) -> Vec<Requirement> {
@@ -55,7 +63,7 @@ impl Catalog for WithoutData {
 }
 
 fn planned(path: &Path) -> Plan {
-    let catalog = WithoutData(Registries::new("data".into()));
+    let catalog = WithoutData(Registries::new("data".into(), Precision::Fp32));
     let experiment = load_experiment(path, &[]).unwrap_or_else(|error| panic!("{error}"));
     plan(&experiment, &catalog, &path.display().to_string()).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -98,7 +106,7 @@ fn who_looks_at_the_training_set_is_not_run_where_the_attacker_leaves_none() {
 fn the_readme_lists_what_is_registered() {
     let readme =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
-    let registries = Registries::new("data".into());
+    let registries = Registries::new("data".into(), Precision::Fp32);
     for kind in [MethodKind::Dataset, MethodKind::Model, MethodKind::Attack, MethodKind::Defense] {
         for name in registries.names(kind) {
             assert!(
@@ -107,5 +115,14 @@ fn the_readme_lists_what_is_registered() {
                 kind.word()
             );
         }
+    }
+}
+
+#[test]
+fn no_key_holds_auto() {
+    let plan = planned(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/mini.yaml"));
+    for stage in plan.stages.values() {
+        let config = serde_json::to_string(&stage.config).unwrap();
+        assert!(config.contains("\"precision\":\"fp32\"") && !config.contains("auto"), "{config}");
     }
 }

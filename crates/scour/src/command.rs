@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use scour_core::ExitCode;
 
-use crate::{bench, evaluate, sweep, worker};
+use crate::{bench, evaluate, join, sweep, worker};
 
 /// Trains backdoored image classifiers, scrubs the backdoors out again, and measures both.
 #[derive(Parser)]
@@ -31,6 +31,15 @@ enum Command {
         differ or are damaged."
     )]
     Evaluate(EvaluateArgs),
+    /// Put the stores of several sweeps together: shards with stores of their own, or runs on several machines
+    #[command(
+        after_help = "Every file is compared with its recorded hash first. The same experiment without --shard then \
+        finds every stage in the joined store, trains nothing, and writes one table:\n\n    \
+        scour join results/paper-1 results/paper-2 --into results/store\n    \
+        scour sweep experiments/paper.yaml\n\n\
+        Exit codes: 0 all joined, 2 usage, 3 environment, 100 something was damaged and left out."
+    )]
+    Join(JoinArgs),
     /// Measure training throughput on random pictures
     Bench(BenchArgs),
     /// Carry out one task read from standard input (what a sweep starts)
@@ -59,7 +68,10 @@ pub(crate) struct PlanArgs {
     /// Change a field of the experiment: train.epochs=2 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Only part I of N, counted from 1
+    /// Give up where a public data set is not whole, instead of saying so
+    #[arg(long)]
+    pub(crate) strict_data: bool,
+    /// Only part I of N, counted from 1; `scour join` puts the parts together
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub(crate) shard: Option<(usize, usize)>,
 }
@@ -97,6 +109,17 @@ pub(crate) struct EvaluateArgs {
     /// Points by which ACC, ASR and RA may differ
     #[arg(long, value_name = "POINTS", default_value_t = 0.0)]
     pub(crate) tolerance: f64,
+}
+
+/// What `scour join` takes.
+#[derive(Args)]
+pub(crate) struct JoinArgs {
+    /// Stores, or folders of results with a store of their own
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) from: Vec<PathBuf>,
+    /// The store that they are put into
+    #[arg(long, value_name = "DIR", default_value = "results/store")]
+    pub(crate) into: PathBuf,
 }
 
 /// What `--rerun` takes.
@@ -154,6 +177,7 @@ pub(crate) fn run() -> ExitCode {
     match cli.command {
         Command::Sweep(args) => sweep::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Join(args) => join::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Worker => worker::run(),
     }

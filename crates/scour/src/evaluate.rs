@@ -9,7 +9,7 @@ use scour_sweep::{Entry, Store};
 use scour_torch::{parse_device, use_threads};
 
 use crate::command::{EvaluateArgs, say};
-use crate::planning::{Failure, Planned, planned};
+use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::worker::Again;
 
 /// Evaluates and prints a line a cell.
@@ -22,13 +22,13 @@ fn evaluate(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
         .device
         .clone()
         .unwrap_or_else(|| if tch::Cuda::is_available() { "cuda:0".into() } else { "cpu".into() });
-    parse_device(&device).map_err(Failure::Config)?;
+    let on = parse_device(&device).map_err(Failure::Config)?;
     if args.tolerance.is_nan() || args.tolerance < 0.0 {
         return Err(Failure::Config(format!("--tolerance must be 0 or more, not {}", args.tolerance)));
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     use_threads(threads);
-    let Planned { plan, store, .. } = planned(&args.plan)?;
+    let Planned { plan, store, .. } = planned(&args.plan, auto_precision(&[on]))?;
     let mut examiner = Examiner {
         plan: &plan,
         store: Store::at(&store),

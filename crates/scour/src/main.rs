@@ -5,6 +5,7 @@ mod catalog;
 mod command;
 mod defenses;
 mod evaluate;
+mod join;
 mod planning;
 mod provenance;
 mod sweep;

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use scour_core::{ConfigError, ExitCode, Experiment, Filter, Plan, PlanError, load_experiment, plan};
+use scour_core::{
+    ConfigError, ExitCode, Experiment, Filter, Plan, PlanError, Precision, load_experiment, plan,
+};
 use scour_sweep::{DeviceError, SweepError};
+use scour_torch::{NumberFormat, resolve_precision};
+use tch::Device;
 
 use crate::catalog::Registries;
 use crate::command::{PlanArgs, give_up};
@@ -67,16 +71,36 @@ pub(crate) struct Planned {
     pub(crate) store: PathBuf,
 }
 
-/// Reads the experiment and selects cells.
-pub(crate) fn planned(args: &PlanArgs) -> Result<Planned, Failure> {
+/// Reads the experiment and selects cells. `auto` is the number format that `precision: auto` means on the devices that
+/// the work is for.
+pub(crate) fn planned(args: &PlanArgs, auto: Precision) -> Result<Planned, Failure> {
     let experiment = load_experiment(&args.experiment, &args.set)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("results").join(&experiment.name));
     let store = args.store.clone().unwrap_or_else(|| default_store(args));
-    let registries = Registries::new(args.data.clone());
+    let registries = Registries::new(args.data.clone(), auto);
     let whole = plan(&experiment, &registries, &args.experiment.display().to_string())?;
+    if args.strict_data
+        && let Some(note) = whole.cells.iter().find(|cell| !cell.data_note.is_empty())
+    {
+        return Err(Failure::Environment(format!(
+            "--strict-data: {} is not whole: {}; `cargo xtask data check {}` says more",
+            note.dataset, note.data_note, note.dataset
+        )));
+    }
     let plan = select(&whole, args)?;
     let complete = plan.cells.len() == whole.cells.len();
     Ok(Planned { experiment, plan, complete, out, store })
+}
+
+/// What `precision: auto` means where all of these devices do the work: a key holds one format, so that the slowest of
+/// them decides.
+pub(crate) fn auto_precision(devices: &[Device]) -> Precision {
+    let formats = devices.iter().map(|device| resolve_precision(Precision::Auto, *device));
+    if formats.into_iter().all(|format| format == NumberFormat::Bf16) && !devices.is_empty() {
+        Precision::Bf16
+    } else {
+        Precision::Fp32
+    }
 }
 
 /// Models of a run with a folder of its own stay in that folder; all others share one store.

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::worker::versions;
+
 /// Facts for `experiment.json`.
 pub(crate) fn provenance(devices: &[String], threads: usize, jobs: u32) -> Value {
     let git = |args: &[&str]| {
@@ -13,18 +15,11 @@ pub(crate) fn provenance(devices: &[String], threads: usize, jobs: u32) -> Value
         "scour": env!("CARGO_PKG_VERSION"),
         "commit": git(&["rev-parse", "HEAD"]),
         "uncommitted_changes": dirty,
-        "tch": "0.24.0",
-        "libtorch": "2.11",
+        "versions": versions(),
         "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-        "processor": processor(),
+        "processor": scour_torch::processor(),
         "devices": devices,
         "threads_per_worker": threads,
         "jobs_per_device": jobs,
     })
-}
-
-fn processor() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_string())
 }

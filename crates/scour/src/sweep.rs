@@ -6,7 +6,7 @@ use scour_core::ExitCode;
 use scour_sweep::{SweepOptions, parse_devices, slots};
 
 use crate::command::{Rerun, SweepArgs, say};
-use crate::planning::{Failure, Planned, planned};
+use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::provenance::provenance;
 
 /// Runs the sweep and returns its exit code.
@@ -15,18 +15,22 @@ pub(crate) fn run(args: &SweepArgs) -> ExitCode {
 }
 
 fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
-    let Planned { experiment, plan, complete, out, store } = planned(&args.plan)?;
+    let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
+    let devices = parse_devices(&args.devices, visible.as_deref(), tch::Cuda::device_count() as usize)?;
+    let Planned { experiment, plan, complete, out, store } =
+        planned(&args.plan, auto_precision(&torch_devices(&devices)))?;
     let rerun = match args.rerun {
         None => scour_sweep::Rerun::No,
         Some(Rerun::Failed) => scour_sweep::Rerun::Failed,
         Some(Rerun::All) => scour_sweep::Rerun::All,
     };
     if args.dry_run {
+        for warning in &plan.warnings {
+            say(format_args!("warning: {warning}"));
+        }
         say(scour_sweep::dry_run(&plan, &store, rerun).trim_end());
         return Ok(ExitCode::Done);
     }
-    let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
-    let devices = parse_devices(&args.devices, visible.as_deref(), tch::Cuda::device_count() as usize)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // Two small trainings side by side use a CPU better than one that waits for its slowest thread at every operation.
     let jobs = args.jobs_per_device.unwrap_or(if devices.iter().all(|d| d.device == "cpu") && cores > 1 {
@@ -59,6 +63,12 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
     })?;
     tell_parent(&summary.out)?;
     Ok(summary.exit)
+}
+
+/// The devices as this process sees them.
+fn torch_devices(devices: &[scour_sweep::Device]) -> Vec<tch::Device> {
+    let index = |name: &str| name.strip_prefix("cuda:").and_then(|index| index.parse().ok());
+    devices.iter().map(|device| index(&device.name).map_or(tch::Device::Cpu, tch::Device::Cuda)).collect()
 }
 
 /// Tells the program that started this one where the results are, if it asked.

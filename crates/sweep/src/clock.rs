@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now in RFC 3339, UTC, to the millisecond: `2026-01-02T03:04:05.678Z`. Such texts sort by time.
-pub(crate) fn now() -> String {
+pub fn now() -> String {
     rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 

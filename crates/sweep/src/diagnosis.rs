@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use scour_core::{FailureReason, Status};
+use scour_core::{FailureReason, Status, one_line};
 
 const KILLED: i32 = 9;
 
@@ -33,7 +33,7 @@ pub(crate) fn diagnose(exit: ExitStatus, log: &str) -> Status {
         (FailureReason::Panic, ending)
     };
     let message = match last_words(log) {
-        Some(words) => format!("the worker was {ending}; its last words: {words}"),
+        Some(words) => format!("the worker was {ending}; its last words: {}", one_line(words)),
         None => format!("the worker was {ending}, without a word"),
     };
     Status::Failed { reason, message: message.replace("was ended", "ended") }
@@ -44,6 +44,8 @@ fn last_words(log: &str) -> Option<&str> {
     let mut lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if let Some(at) = lines.iter().rposition(|line| line.contains(" panicked at ")) {
         lines.truncate(at + 2);
+    } else if let Some(at) = lines.iter().rposition(|line| line.starts_with("Exception raised from")) {
+        lines.truncate(at);
     }
     lines.pop()
 }
@@ -77,5 +79,7 @@ mod tests {
     fn a_panic_is_quoted_by_its_message() {
         let log = "thread 'main' panicked at src/x.rs:3:5:\nindex out of bounds\nnote: run with `RUST_BACKTRACE=1`\n";
         assert!(diagnosed(101 << 8, log).1.ends_with("its last words: index out of bounds"));
+        let log = "out of range\nException raised from x at y.cpp:3 (most recent call first):\nframe #0: z\nframe #1: w\n";
+        assert!(diagnosed(1 << 8, log).1.ends_with("its last words: out of range"));
     }
 }

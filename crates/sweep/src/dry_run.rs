@@ -14,7 +14,7 @@ use crate::{Rerun, Store};
 /// A line a cell, in the order of the results, and totals. Nothing is written, not even the store's folder.
 ///
 /// A cell is `cached` (finished, also with a model that is degenerate), `run`, `failed` (and not to be tried again without
-/// `--rerun failed`), or `n/a`.
+/// `--rerun failed`), `not evaluated` (its attacked model is no better than guessing), or `n/a`.
 pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> String {
     let order = plan_order(plan);
     let standings = standings(plan, &order, &Store::at(store), rerun);
@@ -33,11 +33,12 @@ pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> String {
     let stages = order.iter().filter(|key| will_run(plan, &standings, key)).count();
     let _ = writeln!(
         text,
-        "{} cells: {} cached, {} to run, {} failed, {} n/a; stages to run: {stages}",
+        "{} cells: {} cached, {} to run, {} failed, {} not evaluated, {} n/a; stages to run: {stages}",
         plan.cells.len(),
         count("cached"),
         count("run"),
         count("failed"),
+        count("not evaluated"),
         count("n/a"),
     );
     text
@@ -56,6 +57,7 @@ fn cell_word(plan: &Plan, standings: &HashMap<Key, Standing>, cell: &Cell) -> (&
         Some(Standing::Stored(_)) => ("run", "its attacked model only".into()),
         _ => match unusable_requirement(plan, standings, &cell.key).map(|end| end.result.status) {
             Some(Status::NotApplicable { why }) => ("n/a", why),
+            Some(Status::NotEvaluated { why }) => ("not evaluated", why),
             status => ("failed", status.map(|status| status.reason()).unwrap_or_default()),
         },
     }
@@ -64,12 +66,12 @@ fn cell_word(plan: &Plan, standings: &HashMap<Key, Standing>, cell: &Cell) -> (&
 /// How the stage ends without being run, because of what it requires.
 fn unusable_requirement(plan: &Plan, standings: &HashMap<Key, Standing>, key: &Key) -> Option<StageEnd> {
     plan.stages.get(key)?.requires.iter().find_map(|required| {
-        let title = &plan.stages[required].title;
+        let stage = &plan.stages[required];
         match standings.get(required)? {
-            Standing::Failed(record) => Some(StageEnd::failed(record.result.clone(), true).passed_on(title)),
+            Standing::Failed(record) => Some(StageEnd::failed(record.result.clone(), true).passed_on(stage)),
             Standing::Stored(entry) => {
                 let end = StageEnd::stored(entry.clone(), true);
-                (!end.usable()).then(|| end.passed_on(title))
+                (!end.usable()).then(|| end.passed_on(stage))
             }
             Standing::Run { .. } => unusable_requirement(plan, standings, required),
         }

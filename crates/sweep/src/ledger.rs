@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use scour_core::{Key, Plan, ResultRow, Stage, StageKind, Status, WorkerEvent};
+use scour_core::{Key, Plan, ResultRow, RowStatus, Stage, StageKind, Status, Validity, WorkerEvent};
 use serde_json::json;
 
 use crate::eta::Eta;
@@ -16,6 +16,7 @@ use crate::{SweepError, SweepOptions, clock};
 /// Keeps `results.csv`, `cells.csv`, `events.jsonl`, `sweep.log`, `gallery/` and the display up to date.
 pub(crate) struct Ledger<'a> {
     plan: &'a Plan,
+    validity: Validity,
     out: &'a Path,
     slots: Vec<String>,
     pub(crate) events: EventLog,
@@ -34,6 +35,7 @@ impl<'a> Ledger<'a> {
         let slots: Vec<String> = options.slots.iter().map(|slot| slot.name.clone()).collect();
         Ok(Self {
             plan: &options.plan,
+            validity: options.experiment.validity,
             out,
             events: EventLog::open(&out.join("events.jsonl"))?,
             progress: Progress::open(&out.join("sweep.log"), &slots)?,
@@ -68,7 +70,7 @@ impl<'a> Ledger<'a> {
     }
 
     pub(crate) fn write_tables(&mut self) -> Result<(), SweepError> {
-        self.rows = write_tables(self.out, self.plan, &self.ends)?;
+        self.rows = write_tables(self.out, self.plan, &self.ends, &self.validity)?;
         Ok(())
     }
 
@@ -147,10 +149,28 @@ impl<'a> Ledger<'a> {
         let word = match result.status {
             Status::Ok if cached => "cached",
             Status::Ok => "done",
-            _ => result.status.word(),
+            _ => result.status.word().word(),
         };
-        self.line(word, &format!("{}  {}", stage.title, result_text(&result)));
+        let text = match self.doubt(stage) {
+            Some(doubt) => format!("{}  {}  {doubt}", stage.title, result_text(&result)),
+            None => format!("{}  {}", stage.title, result_text(&result)),
+        };
+        self.line(word, &text);
         Ok(())
+    }
+
+    /// Why the figures of a stage that ended well do not count, if they do not.
+    fn doubt(&self, stage: &Stage) -> Option<String> {
+        let row = self.rows.iter().find(|row| row.key == stage.key.as_str())?;
+        let doubted = matches!(row.status, RowStatus::NotImplanted | RowStatus::Collapsed);
+        doubted.then(|| format!("{}: {}", row.status, row.reason))
+    }
+
+    /// Forgets how a stage ended: what it left is damaged, and it is to be run again.
+    pub(crate) fn forget(&mut self, stage: &Stage, why: &str) -> Result<(), SweepError> {
+        self.ends.remove(&stage.key);
+        self.write_tables()?;
+        self.remark("damaged", stage, why)
     }
 
     /// Brings the line of totals up to date. `waiting` are the stages not begun, `running` those at work with the time
@@ -163,7 +183,7 @@ impl<'a> Ledger<'a> {
             Some(seconds) => format!("about {} left", clock::span(seconds)),
             None => "time left not known yet".into(),
         };
-        let failed = self.rows.iter().filter(|row| row.status == "failed").count();
+        let failed = self.rows.iter().filter(|row| row.status == RowStatus::Failed).count();
         self.progress.totals(&format!(
             "{} of {} cells done, {failed} failed; running: {}; {left}",
             self.rows.len(),

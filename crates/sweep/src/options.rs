@@ -80,6 +80,12 @@ pub struct Summary {
     pub failed: usize,
     /// Cells that do not apply.
     pub not_applicable: usize,
+    /// Cells whose attack did not take.
+    pub not_implanted: usize,
+    /// Cells whose defended model is no better than guessing.
+    pub collapsed: usize,
+    /// Cells that were not run, since their attacked model is no better than guessing.
+    pub not_evaluated: usize,
     /// Cells, among all those, that were in the store before.
     pub cached: usize,
     /// Cells that were not reached.

@@ -104,12 +104,11 @@ pub(crate) fn result_text(result: &TaskResult) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::without_numbers;
     use scour_core::FailureReason;
 
     #[test]
     fn texts_for_people() {
-        let mut result = without_numbers(Status::Ok);
+        let mut result = TaskResult::of_status(Status::Ok);
         result.measured = Some(Measured { acc: 91.24, asr: Some(3.06), ra: None });
         result.seconds = 12.4;
         assert_eq!(result_text(&result), "ACC 91.2 ASR 3.1 (12.4 s)");

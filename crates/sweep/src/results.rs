@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use scour_core::{
-    Cell, Detection, FailureReason, Key, Plan, ResultRow, Status, TaskResult, defense_effectiveness_rating,
-    write_results,
+    Cell, Detection, FailureReason, Key, Plan, ResultRow, SecondsFrom, Stage, StageKind, Status, TaskResult,
+    Validity, defense_effectiveness_rating, write_results,
 };
 use serde::Serialize;
 
@@ -36,55 +36,33 @@ impl StageEnd {
         Self { result, folder: None, cached }
     }
 
-    /// Whether other stages can build on it: it left a model, if only a degenerate one.
+    /// Whether other stages can build on it: it left a model that is better than guessing, or what models build on.
     pub(crate) fn usable(&self) -> bool {
-        self.folder.is_some() && !matches!(self.result.status, Status::NotApplicable { .. })
+        self.folder.is_some() && self.result.status == Status::Ok
     }
 
-    /// The end of a stage that requires this one, of that title, where this one is not usable.
-    pub(crate) fn passed_on(&self, title: &str) -> Self {
+    /// The end of a stage that requires `required`, which ended like this and is not usable.
+    pub(crate) fn passed_on(&self, required: &Stage) -> Self {
         let status = match &self.result.status {
             Status::NotApplicable { why } => Status::NotApplicable { why: why.clone() },
-            status => Status::Failed {
+            Status::NotEvaluated { why } => Status::NotEvaluated { why: why.clone() },
+            Status::Failed { reason: FailureReason::Degenerate, message } => {
+                Status::NotEvaluated { why: format!("{}: {message}", required.title) }
+            }
+            // The work of one defense, done in a stage of its own: its failure is the defense's.
+            failed @ Status::Failed { .. } if required.kind == StageKind::Preparation => failed.clone(),
+            _ => Status::Failed {
                 reason: FailureReason::Blocked,
-                message: format!("{title} failed: {}", status.reason()),
+                message: format!("{} failed: see there why", required.title),
             },
         };
-        Self::failed(without_numbers(status), self.cached)
-    }
-}
-
-/// A result of which only the status is known.
-pub(crate) fn without_numbers(status: Status) -> TaskResult {
-    TaskResult {
-        status,
-        measured: None,
-        seconds: 0.0,
-        precision: String::new(),
-        peak_memory_mib: None,
-        details: serde_json::Value::Null,
+        Self::failed(TaskResult::of_status(status), self.cached)
     }
 }
 
 /// The row of a cell, once it is known.
-pub(crate) fn row(cell: &Cell, ends: &Ends) -> Option<ResultRow> {
-    let mut detection = None;
-    let (status, measured, (seconds, peak), attacked) = match &cell.not_applicable {
-        Some(why) => (Status::NotApplicable { why: why.clone() }, None, (0.0, None), None),
-        None => {
-            // A defended model can be there before the attacked one, if that was lost; its DER needs both.
-            let attacked = &ends.get(&cell.attacked)?.result;
-            let result = &ends.get(&cell.key)?.result;
-            let cost = (result.seconds, result.peak_memory_mib);
-            detection = Detection::in_details(&result.details);
-            (result.status.clone(), result.measured, cost, attacked.measured)
-        }
-    };
-    let der = attacked
-        .zip(measured)
-        .filter(|_| cell.key != cell.attacked)
-        .and_then(|(attacked, defended)| defense_effectiveness_rating(attacked, defended));
-    Some(ResultRow {
+pub(crate) fn row(cell: &Cell, ends: &Ends, validity: &Validity) -> Option<ResultRow> {
+    let mut row = ResultRow {
         dataset: cell.dataset.clone(),
         model: cell.model.clone(),
         attack: cell.attack.clone(),
@@ -92,18 +70,73 @@ pub(crate) fn row(cell: &Cell, ends: &Ends) -> Option<ResultRow> {
         clean_ratio: cell.clean_ratio,
         seed: cell.seed,
         defense: cell.defense.clone(),
-        acc: measured.map(|measured| measured.acc),
-        asr: measured.and_then(|measured| measured.asr),
-        ra: measured.and_then(|measured| measured.ra),
-        der,
-        seconds: measured.map(|_| seconds),
-        peak_memory_mib: measured.and(peak),
-        tpr: detection.and_then(|detection| detection.tpr),
-        fpr: detection.and_then(|detection| detection.fpr),
-        status: status.word().into(),
-        reason: status.reason(),
+        chance: Some(cell.chance),
+        target: cell.target.clone(),
+        data_note: cell.data_note.clone(),
         key: cell.key.to_string(),
-    })
+        ..ResultRow::default()
+    };
+    let status = match &cell.not_applicable {
+        Some(why) => Status::NotApplicable { why: why.clone() },
+        None => {
+            // A defended model can be there before the attacked one, if that was lost; its DER needs both.
+            let attacked = ends.get(&cell.attacked)?;
+            let end = ends.get(&cell.key)?;
+            set_attacked(&mut row, &attacked.result);
+            row.clean_model_asr =
+                cell.control.as_ref().and_then(|control| ends.get(control)?.result.measured?.asr);
+            let prepared = cell.preparation.as_ref().and_then(|key| ends.get(key));
+            set_own(&mut row, end, prepared.is_some_and(|end| end.cached));
+            if cell.key != cell.attacked
+                && let (Some(before), Some(after)) = (attacked.result.measured, end.result.measured)
+            {
+                row.der = defense_effectiveness_rating(before, after);
+            }
+            end.result.status.clone()
+        }
+    };
+    (row.status, row.reason) = (status.word(), status.reason());
+    (row.status, row.reason) = validity.judge(&row);
+    Some(row)
+}
+
+fn set_attacked(row: &mut ResultRow, attacked: &TaskResult) {
+    row.attacked_acc = attacked.measured.map(|measured| measured.acc);
+    row.attacked_asr = attacked.measured.and_then(|measured| measured.asr);
+    row.poisoned_images = number(attacked, "poisoned").map(|count| count as usize);
+}
+
+/// The row's own figures, and what they were got with. `shared_cached` is whether a part of the work was in the store
+/// before, though the rest was not.
+fn set_own(row: &mut ResultRow, end: &StageEnd, shared_cached: bool) {
+    let result = &end.result;
+    if let Some(detection) = Detection::in_details(&result.details) {
+        (row.tpr, row.fpr) = (detection.tpr, detection.fpr);
+    }
+    let Some(measured) = result.measured else { return };
+    (row.acc, row.asr, row.ra) = (Some(measured.acc), measured.asr, measured.ra);
+    if let Some(images) = result.test_images {
+        row.acc_images = Some(images.acc);
+        row.asr_images = measured.asr.map(|_| images.asr);
+    }
+    row.seconds = Some(result.seconds + result.preparation_seconds);
+    row.seconds_from =
+        Some(if end.cached || shared_cached { SecondsFrom::Store } else { SecondsFrom::ThisRun });
+    row.finished = result.finished.clone().unwrap_or_default();
+    row.peak_memory_mib = result.peak_memory_mib;
+    row.gradient_images = result.gradient_images;
+    row.unlearn_epochs = number(result, "unlearn_epochs");
+    row.precision = result.precision.clone();
+    if let Some(environment) = result.environment.clone() {
+        row.device = environment.device;
+        row.processor = environment.processor;
+        row.threads = Some(environment.threads);
+        row.versions = environment.versions;
+    }
+}
+
+fn number(result: &TaskResult, name: &str) -> Option<u64> {
+    result.details.get(name).and_then(serde_json::Value::as_u64)
 }
 
 /// A row of `cells.csv`: where the files behind a row of the results are.
@@ -122,12 +155,17 @@ struct CellRow<'a> {
 }
 
 /// Writes both files whole: the cells that are done, in the order of the plan. Gives the rows.
-pub(crate) fn write_tables(out: &Path, plan: &Plan, ends: &Ends) -> Result<Vec<ResultRow>, SweepError> {
+pub(crate) fn write_tables(
+    out: &Path,
+    plan: &Plan,
+    ends: &Ends,
+    validity: &Validity,
+) -> Result<Vec<ResultRow>, SweepError> {
     let mut rows = vec![];
     let mut cells = csv::Writer::from_writer(vec![]);
     let (results_path, cells_path) = (out.join("results.csv"), out.join("cells.csv"));
     for cell in &plan.cells {
-        let Some(row) = row(cell, ends) else { continue };
+        let Some(row) = row(cell, ends, validity) else { continue };
         let folder = ends.get(&cell.key).and_then(|end| end.folder.as_deref());
         let cell_row = CellRow {
             dataset: &row.dataset,

@@ -3,11 +3,11 @@
 mod conclude;
 mod dispatch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use scour_core::{Key, Stage, TaskResult};
+use scour_core::{Key, RowStatus, Stage, TaskResult};
 
 use crate::lease::Lease;
 use crate::ledger::Ledger;
@@ -67,6 +67,8 @@ pub(crate) struct Scheduler<'a> {
     sender: Sender<Message>,
     receiver: Receiver<Message>,
     serial: u64,
+    /// Finished stages whose files were compared with their hashes in this sweep.
+    verified: HashSet<Key>,
     /// When the sweep began, to tell other sweeps' new failures from old ones.
     began: String,
     signals_seen: usize,
@@ -109,6 +111,7 @@ impl<'a> Scheduler<'a> {
             sender,
             receiver,
             serial: 0,
+            verified: HashSet::new(),
             began: clock::now(),
             signals_seen: 0,
             shown: Instant::now(),
@@ -135,7 +138,7 @@ impl<'a> Scheduler<'a> {
 
     fn step(&mut self) -> Result<(), SweepError> {
         self.pass_failures_on()?;
-        if self.options.fail_fast && self.ledger.rows.iter().any(|row| row.status == "failed") {
+        if self.options.fail_fast && self.ledger.rows.iter().any(|row| row.status == RowStatus::Failed) {
             self.stop_for(Stop::FailFast);
         }
         self.dispatch()?;
@@ -212,8 +215,8 @@ impl<'a> Scheduler<'a> {
                     .requires
                     .iter()
                     .find(|required| self.ledger.ends.get(*required).is_some_and(|end| !end.usable()))?;
-                let title = &self.options.plan.stages[cause].title;
-                Some((stage, self.ledger.ends[cause].passed_on(title)))
+                let cause_stage = &self.options.plan.stages[cause];
+                Some((stage, self.ledger.ends[cause].passed_on(cause_stage)))
             });
             let Some((stage, end)) = blocked else { return Ok(()) };
             self.waiting.remove(&stage.key);

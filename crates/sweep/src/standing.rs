@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use scour_core::{Key, Plan, Status};
+use scour_core::{Cell, Key, Plan, Status};
 
 use crate::{Entry, FailedRecord, Rerun, Store};
 
@@ -21,7 +21,12 @@ pub(crate) enum Standing {
 }
 
 /// The standing of every stage that is known or needed. `order` has each stage after those that it requires.
-pub(crate) fn standings(plan: &Plan, order: &[Key], store: &Store, rerun: Rerun) -> HashMap<Key, Standing> {
+pub(crate) fn standings<'a>(
+    plan: &'a Plan,
+    order: &[Key],
+    store: &Store,
+    rerun: Rerun,
+) -> HashMap<Key, Standing> {
     let mut standings: HashMap<Key, Standing> = HashMap::new();
     for key in order {
         let requires = &plan.stages[key].requires;
@@ -33,7 +38,8 @@ pub(crate) fn standings(plan: &Plan, order: &[Key], store: &Store, rerun: Rerun)
     }
     // What is neither a row nor goes into anything that is to be made, such as the encoder of finished attacks, is not
     // missed.
-    let mut needed: HashSet<&Key> = plan.cells.iter().flat_map(|cell| [&cell.key, &cell.attacked]).collect();
+    let of_cell = |cell: &'a Cell| [&cell.key, &cell.attacked].into_iter().chain(&cell.control);
+    let mut needed: HashSet<&Key> = plan.cells.iter().flat_map(of_cell).collect();
     for key in order.iter().rev() {
         if matches!(standings.get(key), Some(Standing::Run { .. })) {
             if needed.contains(key) {

@@ -5,6 +5,7 @@
 //! failed/<key>.json    how a stage failed
 //! scratch/<key>/       half-way state of a stage, which outlives a killed worker
 //! tmp/<key>.<mark>/    what a worker is writing
+//! damaged/<key>.<mark>/ a stage whose files were not as recorded
 //! lease/<key>          locked while a sweep works on the stage
 //! ```
 
@@ -116,6 +117,21 @@ impl Store {
         manifest.problem(&folder, true).map_or(Ok(()), Err)
     }
 
+    /// Moves a damaged stage out of the way, to where it can be looked at.
+    pub(crate) fn set_aside(&self, key: &Key) -> Result<PathBuf, SweepError> {
+        let all = self.root.join("damaged");
+        fs::create_dir_all(&all).at("create", &all)?;
+        let aside = all.join(format!("{key}.{}", unique_mark()));
+        let folder = self.folder(key);
+        match fs::rename(&folder, &aside) {
+            // Another sweep has found it out as well.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+        .at("move", &folder)?;
+        Ok(aside)
+    }
+
     /// How the stage failed, if the last try did.
     pub fn failure(&self, key: &Key) -> Option<FailedRecord> {
         serde_json::from_slice(&fs::read(self.failure_path(key)).ok()?).ok()
@@ -223,7 +239,7 @@ impl Store {
         write_whole(&folder.join(MANIFEST), &pretty(&manifest)?)
     }
 
-    fn put_in_place(&self, temporary: &Path, folder: &Path) -> io::Result<()> {
+    pub(crate) fn put_in_place(&self, temporary: &Path, folder: &Path) -> io::Result<()> {
         let parent = folder.parent().unwrap_or(&self.root);
         fs::create_dir_all(parent)?;
         // What is there, damaged or to be replaced, changes places with the new one, so that a reader finds one of both.

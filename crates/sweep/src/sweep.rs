@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use scour_core::ExitCode;
+use scour_core::{ExitCode, RowStatus};
 use serde_json::{Value, json};
 
 use crate::error::AtPath;
@@ -51,7 +51,7 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
 
     let ledger = Ledger::open(&options)?;
     let mut scheduler = Scheduler::new(&options, &store, &signals, ledger, &order, standings)?;
-    let cached = scheduler.ledger.rows.iter().filter(|row| row.status != "n/a").count();
+    let cached = scheduler.ledger.rows.iter().filter(|row| row.status != RowStatus::NotApplicable).count();
     let cells = options.plan.cells.len();
     let slots: Vec<&str> = options.slots.iter().map(|slot| slot.name.as_str()).collect();
     let ledger = &mut scheduler.ledger;
@@ -64,6 +64,9 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
         options.experiment.name,
         slots.join(", ")
     ));
+    for warning in &options.plan.warnings {
+        ledger.progress.line(&format!("warning: {warning}"));
+    }
     scheduler.run();
     let stop = scheduler.stop.take();
     let mut ledger = scheduler.ledger;
@@ -75,7 +78,8 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     let _ = ledger.events.write(
         "sweep-finished",
         json!({"exit": summary.exit as u8, "ok": summary.ok, "failed": summary.failed,
-               "not_applicable": summary.not_applicable, "cached": cached, "pending": summary.pending,
+               "not_applicable": summary.not_applicable, "not_implanted": summary.not_implanted,
+               "collapsed": summary.collapsed, "not_evaluated": summary.not_evaluated, "cached": cached, "pending": summary.pending,
                "trained": summary.trained, "seconds": summary.seconds}),
     );
     tell(&mut ledger, &options, &summary, stop.as_ref());
@@ -129,6 +133,7 @@ fn experiment_file(options: &SweepOptions) -> Value {
         "started": clock::now(),
         "cells": options.plan.cells.len(),
         "departures": options.plan.departures,
+        "warnings": options.plan.warnings,
     })
 }
 
@@ -153,8 +158,8 @@ fn summarize(
     cached: usize,
     began: Instant,
 ) -> Summary {
-    let count = |word: &str| ledger.rows.iter().filter(|row| row.status == word).count();
-    let (cells, failed) = (options.plan.cells.len(), count("failed"));
+    let count = |status| ledger.rows.iter().filter(|row| row.status == status).count();
+    let (cells, failed) = (options.plan.cells.len(), count(RowStatus::Failed));
     let pending = cells - ledger.rows.len();
     let exit = match stop {
         // A signal that came when everything was done has interrupted nothing.
@@ -167,9 +172,12 @@ fn summarize(
     Summary {
         exit,
         cells,
-        ok: count("ok"),
+        ok: count(RowStatus::Ok),
         failed,
-        not_applicable: count("n/a"),
+        not_applicable: count(RowStatus::NotApplicable),
+        not_implanted: count(RowStatus::NotImplanted),
+        collapsed: count(RowStatus::Collapsed),
+        not_evaluated: count(RowStatus::NotEvaluated),
         cached,
         pending,
         trained: ledger.trained,
@@ -183,7 +191,7 @@ fn tell(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary, stop: Op
     let failed: Vec<String> = ledger
         .rows
         .iter()
-        .filter(|row| row.status == "failed")
+        .filter(|row| row.status == RowStatus::Failed)
         .map(|row| {
             let stage = options.plan.stages.values().find(|stage| stage.key.as_str() == row.key);
             let title = stage.map_or(row.key.as_str(), |stage| stage.title.as_str());
@@ -196,8 +204,15 @@ fn tell(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary, stop: Op
     for line in failed {
         ledger.progress.line(&line);
     }
+    let doubtful = [
+        (summary.not_implanted, "not implanted"),
+        (summary.collapsed, "collapsed"),
+        (summary.not_evaluated, "not evaluated"),
+    ];
+    let doubtful = doubtful.iter().filter(|(count, _)| *count > 0);
+    let doubtful: String = doubtful.map(|(count, word)| format!("{count} {word}, ")).collect();
     ledger.progress.line(&format!(
-        "{} cells: {} ok, {} failed, {} n/a, {} not reached; known before: {}, stages run: {}, in {}",
+        "{} cells: {} ok, {doubtful}{} failed, {} n/a, {} not reached; known before: {}, stages run: {}, in {}",
         summary.cells,
         summary.ok,
         summary.failed,

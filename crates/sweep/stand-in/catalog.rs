@@ -13,7 +13,7 @@ impl Catalog for Nothing {
             MethodKind::Dataset => vec!["dots"],
             MethodKind::Model => vec!["preact_resnet18"],
             MethodKind::Attack => vec!["none", "badnets", "blended", "sig", "trojan", "ssba"],
-            MethodKind::Defense => vec!["none", "ft", "tsbd"],
+            MethodKind::Defense => vec!["none", "ft", "tsbd", "rnp"],
         }
     }
 
@@ -39,6 +39,7 @@ impl Catalog for Nothing {
             train_per_class: vec![50, 50],
             test_per_class: vec![10, 10],
             fingerprint: "dots".into(),
+            ..DatasetFacts::default()
         })
     }
 
@@ -54,6 +55,10 @@ impl Catalog for Nothing {
         }
     }
 
+    fn preparation(&self, defense: &Method) -> Option<Method> {
+        (defense.name == "rnp").then(|| Method { label: "rnp".into(), ..defense.clone() })
+    }
+
     fn not_applicable(&self, attacked: &AttackConfig, _: &DatasetFacts) -> Option<String> {
         (attacked.attack.name == "sig").then(|| "too few pictures".to_string())
     }
@@ -66,7 +71,12 @@ pub(crate) fn planned() -> (Experiment, Plan) {
 
 /// The same with other attacks.
 pub(crate) fn planned_with(attacks: &str) -> (Experiment, Plan) {
-    let text = format!("name: t\ndatasets: [dots]\nattacks: {attacks}\ndefenses: [none, ft, tsbd]\n");
+    planned_of(attacks, "[none, ft, tsbd]")
+}
+
+/// The same with other attacks and defenses.
+pub(crate) fn planned_of(attacks: &str, defenses: &str) -> (Experiment, Plan) {
+    let text = format!("name: t\ndatasets: [dots]\nattacks: {attacks}\ndefenses: {defenses}\n");
     let experiment = parse_experiment(&text, "t.yaml", &[]).expect("a valid experiment");
     let plan = plan(&experiment, &Nothing, "t.yaml").expect("a valid plan");
     (experiment, plan)

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use scour_core::{FailureReason, Measured, StageConfig, Status, Task, TaskResult, WorkerEvent};
+use scour_core::{
+    Environment, FailureReason, Measured, StageConfig, Status, Task, TaskResult, TestImages, WorkerEvent,
+};
 use scour_sweep::{Rerun, Slot, SweepOptions};
 
 fn main() -> std::process::ExitCode {
@@ -61,6 +63,10 @@ fn work() -> io::Result<()> {
     let name = match &task.config {
         StageConfig::Resource(config) => format!("{}-resource", config.attack.label),
         StageConfig::Attack(config) => config.attack.label.clone(),
+        StageConfig::Control(config) => format!("{}-control", config.attack.label),
+        StageConfig::Preparation(config) => {
+            format!("{}/{}-preparation", config.attacked.attack.label, config.defense.name)
+        }
         StageConfig::Defense(config) => {
             format!("{}/{}", config.attacked.attack.label, config.defense.label)
         }
@@ -79,27 +85,37 @@ fn work() -> io::Result<()> {
     fs::write(&running, "")?;
     let status = behave(behaviour.unwrap_or("ok"), &task)?;
     fs::remove_file(running)?;
-    let is_model = !matches!(task.config, StageConfig::Resource(_));
-    let measured =
-        is_model && matches!(status, Status::Ok | Status::Failed { reason: FailureReason::Degenerate, .. });
     if let StageConfig::Attack(_) = task.config {
         fs::create_dir(task.out.join("gallery"))?;
         fs::write(task.out.join("gallery/000-clean.png"), "a picture")?;
     }
     let seed = number_of(task.key.as_str());
     let result = TaskResult {
-        status,
-        measured: measured.then(|| Measured {
-            acc: 80.0 + seed / 7.0,
-            asr: Some(seed * 33.0 / 3.1),
-            ra: Some(seed),
-        }),
+        measured: measured(&task, behaviour.unwrap_or("ok"), &status),
         seconds: seed,
+        preparation_seconds: if task.requires.len() > 1 { 100.0 } else { 0.0 },
         precision: "fp32".into(),
-        peak_memory_mib: None,
-        details: serde_json::Value::Null,
+        test_images: Some(TestImages { acc: 20, asr: 10 }),
+        environment: Some(Environment { device: "cpu".into(), threads: 1, ..Environment::default() }),
+        details: serde_json::json!({"poisoned": 7, "unlearn_epochs": 3}),
+        ..TaskResult::of_status(status)
     };
     say(&WorkerEvent::Finished { result })
+}
+
+/// Figures that count, but where the behaviour asks for others. The test set has two even classes.
+fn measured(task: &Task, behaviour: &str, status: &Status) -> Option<Measured> {
+    let seed = number_of(task.key.as_str());
+    let (acc, asr) = match (&task.config, behaviour) {
+        (StageConfig::Resource(_) | StageConfig::Preparation(_), _) => return None,
+        (_, "collapsed" | "degenerate") => (51.0, 0.0),
+        (_, "not-implanted") => (80.0, 3.0),
+        (StageConfig::Control(_), "natural") => (80.0, 90.0),
+        (StageConfig::Attack(_), _) => (80.0 + seed / 7.0, 75.0 + seed * 24.0),
+        _ => (80.0 + seed / 7.0, seed * 33.0 / 3.1),
+    };
+    let kept = matches!(status, Status::Ok | Status::Failed { reason: FailureReason::Degenerate, .. });
+    kept.then_some(Measured { acc, asr: Some(asr), ra: Some(seed) })
 }
 
 /// A number in [0, 1) that depends on the text.

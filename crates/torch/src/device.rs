@@ -26,3 +26,53 @@ pub fn peak_memory_mib() -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
 }
+
+/// `cpu`, or what the driver calls the GPU, such as `NVIDIA H100 80GB HBM3`.
+pub fn device_name(device: Device) -> String {
+    let Device::Cuda(index) = device else { return "cpu".into() };
+    ask_driver("name", index).unwrap_or_else(|| format!("cuda:{index}"))
+}
+
+/// What the driver's own tool says of a GPU, counted among those that this process sees.
+pub(crate) fn ask_driver(question: &str, index: usize) -> Option<String> {
+    let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
+    let id =
+        visible.split(',').nth(index).filter(|id| !id.is_empty()).map_or(index.to_string(), str::to_string);
+    let output = std::process::Command::new("nvidia-smi")
+        .arg(format!("--query-gpu={question}"))
+        .args(["--format=csv,noheader", "--id"])
+        .arg(id)
+        .output()
+        .ok()?;
+    let answer = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    (output.status.success() && !answer.is_empty()).then_some(answer)
+}
+
+/// The processor's name with the vector instructions that libtorch's speed and last digits depend on:
+/// `AMD EPYC (avx2, fma)`.
+pub fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(':')).map_or("", |(_, name)| name.trim());
+    let name = if name.is_empty() { std::env::consts::ARCH } else { name };
+    match vector_flags().as_slice() {
+        [] => name.to_string(),
+        flags => format!("{name} ({})", flags.join(", ")),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn vector_flags() -> Vec<&'static str> {
+    let known = [
+        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+        ("fma", std::arch::is_x86_feature_detected!("fma")),
+        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+        ("avx512bf16", std::arch::is_x86_feature_detected!("avx512bf16")),
+    ];
+    known.iter().filter(|(_, there)| *there).map(|(flag, _)| *flag).collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn vector_flags() -> Vec<&'static str> {
+    vec![]
+}

@@ -17,13 +17,13 @@ mod state;
 
 pub use adam::Adam;
 pub use checkpoint::{CheckpointError, load_tensors, read_metadata, save_tensors};
-pub use device::{parse_device, peak_memory_mib, use_threads};
+pub use device::{device_name, parse_device, peak_memory_mib, processor, use_threads};
 pub use layers::{BatchNorm, BatchNormMode, Conv2d, Linear};
 pub use memory::{channels_last, contiguous};
 pub use precision::{NumberFormat, resolve_precision, with_autocast};
 pub use random::Random;
 pub use sgd::Sgd;
-pub use shim::deterministic_algorithms;
+pub use shim::{deterministic_algorithms, libtorch_version};
 pub use state::{Entry, State};
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use scour_core::Precision;
 use tch::Device;
 
+use crate::device::ask_driver;
 use crate::shim::Autocast;
 
 /// What training really computes in.
@@ -27,7 +28,8 @@ impl NumberFormat {
 /// `auto` is bf16 where the hardware multiplies bf16: AVX512-BF16 or AMX on a CPU, compute capability 8 on a GPU.
 pub fn resolve_precision(precision: Precision, device: Device) -> NumberFormat {
     let good = match (precision, device) {
-        (Precision::Fp32, _) => false,
+        (Precision::Fp32 | Precision::Tf32, _) => false,
+        (Precision::Bf16, _) => true,
         (Precision::Auto, Device::Cuda(index)) => gpu_has_bf16(index),
         (Precision::Auto, _) => cpu_has_bf16(),
     };
@@ -46,17 +48,9 @@ fn cpu_has_bf16() -> bool {
 
 /// Asks the driver's own tool, since libtorch's C++ interface has the compute capability behind CUDA headers only.
 fn gpu_has_bf16(index: usize) -> bool {
-    let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
-    let id =
-        visible.split(',').nth(index).filter(|id| !id.is_empty()).map_or(index.to_string(), str::to_string);
-    let output = std::process::Command::new("nvidia-smi")
-        .args(["--query-gpu=compute_cap", "--format=csv,noheader", "--id"])
-        .arg(id)
-        .output();
-    let Ok(output) = output else { return true };
-    let capability = String::from_utf8_lossy(&output.stdout).trim().parse::<f64>();
+    let capability = ask_driver("compute_cap", index).and_then(|capability| capability.parse::<f64>().ok());
     // A driver without the question or the tool is no reason to train at half the speed.
-    capability.map_or(true, |capability| capability >= 8.0)
+    capability.is_none_or(|capability| capability >= 8.0)
 }
 
 /// Runs `f` under bf16 autocast where `format` says so.

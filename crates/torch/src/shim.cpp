@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <vector>
+#include <torch/version.h>
 
 namespace {
 char* message_of(const std::exception& error) { return strdup(error.what()); }
@@ -93,6 +94,9 @@ char* scour_drop_gradients(at::Tensor** parameters, size_t count) {
     for (size_t i = 0; i < count; i++) parameters[i]->mutable_grad().reset();
   });
 }
+
+// The version of the library that this was compiled against, which is the one it is linked with.
+const char* scour_libtorch_version() { return TORCH_VERSION; }
 
 // Whether the device computes bf16 in hardware is asked elsewhere; here only what libtorch is told to do.
 void scour_deterministic(int on) { at::globalContext().setDeterministicAlgorithms(on != 0, true); }

@@ -38,6 +38,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn scour_drop_gradients(parameters: *mut *mut C_tensor, count: usize) -> *mut c_char;
     fn scour_deterministic(on: c_int);
+    fn scour_libtorch_version() -> *const c_char;
 }
 
 /// Panics with libtorch's own message, as tch's functions do: the worker turns it into a cell's reason.
@@ -161,4 +162,10 @@ pub(crate) fn drop_gradients(parameters: &mut [Tensor]) {
 pub fn deterministic_algorithms(on: bool) {
     // SAFETY: sets a global flag of libtorch.
     unsafe { scour_deterministic(c_int::from(on)) }
+}
+
+/// The version of libtorch, such as `2.11.0`.
+pub fn libtorch_version() -> String {
+    // SAFETY: points to a constant of the program that ends with a zero.
+    unsafe { std::ffi::CStr::from_ptr(scour_libtorch_version()) }.to_string_lossy().into_owned()
 }

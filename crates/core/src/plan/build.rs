@@ -1,7 +1,7 @@
 //! From an experiment to a plan: everything is crossed with everything.
 
 use super::stages::{attack_stage, control_stage, defense_stage, preparation_stage, resource_stage};
-use super::{Cell, Plan, PlanError, Stage, StageKind, limits};
+use super::{Cell, Plan, PlanError, Stage, limits};
 use crate::{
     AttackConfig, Catalog, Choice, ConfigError, DatasetFacts, DefenseConfig, Experiment, Key, LabelMap,
     Method, MethodKind, Profile, Recipe, Requirement, ResourceConfig, StageConfig, profile, suggest,

@@ -3,8 +3,13 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use serde_json::{Value, json};
+
 use super::*;
-use crate::{Check, Filter, ParamError, Recipe, parse_experiment, resolve_params};
+use crate::{
+    AttackConfig, Catalog, Check, Choice, DatasetFacts, Filter, Method, MethodKind, ParamError, Recipe,
+    Requirement, parse_experiment, resolve_params,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -35,7 +40,7 @@ impl Catalog for Small {
             MethodKind::Dataset => vec!["signs", "dots"],
             MethodKind::Model => vec!["preact_resnet18"],
             MethodKind::Attack => vec!["none", "badnets", "sig", "trojan", "ssba"],
-            MethodKind::Defense => vec!["none", "ft", "tsbd"],
+            MethodKind::Defense => vec!["none", "ft", "tsbd", "rnp"],
         }
     }
 
@@ -64,8 +69,9 @@ impl Catalog for Small {
             classes: 2,
             size: 8,
             train_per_class: vec![50, 50],
-            test_per_class: vec![10, 10],
+            test_per_class: if self.version == 7 { vec![0, 20] } else { vec![10, 10] },
             fingerprint: dataset.name.clone(),
+            ..DatasetFacts::default()
         })
     }
 
@@ -83,6 +89,11 @@ impl Catalog for Small {
 
     fn not_applicable(&self, attacked: &AttackConfig, _: &DatasetFacts) -> Option<String> {
         (attacked.attack.name == "sig" && attacked.poison_ratio > 0.2).then(|| "too few pictures".to_string())
+    }
+
+    fn preparation(&self, defense: &Method) -> Option<Method> {
+        let shares = defense.name == "rnp" && defense.params["strength"].as_f64() > Some(0.0);
+        shares.then(|| Method { params: json!({}), ..defense.clone() })
     }
 
     fn not_defended(&self, attacked: &AttackConfig, defense: &Method) -> Option<String> {
@@ -104,7 +115,9 @@ fn an_attacked_model_is_one_stage_whatever_asks_for_it() {
     assert_eq!(plan.cells.len(), (1 + 2 + 2) * 2 * 3);
     assert_eq!(plan.cells.iter().filter(|cell| cell.not_applicable.is_some()).count(), 2 * 3);
     let attacks = plan.stages.values().filter(|stage| stage.kind == StageKind::Attack).count();
-    assert_eq!((attacks, plan.stages.len()), (4 * 2, 4 * 2 * 3));
+    // Each attacked model has a control beside it: badnets at two ratios and sig at one, two seeds.
+    let controls = plan.stages.values().filter(|stage| stage.kind == StageKind::Control).count();
+    assert_eq!((attacks, controls, plan.stages.len()), (4 * 2, 3 * 2, 4 * 2 * 3 + 3 * 2));
     assert!(plan.stages.values().all(|stage| stage.requires.iter().all(|key| plan.stages.contains_key(key))));
 }
 
@@ -159,15 +172,83 @@ fn what_attacks_build_on_is_planned_once_and_shared() {
     };
     let planned = with(text);
     let count = |kind| planned.stages.values().filter(|stage| stage.kind == kind).count();
-    // Clean models serve as cells and as requirements; one encoder serves both seeds.
-    assert_eq!((count(StageKind::Attack), count(StageKind::Resource), planned.cells.len()), (6, 1, 6));
-    let clean = planned.cells.iter().find(|cell| cell.attack == "none" && cell.seed == 1).unwrap();
-    let trojan = planned.cells.iter().find(|cell| cell.attack == "trojan" && cell.seed == 1).unwrap();
-    assert_eq!(planned.stages[&trojan.key].requires, std::slice::from_ref(&clean.key));
+    // Two seeds of three attacks and of the clean model that trojan is tuned on; one encoder serves both seeds.
+    assert_eq!((count(StageKind::Attack), count(StageKind::Resource), planned.cells.len()), (8, 1, 6));
+    let cell =
+        |attack: &str| planned.cells.iter().find(|cell| cell.attack == attack && cell.seed == 1).unwrap();
+    let surrogate = &planned.stages[&planned.stages[&cell("trojan").key].requires[0]];
+    assert_eq!(surrogate.title, "signs/preact_resnet18/none@0/s10001", "a seed of its own");
+    // What a clean model makes of the triggers is asked of the experiment's own one of the same seed.
+    let control = &planned.stages[cell("trojan").control.as_ref().unwrap()];
+    assert_eq!(control.requires, [cell("trojan").key.clone(), cell("none").key.clone()]);
+    assert_eq!((count(StageKind::Control), &cell("none").control), (4, &None));
+    // Without one, of the model that the attack was tuned on.
     let alone = with(&text.replace("[none, trojan, ssba]", "[trojan]"));
-    assert_eq!((alone.stages.len(), alone.cells.len()), (4, 2));
-    assert!(alone.stages.contains_key(&clean.key));
-    assert_eq!(alone.keep(|cell| cell.seed == 1).stages.len(), 2);
+    assert_eq!((alone.stages.len(), alone.cells.len()), (6, 2));
+    let control = &alone.stages[alone.cells[1].control.as_ref().unwrap()];
+    assert_eq!(control.requires[1], surrogate.key);
+    assert_eq!(alone.keep(|cell| cell.seed == 1).stages.len(), 3);
+    // Where there is none at all, nothing is trained for the comparison.
+    let none = with(&text.replace("[none, trojan, ssba]", "[ssba]"));
+    assert!(none.cells.iter().all(|cell| cell.control.is_none()));
+}
+
+#[test]
+fn settings_of_a_defense_share_its_preparation() {
+    let text = "name: t\ndatasets: [signs]\nattacks: [badnets]\n\
+                defenses: [{rnp: {strength: 2}, as: a}, {rnp: {strength: 3}, as: b}, {rnp: {strength: -1}, as: c}]\n";
+    let planned =
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml").unwrap();
+    let preparations: Vec<&Stage> =
+        planned.stages.values().filter(|stage| stage.kind == StageKind::Preparation).collect();
+    // `a` and `b` share one, `c` needs none.
+    let [shared] = preparations[..] else { panic!("{preparations:?}") };
+    let [a, b, c] = &planned.cells[..] else { panic!() };
+    for cell in [a, b] {
+        assert_eq!(cell.preparation.as_ref(), Some(&shared.key));
+        assert_eq!(planned.stages[&cell.key].requires, [cell.attacked.clone(), shared.key.clone()]);
+    }
+    assert_eq!((&c.preparation, planned.stages[&c.key].requires.len()), (&None, 1));
+    assert_eq!(planned.keep(|cell| cell.defense == "c").stages.len(), 2);
+    assert_eq!(planned.keep(|cell| cell.defense == "b").stages.len(), 3);
+}
+
+#[test]
+fn what_a_data_set_is_too_small_for_is_refused_before_anything_is_trained() {
+    let base = "name: t\ndatasets: [signs]\nattacks: [badnets]\ndefenses: [ft]\n";
+    let message = |extra: &str, catalog: &Small| {
+        let experiment = parse_experiment(&format!("{base}{extra}"), "t.yaml", &[]).unwrap();
+        plan(&experiment, catalog, "t.yaml").unwrap_err().to_string()
+    };
+    let small = Small { version: 1 };
+    let ratio = message("poison_ratios: [0.1, 0.004]\n", &small);
+    assert!(ratio.starts_with("t.yaml: poison_ratios: 0.004 of the 100 training images of signs"), "{ratio}");
+    assert!(message("poison_ratios: [0]\n", &small).contains("rounds to no image"));
+    let clean = message("clean_ratios: [0.019]\n", &small);
+    assert!(clean.contains("leaves the defender 1 image: it needs 2 at least, a ratio of 0.02"), "{clean}");
+    // What the recipe leaves of the training set counts.
+    assert!(message("train: {train_pictures: 10}\n", &small).contains("leaves the defender no image"));
+    let target = message("label_map: {all_to_one: 1}\n", &Small { version: 7 });
+    assert!(
+        target.contains("label_map: every test image of signs is of the target class already"),
+        "{target}"
+    );
+}
+
+#[test]
+fn what_a_cut_leaves_whole_is_no_cut_and_is_told() {
+    let keys = |extra: &str| {
+        let plan = planned(extra).unwrap();
+        (plan.stages.into_keys().collect::<BTreeSet<_>>(), plan.warnings)
+    };
+    let (base, quiet) = keys("train: {batch_size: 100}\n");
+    assert_eq!(quiet, Vec::<String>::new());
+    assert_eq!(keys("train: {batch_size: 100, train_pictures: 100}\n"), (base.clone(), vec![]));
+    let (same, warnings) = keys("train: {batch_size: 128, train_pictures: 500}\n");
+    assert_eq!(same, base);
+    assert!(warnings[0].contains("train_pictures is 500") && warnings[1].contains("batch_size is 128"));
+    let (_, warnings) = keys("train: {batch_size: 50, train_pictures: 30}\nclean_ratios: [0.067]\n");
+    assert_eq!(warnings.len(), 1, "a clean set of two images has room for both classes: {warnings:?}");
 }
 
 #[test]
@@ -181,7 +262,11 @@ fn keys_follow_what_a_result_depends_on_and_nothing_else() {
         assert!(base.is_disjoint(&keys(planned(change).unwrap())), "{change}");
     }
     let clean: BTreeSet<_> = keys(planned("clean_ratios: [0.1]\n").unwrap());
-    assert_eq!(base.intersection(&clean).count(), 3, "attacked models do not depend on the clean set");
+    assert_eq!(
+        base.intersection(&clean).count(),
+        3 + 2,
+        "attacked models and controls do not depend on the clean set"
+    );
     let text = "name: t\ndatasets: [signs]\nattacks: [none, badnets, sig]\ndefenses: [none, ft, tsbd]\n";
     let experiment = parse_experiment(text, "t.yaml", &[]).unwrap();
     assert!(base.is_disjoint(&keys(plan(&experiment, &Small { version: 2 }, "t.yaml").unwrap())));
@@ -223,8 +308,9 @@ fn filters_keep_cells_with_the_stages_they_need() {
         (kept.cells.len(), kept.stages.len())
     };
     assert_eq!(kept("attack=badnets,sig defense=tsbd"), (4, 8));
-    assert_eq!(kept("defense=!none,!ft seed=1"), (3, 6));
-    assert_eq!(kept("defense=none"), (6, 6));
+    // Controls come along where both models of theirs are kept.
+    assert_eq!(kept("defense=!none,!ft seed=1"), (3, 8));
+    assert_eq!(kept("defense=none"), (6, 10));
     let error = Filter::parse("attack=badnet", &plan).unwrap_err().to_string();
     assert!(error.contains("did you mean `badnets`"), "{error}");
     assert!(Filter::parse("attak=badnets", &plan).is_err());
@@ -244,6 +330,8 @@ proptest! {
             }
         }
         prop_assert_eq!(cells, plan.cells.len());
-        prop_assert_eq!(seen.len(), plan.stages.len());
+        // A shard without the clean model leaves the comparison with it to whoever joins the shards.
+        let missing = plan.stages.values().filter(|stage| !seen.contains(&stage.key));
+        prop_assert!(missing.into_iter().all(|stage| stage.kind == StageKind::Control));
     }
 }

@@ -144,6 +144,7 @@ impl Source for Format {
             train_per_class: count_per_class(train, self.classes()),
             test_per_class: count_per_class(test, self.classes()),
             fingerprint: hasher.finalize().to_hex().to_string(),
+            ..DatasetFacts::default()
         })
     }
 

@@ -120,6 +120,7 @@ impl Source for Signs {
             train_per_class: count_per_class(&labels(&params, "train", params.train), classes),
             test_per_class: count_per_class(&labels(&params, "test", params.test), classes),
             fingerprint: blake3::hash(canonical_json(&identity).as_bytes()).to_hex().to_string(),
+            ..DatasetFacts::default()
         })
     }
 

@@ -21,7 +21,9 @@ impl Again {
         let (attacked, folder) = match &task.config {
             StageConfig::Attack(config) => (config, &task.out),
             StageConfig::Defense(config) => (&config.attacked, &task.requires.first().ok_or_else(none)?.1),
-            StageConfig::Resource(_) => return Err(none()),
+            StageConfig::Resource(_) | StageConfig::Control(_) | StageConfig::Preparation(_) => {
+                return Err(none());
+            }
         };
         let context = self.context(task, attacked)?;
         let model = context.stored_model(&task.out)?;

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use scour_attacks::{AttackContext, attack};
 use scour_core::{
-    AttackConfig, FailureReason, Recipe, Requirement, Status, Stream, Task, TaskResult, stream_seed,
+    AttackConfig, FailureReason, Recipe, Requirement, Status, Stream, Task, TaskResult, at_chance,
+    no_better_than_guessing, stream_seed,
 };
 use scour_models::Model;
 use scour_torch::load_tensors;
@@ -12,13 +13,15 @@ use scour_train::{Fit, Plain, Progress, Reporter, TrainError, Trigger, fit};
 use serde_json::json;
 
 use super::context::{Context, MODEL, TRIGGER, write_file};
-use super::gallery;
-use super::line::Line;
-use super::poisoned;
 use super::resource_stage::RESOURCE;
+use super::{gallery, measures, poisoned};
 
 /// Runs the stage.
-pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<TaskResult, TrainError> {
+pub(super) fn run(
+    task: &Task,
+    config: &AttackConfig,
+    reporter: &dyn Reporter,
+) -> Result<TaskResult, TrainError> {
     let context = Context::load(task, config)?;
     let name = &config.attack.name;
     let attack = attack(name).ok_or_else(|| TrainError::Method(format!("there is no attack `{name}`")))?;
@@ -45,7 +48,7 @@ pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<Tas
             clean_model: clean_model.as_ref(),
             resource: resource.as_deref(),
             scratch: &task.scratch,
-            reporter: line,
+            reporter,
         },
     )?;
     let preparing = started.elapsed().as_secs_f64();
@@ -62,7 +65,7 @@ pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<Tas
         seed: config.seed,
         scratch: Some(&task.scratch),
         step: "training",
-        reporter: line,
+        reporter,
     };
     let summary = match &mut maker {
         Some(maker) => fit(&model, &prepared.train, maker.as_mut(), &options)?,
@@ -72,33 +75,28 @@ pub(super) fn run(task: &Task, config: &AttackConfig, line: &Line) -> Result<Tas
         let last = summary.losses.last().copied().unwrap_or(f64::NAN);
         return Err(TrainError::NotFinite { step: "training".into(), at: summary.losses.len() as u64, last });
     }
-    line.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
+    reporter.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
     let trigger = prepared.trigger.as_deref();
     let measured = context.measure(&model, trigger);
     poisoned::save(task, config, &prepared.train, &prepared.poisoned)?;
     let details = save(task, config, &context, &model, trigger, prepared.poisoned.len(), &summary.losses)?;
+    let chance = measures::chance(&pictures.test, pictures.classes);
     Ok(TaskResult {
-        status: gate(measured.acc, pictures.classes),
+        status: gate(measured.acc, chance),
         measured: Some(measured),
-        seconds: preparing + summary.seconds,
-        precision: pictures.format.word().into(),
+        test_images: Some(measures::test_images(&pictures.test, config.label_map, pictures.classes)),
         peak_memory_mib: scour_torch::peak_memory_mib(),
         details,
+        ..measures::result(task, pictures.device, pictures.format, preparing + summary.seconds)
     })
 }
 
-/// A model that hardly beats guessing is no basis for a comparison: its cells say so.
-fn gate(acc: f64, classes: u32) -> Status {
-    let chance = 100.0 / f64::from(classes);
-    if acc > 1.5 * chance {
+/// Nothing is built on a model that hardly beats guessing.
+fn gate(acc: f64, chance: f64) -> Status {
+    if !at_chance(acc, chance) {
         return Status::Ok;
     }
-    Status::Failed {
-        reason: FailureReason::Degenerate,
-        message: format!(
-            "the attacked model's ACC of {acc:.2} is near chance ({chance:.2}): train it longer"
-        ),
-    }
+    Status::Failed { reason: FailureReason::Degenerate, message: no_better_than_guessing(acc, chance) }
 }
 
 fn save(

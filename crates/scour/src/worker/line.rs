@@ -19,9 +19,10 @@ pub(crate) struct Line {
 impl Line {
     /// Reads the task's text, then keeps watching for the end of standard input.
     pub(crate) fn open() -> Result<(Self, String), String> {
-        // The terminal sends Ctrl-C to the whole group; whether to stop is the supervisor's to say.
+        // The terminal sends Ctrl-C, and its own end, to the whole group; whether to stop is the supervisor's to say.
         let ignored = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
             signal_hook::flag::register(signal, Arc::clone(&ignored))
                 .map_err(|error| format!("worker: cannot watch for signals: {error}"))?;
         }

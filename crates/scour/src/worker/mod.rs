@@ -3,22 +3,27 @@
 mod again;
 mod attack_stage;
 mod context;
+mod control_stage;
 mod defense_stage;
 mod gallery;
 mod line;
+mod measures;
 mod poisoned;
+mod preparation_stage;
 mod resource_stage;
+#[cfg(test)]
+mod scrambled_test;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use scour_core::{ExitCode, FailureReason, StageConfig, Status, Task, TaskResult, WorkerEvent};
+use scour_core::{ExitCode, FailureReason, StageConfig, Status, Task, TaskResult, WorkerEvent, one_line};
 use scour_train::TrainError;
-use serde_json::json;
 
 use crate::command::give_up;
 use line::Line;
 
 pub(crate) use again::Again;
+pub(crate) use measures::versions;
 
 /// Reads the task, carries it out, reports. The exit code is 0 whenever a result was reported.
 pub(crate) fn run() -> ExitCode {
@@ -38,35 +43,42 @@ pub(crate) fn run() -> ExitCode {
     let outcome = catch_unwind(AssertUnwindSafe(|| match &task.config {
         StageConfig::Resource(config) => resource_stage::run(&task, config, &line),
         StageConfig::Attack(config) => attack_stage::run(&task, config, &line),
+        StageConfig::Control(config) => control_stage::run(&task, config, &line),
+        StageConfig::Preparation(config) => preparation_stage::run(&task, config, &line),
         StageConfig::Defense(config) => defense_stage::run(&task, config, &line),
     }));
     let result = match outcome {
         Ok(Ok(result)) => result,
         Ok(Err(TrainError::Interrupted)) => return ExitCode::Interrupted,
-        Ok(Err(error)) => failed(error.reason(), error.to_string()),
+        Ok(Err(error)) => failed(error.reason(), &error.to_string()),
         Err(panic) => {
             let text = panic
                 .downcast_ref::<String>()
                 .cloned()
                 .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_string()))
                 .unwrap_or_default();
-            failed(reason_of(&text), text)
+            failed(reason_of(&text), &text)
         }
     };
     line.send(&WorkerEvent::Finished { result });
     ExitCode::Done
 }
 
-fn failed(reason: FailureReason, message: String) -> TaskResult {
-    let first = message.lines().next().unwrap_or_default().to_string();
-    TaskResult {
-        status: Status::Failed { reason, message: first },
-        measured: None,
-        seconds: 0.0,
-        precision: String::new(),
-        peak_memory_mib: scour_torch::peak_memory_mib(),
-        details: json!({}),
+/// The whole message goes to standard error, which is the stage's log; the result has one line of it.
+fn failed(reason: FailureReason, message: &str) -> TaskResult {
+    let line = one_line(message);
+    if line != message {
+        log(message);
     }
+    TaskResult {
+        peak_memory_mib: scour_torch::peak_memory_mib(),
+        ..TaskResult::of_status(Status::Failed { reason, message: line })
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "standard error of a worker is its log")]
+fn log(text: &str) {
+    eprintln!("{text}");
 }
 
 /// libtorch reports a lack of memory by text only.

@@ -5,7 +5,7 @@ use scour_core::{FailureReason, Status, TaskResult, WorkerEvent};
 use super::{Running, Scheduler, Stop};
 use crate::SweepError;
 use crate::diagnosis::diagnose;
-use crate::results::{StageEnd, without_numbers};
+use crate::results::StageEnd;
 use crate::worker::Message;
 
 impl Scheduler<'_> {
@@ -47,7 +47,7 @@ impl Scheduler<'_> {
                 self.waiting.insert(running.stage.key, running.waiting);
                 return Ok(());
             }
-            None => without_numbers(diagnose(exit, &running.worker.last_words())),
+            None => TaskResult::of_status(diagnose(exit, &running.worker.last_words())),
         };
         self.take_result(slot, running, result)
     }
@@ -58,7 +58,7 @@ impl Scheduler<'_> {
         let failure = match &result.status {
             Status::Failed { reason: FailureReason::Degenerate, .. } if result.measured.is_some() => None,
             Status::Failed { reason, message } => Some((*reason, message.clone())),
-            Status::Ok | Status::NotApplicable { .. } => None,
+            Status::Ok | Status::NotApplicable { .. } | Status::NotEvaluated { .. } => None,
         };
         let end = match failure {
             None => {

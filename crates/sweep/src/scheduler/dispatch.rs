@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use scour_core::{Key, Task};
+use scour_core::{Key, Stage, Task};
 
 use super::{Running, Scheduler, Stop, Waiting};
 use crate::results::StageEnd;
@@ -68,6 +68,10 @@ impl Scheduler<'_> {
         if let Some(end) = self.done_elsewhere(key, &waiting) {
             return self.ledger.ended(stage, end, None);
         }
+        if self.damaged_requirement(stage)? {
+            self.waiting.insert(key.clone(), waiting);
+            return Ok(());
+        }
         let requires = stage.requires.iter().map(|required| (required.clone(), self.store.folder(required)));
         let task = Task {
             key: key.clone(),
@@ -92,6 +96,47 @@ impl Scheduler<'_> {
         self.running[slot] = Some(Running { stage: stage.clone(), waiting, worker, result: None, lease });
         self.ledger.started(stage, slot, attempt)?;
         self.show_totals();
+        Ok(())
+    }
+
+    /// Compares what the stage builds on with its recorded hashes, once a sweep. What is damaged is set aside and waits to
+    /// be run again, with whatever it needs itself.
+    fn damaged_requirement(&mut self, stage: &Stage) -> Result<bool, SweepError> {
+        let mut damaged = false;
+        for required in &stage.requires {
+            if self.verified.contains(required) {
+                continue;
+            }
+            match self.store.verify(required) {
+                Ok(()) => {
+                    self.verified.insert(required.clone());
+                }
+                Err(why) => {
+                    let aside = self.store.set_aside(required)?;
+                    let why = format!("{why}; it is kept in {}, and made again", aside.display());
+                    self.ledger.forget(&self.options.plan.stages[required], &why)?;
+                    self.wait_for(required)?;
+                    damaged = true;
+                }
+            }
+        }
+        Ok(damaged)
+    }
+
+    /// Makes a stage wait to be run, and everything it requires that is neither known nor waiting.
+    fn wait_for(&mut self, key: &Key) -> Result<(), SweepError> {
+        self.waiting.entry(key.clone()).or_default();
+        let plan = &self.options.plan;
+        for required in &plan.stages[key].requires {
+            let running = self.running.iter().flatten().any(|running| running.stage.key == *required);
+            if running || self.waiting.contains_key(required) || self.ledger.ends.contains_key(required) {
+                continue;
+            }
+            match self.store.find(required) {
+                Some(entry) => self.ledger.known(&plan.stages[required], StageEnd::stored(entry, true))?,
+                None => self.wait_for(required)?,
+            }
+        }
         Ok(())
     }
 

@@ -86,6 +86,36 @@ fn asked_to_stop_it_saves_what_is_half_way_and_resumes_there() {
 }
 
 #[test]
+fn a_closed_terminal_stops_in_order_too() {
+    let place = Place::new();
+    let (mut child, pid) = started(&place);
+    kill_process(pid, Signal::HUP).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(place.path("data/saved").exists());
+    goes_on(&place, &REST);
+    assert!(place.path("data/resumed").exists());
+}
+
+#[test]
+fn under_nohup_a_closed_terminal_changes_nothing() {
+    let place = Place::new();
+    place.behave("badnets/ft=wait\n");
+    // `nohup` ignores the signal for the program that it starts.
+    let script = "trap '' HUP; exec \"$0\" sweep \"$1\"";
+    let mut child = Command::new("sh")
+        .args(["-c", script, STAND_IN])
+        .arg(place.dir.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    appears(&place.path("data/waiting"));
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    fs::write(place.path("data/go"), "").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!place.path("data/saved").exists());
+}
+
+#[test]
 fn too_little_space_is_told_before_anything_is_begun() {
     let place = Place::new();
     let status = command(&place).env("SCOUR_MIN_FREE_MIB", u64::MAX.to_string()).status().unwrap();

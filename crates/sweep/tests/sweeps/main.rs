@@ -2,6 +2,8 @@
 
 #[path = "../../stand-in/catalog.rs"]
 mod catalog;
+mod joined;
 mod killed;
 mod place;
+mod validity;
 mod whole;

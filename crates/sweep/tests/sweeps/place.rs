@@ -54,8 +54,14 @@ impl Place {
         text.lines().map(String::from).collect()
     }
 
-    pub(crate) fn results(&self) -> String {
-        fs::read_to_string(self.path("out/results.csv")).unwrap()
+    /// All that does not depend on which run of a sweep did the work.
+    pub(crate) fn results(&self) -> Vec<ResultRow> {
+        self.results_in("out")
+    }
+
+    pub(crate) fn results_in(&self, folder: &str) -> Vec<ResultRow> {
+        let rows = scour_core::read_results(&self.path(folder).join("results.csv")).unwrap();
+        rows.into_iter().map(|row| ResultRow { seconds_from: None, ..row }).collect()
     }
 
     pub(crate) fn rows(&self) -> Vec<ResultRow> {
@@ -66,7 +72,7 @@ impl Place {
     pub(crate) fn outcome(&self, attack: &str, defense: &str) -> (String, String) {
         let rows = self.rows();
         let row = rows.iter().find(|row| row.attack == attack && row.defense == defense).unwrap();
-        (row.status.clone(), row.reason.clone())
+        (row.status.to_string(), row.reason.clone())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::catalog::{planned, planned_with};
 use crate::place::{Place, cpu};
-use scour_core::{ExitCode, StageKind};
+use scour_core::{ExitCode, RowStatus, SecondsFrom, StageKind};
 use scour_sweep::{Rerun, Store, SweepError, SweepOptions, dry_run, sweep};
 
 const ALL: [&str; 6] = ["badnets", "badnets/ft", "badnets/tsbd", "blended", "blended/ft", "blended/tsbd"];
@@ -28,13 +28,29 @@ fn one_slot_works_in_the_order_of_the_results_and_a_second_sweep_runs_nothing() 
     let asr_drop = (attacked.asr.unwrap() - defended.asr.unwrap()).max(0.0);
     let acc_drop = (attacked.acc.unwrap() - defended.acc.unwrap()).max(0.0);
     assert!((defended.der.unwrap() - (asr_drop - acc_drop + 100.0) / 2.0).abs() < 2e-4);
-    assert_eq!((rows[8].status.as_str(), rows[8].acc), ("n/a", None));
+    assert_eq!((rows[8].status, rows[8].acc), (RowStatus::NotApplicable, None));
+
+    let seconds_from =
+        |place: &Place| -> Vec<_> { place.rows().iter().map(|row| row.seconds_from).collect() };
+    assert_eq!(seconds_from(&place)[..6], [Some(SecondsFrom::ThisRun); 6]);
 
     let first = place.results();
     let summary = sweep(place.options()).unwrap();
     assert_eq!((summary.exit, summary.cached, summary.trained), (ExitCode::Done, 6, 0));
     assert!(place.runs().is_empty());
     assert_eq!(place.results(), first);
+    assert_eq!(seconds_from(&place)[..6], [Some(SecondsFrom::Store); 6]);
+}
+
+#[test]
+fn a_row_says_what_its_figures_rest_on() {
+    let place = Place::new();
+    sweep(place.options()).unwrap();
+    let row = &place.rows()[1];
+    assert_eq!((row.acc_images, row.asr_images, row.poisoned_images), (Some(20), Some(10), Some(7)));
+    assert_eq!((row.unlearn_epochs, row.chance, row.threads), (Some(3), Some(50.0), Some(1)));
+    assert_eq!((row.precision.as_str(), row.device.as_str(), row.target.as_str()), ("fp32", "cpu", "0"));
+    assert_eq!((row.attacked_acc, row.attacked_asr), (place.rows()[0].acc, place.rows()[0].asr));
 }
 
 #[test]
@@ -118,7 +134,7 @@ fn a_failure_is_a_row_blocks_what_builds_on_it_and_is_not_tried_again_unasked() 
     assert_eq!(place.outcome("badnets", "none"), ("failed".into(), "nan: loss is not finite".into()));
     let (status, reason) = place.outcome("badnets", "tsbd");
     assert_eq!(status, "failed");
-    assert_eq!(reason, "blocked: dots/preact_resnet18/badnets@0.1/s0 failed: nan: loss is not finite");
+    assert_eq!(reason, "blocked: dots/preact_resnet18/badnets@0.1/s0 failed: see there why");
     assert_eq!(place.runs(), ["badnets", "blended", "blended/ft", "blended/tsbd"]);
 
     let first = place.results();
@@ -130,23 +146,6 @@ fn a_failure_is_a_row_blocks_what_builds_on_it_and_is_not_tried_again_unasked() 
     place.behave("");
     let summary = sweep(SweepOptions { rerun: Rerun::Failed, ..place.options() }).unwrap();
     assert_eq!((summary.exit, summary.ok), (ExitCode::Done, 6));
-    assert_eq!(place.runs(), ["badnets", "badnets/ft", "badnets/tsbd"]);
-}
-
-#[test]
-fn a_degenerate_model_keeps_its_numbers_and_is_defended() {
-    let place = Place::new();
-    place.behave("badnets=degenerate\n");
-    let summary = sweep(place.options()).unwrap();
-    assert_eq!((summary.exit, summary.failed, summary.trained), (ExitCode::CellsFailed, 1, 6));
-    let row = &place.rows()[0];
-    assert!(row.acc.is_some() && row.reason == "degenerate: one class only");
-    assert!(place.rows()[1].der.is_some());
-    assert_eq!(sweep(place.options()).unwrap().trained, 0);
-    place.runs();
-    // What was built on a model that is made again is made again too.
-    place.behave("");
-    sweep(SweepOptions { rerun: Rerun::Failed, ..place.options() }).unwrap();
     assert_eq!(place.runs(), ["badnets", "badnets/ft", "badnets/tsbd"]);
 }
 
@@ -210,7 +209,7 @@ fn damaged_stages_are_found_out_and_made_again() {
     fs::write(store.folder(&keys[1]).join("model.bin"), "short").unwrap();
     let result = store.folder(&keys[2]).join("result.json");
     let text = fs::read_to_string(&result).unwrap();
-    fs::write(&result, text.replace("80.", "99.").replace("fp32", "fp16")).unwrap();
+    fs::write(&result, text.replace("fp32", "fp16")).unwrap();
     place.runs();
     assert_eq!(sweep(place.options()).unwrap().trained, 3);
     assert_eq!(place.runs(), ["badnets", "badnets/ft", "badnets/tsbd"]);
@@ -264,7 +263,7 @@ fn two_sweeps_on_one_store_train_each_stage_once() {
     let there = thread.join().unwrap();
     assert_eq!((here.exit, there.exit), (ExitCode::Done, ExitCode::Done));
     assert_eq!(here.trained + there.trained, 6);
-    assert_eq!(place.results(), fs::read_to_string(place.path("other/results.csv")).unwrap());
+    assert_eq!(place.results(), place.results_in("other"));
 }
 
 fn environment_error(options: SweepOptions) -> String {
@@ -314,10 +313,13 @@ fn what_attacks_build_on_is_made_once_and_only_while_it_is_needed() {
         SweepOptions { experiment, plan, ..place.options() }
     };
     let summary = sweep(options()).unwrap();
-    assert_eq!((summary.exit, summary.cells, summary.trained), (ExitCode::Done, 6, 8));
+    // Six cells, the clean model, the encoder, and what the clean model makes of both attacks' triggers.
+    assert_eq!((summary.exit, summary.cells, summary.trained), (ExitCode::Done, 6, 10));
     let runs =
         ["none", "trojan", "trojan/ft", "trojan/tsbd", "ssba-resource", "ssba", "ssba/ft", "ssba/tsbd"];
-    assert_eq!(place.runs(), runs);
+    let mut found = place.runs();
+    let controls: Vec<String> = found.extract_if(.., |run| run.ends_with("-control")).collect();
+    assert_eq!((found.as_slice(), controls.len()), (runs.map(String::from).as_slice(), 2));
     // Without the encoder and one of the two defended models, only the latter is missed.
     let (plan, store) = (options().plan, Store::at(&place.path("store")));
     let resource = plan.stages.values().find(|stage| stage.kind == StageKind::Resource).unwrap();
@@ -329,7 +331,10 @@ fn what_attacks_build_on_is_made_once_and_only_while_it_is_needed() {
     // A failure goes all the way down.
     place.behave("ssba-resource=nan\n");
     sweep(SweepOptions { rerun: Rerun::All, ..options() }).unwrap();
-    assert!(place.outcome("ssba", "ft").1.ends_with("dots/resource of ssba failed: nan: loss is not finite"));
+    let (_, reason) = place.outcome("ssba", "ft");
+    assert_eq!(reason, "blocked: dots/preact_resnet18/ssba@0.1/s0 failed: see there why");
+    let (_, reason) = place.outcome("ssba", "none");
+    assert_eq!(reason, "blocked: dots/resource of ssba failed: see there why");
     assert_eq!(place.outcome("trojan", "ft").0, "ok");
 }
 
@@ -338,15 +343,24 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let place = Place::new();
     let (_, plan) = planned();
     let text = dry_run(&plan, &place.path("store"), Rerun::No);
-    assert!(text.ends_with("9 cells: 0 cached, 6 to run, 0 failed, 3 n/a; stages to run: 6\n"), "{text}");
+    assert!(
+        text.ends_with("9 cells: 0 cached, 6 to run, 0 failed, 0 not evaluated, 3 n/a; stages to run: 6\n"),
+        "{text}"
+    );
     assert!(!place.path("store").exists());
     place.behave("badnets=nan\nblended/ft=die\n");
     sweep(place.options()).unwrap();
     let text = dry_run(&plan, &place.path("store"), Rerun::No);
-    assert!(text.ends_with("9 cells: 2 cached, 1 to run, 3 failed, 3 n/a; stages to run: 1\n"), "{text}");
-    assert!(text.contains("(blocked: dots/preact_resnet18/badnets@0.1/s0 failed: nan"), "{text}");
+    assert!(
+        text.ends_with("9 cells: 2 cached, 1 to run, 3 failed, 0 not evaluated, 3 n/a; stages to run: 1\n"),
+        "{text}"
+    );
+    assert!(text.contains("(blocked: dots/preact_resnet18/badnets@0.1/s0 failed: see there why"), "{text}");
     let text = dry_run(&plan, &place.path("store"), Rerun::Failed);
-    assert!(text.ends_with("9 cells: 2 cached, 4 to run, 0 failed, 3 n/a; stages to run: 4\n"), "{text}");
+    assert!(
+        text.ends_with("9 cells: 2 cached, 4 to run, 0 failed, 0 not evaluated, 3 n/a; stages to run: 4\n"),
+        "{text}"
+    );
     let text = dry_run(&plan, &place.path("store"), Rerun::All);
     assert!(text.contains("6 to run"), "{text}");
 }

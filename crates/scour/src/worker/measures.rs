@@ -1,0 +1,40 @@
+//! What every result says besides its figures: on what it was got, from how many images, when.
+
+use scour_core::{Environment, LabelMap, Status, Task, TaskResult, TestImages};
+use scour_torch::{NumberFormat, device_name, libtorch_version, processor};
+use scour_train::ImageSet;
+use tch::Device;
+
+/// A result that ended well, without figures.
+pub(super) fn result(task: &Task, device: Device, format: NumberFormat, seconds: f64) -> TaskResult {
+    TaskResult {
+        seconds,
+        precision: format.word().into(),
+        environment: Some(environment(device, task.threads)),
+        finished: Some(scour_sweep::now()),
+        ..TaskResult::of_status(Status::Ok)
+    }
+}
+
+fn environment(device: Device, threads: usize) -> Environment {
+    Environment { device: device_name(device), processor: processor(), threads, versions: versions() }
+}
+
+/// `scour 0.1.0, tch 0.24.0, libtorch 2.11.0`; libtorch's is asked, tch's is pinned in the workspace's manifest.
+pub(crate) fn versions() -> String {
+    format!("scour {}, tch 0.24.0, libtorch {}", env!("CARGO_PKG_VERSION"), libtorch_version())
+}
+
+/// How many test images are behind ACC, and behind ASR and RA.
+pub(super) fn test_images(test: &ImageSet, map: LabelMap, classes: u32) -> TestImages {
+    let labels = test.classes();
+    TestImages { acc: labels.len(), asr: labels.iter().filter(|label| map.counts(**label, classes)).count() }
+}
+
+/// ACC, in percent, of always naming the most frequent class.
+pub(super) fn chance(test: &ImageSet, classes: u32) -> f64 {
+    let mut counts = vec![0usize; classes as usize];
+    test.classes().iter().for_each(|label| counts[*label as usize] += 1);
+    let most = counts.iter().max().copied().unwrap_or(0);
+    if test.is_empty() { 0.0 } else { 100.0 * most as f64 / test.len() as f64 }
+}
