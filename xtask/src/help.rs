@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use crate::say;
 
 /// The commands, in the order in which one meets them.
-pub(crate) const COMMANDS: [&str; 8] =
-    ["sweep", "test", "report", "evaluate", "data", "bench", "setup", "doctor"];
+pub(crate) const COMMANDS: [&str; 9] =
+    ["sweep", "test", "report", "evaluate", "join", "data", "bench", "setup", "doctor"];
 
 const XTASK: &str = "\
 cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by hand
@@ -16,6 +16,7 @@ cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by 
   test [ARGUMENTS]                   set up, build, check formatting and lints, run every test
   report DIR                         make the report of a folder of results again
   evaluate [EXPERIMENT.yaml]         evaluate its stored models again: are the figures still the recorded ones?
+  join DIR... [--into STORE]         put the stores of shards together, so that one more sweep writes one table
   data list|get NAME|check NAME      the public data sets: what is there, fetch one, check one
   bench [OPTIONS]                    measure training speed, beside PyTorch if asked
   setup                              find or install the libtorch that goes with this project
@@ -27,7 +28,7 @@ Exit codes: 0 all done, 2 wrong arguments or experiment, 3 something the machine
 5 done but not the whole plan, 100 some cells failed, 130 interrupted.";
 
 const SWEEP: &str = "\
-cargo xtask sweep [EXPERIMENT.yaml] [OPTIONS] [-- SBATCH OPTIONS]
+cargo xtask sweep [EXPERIMENT.yaml] [OPTIONS]
 
 Sets up libtorch if needed, builds scour, runs `scour sweep` on the experiment, then builds and runs the report
 program. Without an experiment it runs experiments/quick.yaml, which needs no download. All arguments go to
@@ -39,6 +40,8 @@ program. Without an experiment it runs experiments/quick.yaml, which needs no do
   --filter 'KEY=A,B ...'     only these cells, such as 'attack=badnets defense=tsbd'
   --set KEY=VALUE            change a setting of the experiment
   --rerun failed|all         do these cells again
+  --shard I/N                only part I of N; `cargo xtask join --help` says how parts end in one table
+  --strict-data              give up where a public data set is not whole
   --dry-run                  show the plan, run nothing";
 
 const TEST: &str = "\
@@ -69,6 +72,20 @@ ASR and RA are those in results.csv. All arguments go to `scour evaluate` as the
   --tolerance POINTS         how far figures may differ (default: 0)
 
 Exit codes: 0 all the same, 5 some are not trained yet, 100 some differ or are damaged.";
+
+const JOIN: &str = "\
+cargo xtask join DIR... [--into STORE]
+
+Copies every finished stage of the given stores, or of the stores in the given folders of results, into STORE
+(default: results/store). Every file is compared with its recorded hash; a stage that is there already stays.
+The same experiment without --shard then finds everything there, trains nothing, and writes one table:
+
+  cargo xtask sweep experiments/paper.yaml --shard 1/2 --out results/paper-1      on one machine
+  cargo xtask sweep experiments/paper.yaml --shard 2/2 --out results/paper-2      on another
+  cargo xtask join results/paper-1 results/paper-2
+  cargo xtask sweep experiments/paper.yaml
+
+Shards that name the same --store need no joining. Exit codes: 0 all joined, 100 something was damaged and left out.";
 
 const DATA: &str = "\
 cargo xtask data list | get NAME [--mirror URL|file:PATH] | check NAME   [--data DIR]
@@ -139,6 +156,7 @@ pub(crate) fn print(page: &str) -> anyhow::Result<u8> {
         "test" => TEST,
         "report" => REPORT,
         "evaluate" => EVALUATE,
+        "join" => JOIN,
         "data" => DATA,
         "bench" => BENCH,
         "setup" => SETUP,

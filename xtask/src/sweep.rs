@@ -67,6 +67,13 @@ pub(crate) fn evaluate(project: &Project, arguments: &[OsString]) -> anyhow::Res
     process::run(Command::new(project.program("scour")).arg("evaluate").args(arguments))
 }
 
+/// `cargo xtask join DIR... [--into STORE]`.
+pub(crate) fn join(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
+    setup::ensure(project)?;
+    builder::program(project, "scour")?;
+    process::run(Command::new(project.program("scour")).arg("join").args(arguments))
+}
+
 /// The help of `scour sweep` itself, where it is built already.
 pub(crate) fn help_of_scour() -> anyhow::Result<u8> {
     let project = Project::here()?;

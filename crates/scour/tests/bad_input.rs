@@ -52,6 +52,14 @@ fn mistakes_in_the_experiment_end_with_2() {
     says(MINI, &["--filter", "attack=wanett"], &["--filter", "unknown attack `wanett`"]);
     says(MINI, &["--devices", "cuda:97"], &["cuda:97"]);
     says("name: [", &[], &["e.yaml", "line 1"]);
+    // What the plan can know is refused before the first training.
+    says(
+        &format!("{MINI}poison_ratios: [0.0005]\n"),
+        &[],
+        &["e.yaml", "poison_ratios: 0.0005 of the 600 training images of signs rounds to no image"],
+    );
+    says(MINI, &["--set", "clean_ratios=[0.003]"], &["clean_ratios: 0.003", "leaves the defender 1 image"]);
+    says(&format!("{MINI}validity: {{min_asr: 170}}\n"), &[], &["`validity: min_asr` must be in [0, 100]"]);
     let output = run(dir, &["sweep", "missing.yaml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output).contains("missing.yaml"));
@@ -125,4 +133,43 @@ fn a_filtered_sweep_is_done_but_not_complete() {
     assert_eq!(output.status.code(), Some(5), "{}", text(&output));
     let rows = std::fs::read_to_string(dir.join("results/mini/results.csv")).unwrap();
     assert_eq!(rows.lines().count(), 2);
+}
+
+/// Images of one colour below `root/SPLIT/CLASS/`.
+fn folder_of_images(root: &Path, split: &str, class: &str, count: u8) {
+    let folder = root.join("folder").join(split).join(class);
+    std::fs::create_dir_all(&folder).unwrap();
+    for at in 0..count {
+        let file = std::fs::File::create(folder.join(format!("{at}.png"))).unwrap();
+        let mut encoder = png::Encoder::new(file, 8, 8);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header().unwrap().write_image_data(&[at * 9; 8 * 8 * 3]).unwrap();
+    }
+}
+
+#[test]
+fn a_test_set_without_an_image_to_measure_asr_on_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let data = dir.join("data");
+    for (split, class, count) in [("train", "a", 20), ("train", "b", 20), ("test", "a", 5), ("test", "b", 5)]
+    {
+        folder_of_images(&data, split, class, count);
+    }
+    let experiment =
+        MINI.replace("[{signs: {train: 600, test: 150}}]", "[{folder: {size: 16, path: folder}}]");
+    let output = {
+        std::fs::write(dir.join("e.yaml"), &experiment).unwrap();
+        run(dir, &["sweep", "e.yaml", "--dry-run"])
+    };
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    // A test set of the target class alone.
+    std::fs::remove_dir_all(data.join("folder/test/b")).unwrap();
+    std::fs::create_dir(data.join("folder/test/b")).unwrap();
+    let output = run(dir, &["sweep", "e.yaml"]);
+    let text = text(&output);
+    assert!([2, 3].contains(&output.status.code().unwrap()), "{text}");
+    let last = text.trim_end().lines().last().unwrap();
+    assert!(last.contains("test") && !text.contains("frame #") && !text.contains("panicked"), "{text}");
+    assert!(!dir.join("results").exists(), "something was written");
 }
