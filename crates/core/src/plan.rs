@@ -6,7 +6,7 @@ mod stages;
 
 use std::collections::BTreeMap;
 
-use crate::{ConfigError, Departure, Key, StageConfig};
+use crate::{ConfigError, DatasetFacts, Departure, Key, StageConfig};
 
 pub use build::plan;
 
@@ -86,6 +86,8 @@ pub struct Plan {
     pub departures: Vec<Departure>,
     /// What a reader of the results should know of data sets and settings, a line each.
     pub warnings: Vec<String>,
+    /// The data sets as they were found: their classes in the order of their labels, and counts.
+    pub datasets: Vec<DatasetFacts>,
 }
 
 /// What keeps an experiment from being planned.
@@ -123,7 +125,7 @@ impl Plan {
                 None => cell.control = None,
             }
         }
-        Self { cells, stages, departures: self.departures.clone(), warnings: self.warnings.clone() }
+        Self { cells, stages, ..self.clone() }
     }
 
     /// Shard `index` of `count`, both 1-based: whole attacked models go to one shard, so that none waits for another.

@@ -134,6 +134,7 @@ fn experiment_file(options: &SweepOptions) -> Value {
         "cells": options.plan.cells.len(),
         "departures": options.plan.departures,
         "warnings": options.plan.warnings,
+        "datasets": options.plan.datasets,
     })
 }
 

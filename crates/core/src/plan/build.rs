@@ -25,6 +25,7 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
         let dataset = builder.resolve(MethodKind::Dataset, choice, None)?;
         let facts = catalog.facts(&dataset).map_err(PlanError::Data)?;
         builder.add_dataset(&dataset, &facts)?;
+        builder.plan.datasets.push(facts);
     }
     builder.add_controls();
     Ok(builder.plan)
