@@ -54,6 +54,28 @@ pub enum Requirement {
     Resource,
 }
 
+/// Cells on which values of a method's parameters were chosen by looking at ASR. Figures of the same cells are better than
+/// others would be, and say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TunedOn {
+    /// The data set.
+    pub dataset: &'static str,
+    /// The repeats.
+    pub seeds: &'static [u64],
+    /// Which parameters, in words.
+    pub parameters: &'static str,
+}
+
+impl TunedOn {
+    /// What a row of that data set and repeat has to say; empty where it is another.
+    pub fn note(&self, dataset: &str, seed: u64) -> String {
+        if self.dataset != dataset || !self.seeds.contains(&seed) {
+            return String::new();
+        }
+        format!("{} chosen by looking at ASR on {dataset}, seed {seed}: see docs/tuning.md", self.parameters)
+    }
+}
+
 /// The registries, seen from the planner. The binary implements it; tests have a small one of their own.
 pub trait Catalog {
     /// The registered names of a kind, in the order they are to be listed.
@@ -94,6 +116,11 @@ pub trait Catalog {
     /// its own.
     fn preparation(&self, _defense: &Method) -> Option<Method> {
         None
+    }
+
+    /// On which cells values of the defense's parameters were chosen.
+    fn tuned_on(&self, _defense: &Method) -> Vec<TunedOn> {
+        vec![]
     }
 
     /// Why the attack cannot be run so, if it cannot: its cells become `n/a`. `facts` are those of the whole data set,

@@ -31,7 +31,7 @@ mod suggest;
 mod task;
 mod validity;
 
-pub use catalog::{Catalog, Method, MethodKind, Requirement};
+pub use catalog::{Catalog, Method, MethodKind, Requirement, TunedOn};
 pub use choice::Choice;
 pub use detection::Detection;
 pub use error::ConfigError;

@@ -71,6 +71,8 @@ pub struct Cell {
     pub target: String,
     /// What of the data set is missing; empty where it is whole.
     pub data_note: String,
+    /// What a reader of the row should know: parameters that were chosen on this very cell.
+    pub note: String,
     /// Why it is not run, where declared.
     pub not_applicable: Option<String>,
 }

@@ -102,6 +102,9 @@ pub struct ResultRow {
     /// Versions of scour and the libraries that compute.
     #[serde(default)]
     pub versions: String,
+    /// What a reader of the row should know besides: parameters that were chosen on this very cell.
+    #[serde(default)]
+    pub note: String,
     /// Whether the figures count.
     pub status: RowStatus,
     /// Why not, where they do not; one line.
@@ -216,7 +219,7 @@ mod tests {
     fn rows_come_back_as_written() {
         let text = write_results(&[row()]).unwrap();
         let expected = "signs,preact_resnet18,badnets,0.1,0.05,0,tsbd,91.2500,,0.5000,,92.0000,,,,1000,,,\
-                        0 airplane,,12.3,store,,700,,,62.5000,,,,,2,,n/a,\"a, \"\"quoted\"\" text\",00\n";
+                        0 airplane,,12.3,store,,700,,,62.5000,,,,,2,,,n/a,\"a, \"\"quoted\"\" text\",00\n";
         let text_lines = String::from_utf8(text.clone()).unwrap();
         assert_eq!(text_lines.split_once('\n').unwrap().1, expected);
         assert_eq!(written(&text), [row()]);

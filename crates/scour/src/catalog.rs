@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use scour_attacks::{ATTACKS, Circumstances, attack};
 use scour_core::{
     AttackConfig, Catalog, Choice, DatasetFacts, Method, MethodKind, ORACLE, ParamError, Precision, Recipe,
-    Requirement,
+    Requirement, TunedOn,
 };
 use scour_datasets::{SOURCES, source};
 use scour_models::{ARCHITECTURES, architecture};
@@ -133,6 +133,10 @@ impl Catalog for Registries {
     fn preparation(&self, method: &Method) -> Option<Method> {
         let params = defense(&method.name)?.preparation_params(&method.params)?;
         Some(Method { params, label: method.name.clone(), ..method.clone() })
+    }
+
+    fn tuned_on(&self, method: &Method) -> Vec<TunedOn> {
+        defense(&method.name).map(|defense| defense.tuned_on(&method.params)).unwrap_or_default()
     }
 
     fn requirements(&self, method: &Method) -> Vec<Requirement> {

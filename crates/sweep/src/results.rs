@@ -73,6 +73,7 @@ pub(crate) fn row(cell: &Cell, ends: &Ends, validity: &Validity) -> Option<Resul
         chance: Some(cell.chance),
         target: cell.target.clone(),
         data_note: cell.data_note.clone(),
+        note: cell.note.clone(),
         key: cell.key.to_string(),
         ..ResultRow::default()
     };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scour_core::{DatasetFacts, Measured, ParamError, Recipe};
+use scour_core::{DatasetFacts, Measured, ParamError, Recipe, TunedOn};
 use scour_models::Model;
 use scour_torch::NumberFormat;
 use serde_json::{Value, json};
@@ -108,6 +108,12 @@ pub trait Defense: Sync {
     /// rows bear `oracle` in their name and are not ranked.
     fn is_oracle(&self, _params: &Value) -> bool {
         false
+    }
+
+    /// On which cells values of these resolved parameters were chosen by looking at ASR, unlike the published ones; rows of
+    /// the same cells say so.
+    fn tuned_on(&self, _params: &Value) -> Vec<TunedOn> {
+        vec![]
     }
 
     /// Whether it looks at the training set. Where the attacker poisons inside the batches there is none, and the cell

@@ -28,6 +28,7 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
         builder.plan.datasets.push(facts);
     }
     builder.add_controls();
+    builder.warn_of_tuned_cells();
     Ok(builder.plan)
 }
 
@@ -182,6 +183,7 @@ impl Builder<'_> {
                     chance: facts.chance(),
                     target: target(attacked, facts),
                     data_note: facts.incomplete.clone().unwrap_or_default(),
+                    note: self.tuning_note(attacked, defense),
                     not_applicable,
                 };
                 // A clean model asked for at two poison ratios is one row.
@@ -191,6 +193,13 @@ impl Builder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the defense's parameters were chosen on this very cell, in words.
+    fn tuning_note(&self, attacked: &AttackConfig, defense: &Method) -> String {
+        let tuned = self.catalog.tuned_on(defense);
+        let notes = tuned.iter().map(|tuned| tuned.note(&attacked.dataset.name, attacked.seed));
+        notes.filter(|note| !note.is_empty()).collect::<Vec<_>>().join("; ")
     }
 
     /// Adds the stages that an attack builds on, and returns their keys in the order of its requirements.
@@ -241,6 +250,18 @@ impl Builder<'_> {
         let key = stage.key.clone();
         self.plan.stages.entry(key.clone()).or_insert(stage);
         key
+    }
+
+    /// A line on each defense whose parameters were chosen on cells that are reported.
+    fn warn_of_tuned_cells(&mut self) {
+        let mut warnings: Vec<String> = vec![];
+        for cell in self.plan.cells.iter().filter(|cell| !cell.note.is_empty()) {
+            let warning = format!("{}: {}", cell.defense, cell.note);
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        self.plan.warnings.extend(warnings);
     }
 
     /// Sets beside each attacked model what a clean model makes of its triggers, where the plan has a clean model

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     AttackConfig, Catalog, Check, Choice, DatasetFacts, Filter, Method, MethodKind, ParamError, Recipe,
-    Requirement, parse_experiment, resolve_params,
+    Requirement, TunedOn, parse_experiment, resolve_params,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -94,6 +94,11 @@ impl Catalog for Small {
     fn preparation(&self, defense: &Method) -> Option<Method> {
         let shares = defense.name == "rnp" && defense.params["strength"].as_f64() > Some(0.0);
         shares.then(|| Method { params: json!({}), ..defense.clone() })
+    }
+
+    fn tuned_on(&self, defense: &Method) -> Vec<TunedOn> {
+        let tuned = TunedOn { dataset: "signs", seeds: &[0], parameters: "`strength`" };
+        if defense.name == "rnp" { vec![tuned] } else { vec![] }
     }
 
     fn not_defended(&self, attacked: &AttackConfig, defense: &Method) -> Option<String> {
@@ -191,6 +196,20 @@ fn what_attacks_build_on_is_planned_once_and_shared() {
     // Where there is none at all, nothing is trained for the comparison.
     let none = with(&text.replace("[none, trojan, ssba]", "[ssba]"));
     assert!(none.cells.iter().all(|cell| cell.control.is_none()));
+}
+
+#[test]
+fn rows_say_where_parameters_were_chosen_on_them() {
+    let text = "name: t\ndatasets: [signs, dots]\nattacks: [badnets]\ndefenses: [ft, rnp]\nseeds: [0, 1]\n";
+    let planned =
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml").unwrap();
+    for cell in &planned.cells {
+        let expected = cell.defense == "rnp" && cell.dataset == "signs" && cell.seed == 0;
+        assert_eq!(cell.note.contains("`strength` chosen by looking at ASR on signs, seed 0"), expected);
+        assert_eq!(cell.note.is_empty(), !expected);
+    }
+    let told = planned.warnings.iter().filter(|warning| warning.starts_with("rnp: `strength` chosen"));
+    assert_eq!(told.count(), 1);
 }
 
 #[test]
