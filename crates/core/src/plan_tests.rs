@@ -66,6 +66,7 @@ impl Catalog for Small {
             train_per_class: vec![50, 50],
             test_per_class: vec![10, 10],
             fingerprint: dataset.name.clone(),
+            ..DatasetFacts::default()
         })
     }
 

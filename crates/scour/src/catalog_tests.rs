@@ -34,6 +34,7 @@ impl Catalog for WithoutData {
             train_per_class: vec![5000; classes as usize],
             test_per_class: vec![1000; classes as usize],
             fingerprint: String::new(),
+            ..DatasetFacts::default()
         })
     }
 

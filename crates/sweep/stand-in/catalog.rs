@@ -39,6 +39,7 @@ impl Catalog for Nothing {
             train_per_class: vec![50, 50],
             test_per_class: vec![10, 10],
             fingerprint: "dots".into(),
+            ..DatasetFacts::default()
         })
     }
 
