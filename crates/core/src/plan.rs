@@ -124,6 +124,9 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
         if let Some(problem) = recipe.problem() {
             return Err(ConfigError::invalid(origin, format!("train: {problem}")).into());
         }
+        if let Some(problem) = facts.too_many(recipe.train_pictures) {
+            return Err(ConfigError::invalid(origin, format!("train: {problem}")).into());
+        }
         for model in &models {
             for attack in &attacks {
                 for &poison_ratio in &experiment.poison_ratios {

@@ -213,6 +213,10 @@ fn mistakes_name_the_place_and_the_way_out() {
     assert!(
         message(&format!("{base}train: {{batch_size: 1}}\n")).contains("`batch_size` must be at least 2")
     );
+    assert!(
+        message(&format!("{base}train: {{train_pictures: 101}}\n"))
+            .contains("`train_pictures` is 101, but signs has 100 training images: give at most 100")
+    );
 }
 
 #[test]
