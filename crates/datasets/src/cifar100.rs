@@ -6,6 +6,8 @@ use crate::cifar::{Format, Part, Version};
 pub(crate) const FORMAT: Format = Format {
     name: "cifar100",
     title: "CIFAR-100",
+    impl_version: 1,
+    horizontal_flip: true,
     mean: [0.5071, 0.4867, 0.4408],
     std: [0.2675, 0.2565, 0.2761],
     origin: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
