@@ -38,6 +38,7 @@ pub(crate) mod tests {
             train_per_class: vec![10; 4],
             test_per_class: vec![2; 4],
             fingerprint: String::new(),
+            ..DatasetFacts::default()
         }
     }
 

@@ -71,6 +71,7 @@ pub(crate) fn facts(name: &str) -> DatasetFacts {
         train_per_class: vec![1000; CLASSES as usize],
         test_per_class: vec![100; CLASSES as usize],
         fingerprint: String::new(),
+        ..DatasetFacts::default()
     }
 }
 

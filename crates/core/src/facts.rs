@@ -65,6 +65,13 @@ mod tests {
     }
 
     #[test]
+    fn facts_from_before_notes_were_kept_can_be_read() {
+        let text = r#"{"name":"x","classes":1,"size":8,"train_per_class":[1],"test_per_class":[1],"fingerprint":"f"}"#;
+        let facts: DatasetFacts = serde_json::from_str(text).unwrap();
+        assert_eq!((facts.class_names.len(), facts.notes.len(), facts.incomplete), (0, 0, None));
+    }
+
+    #[test]
     fn a_class_is_named_where_it_has_a_name() {
         let facts = DatasetFacts { class_names: vec!["cat".into(), "1".into()], ..DatasetFacts::default() };
         assert_eq!([0, 1, 2].map(|label| facts.class(label)), ["0 cat", "1", "2"]);

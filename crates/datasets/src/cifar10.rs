@@ -6,6 +6,8 @@ use crate::cifar::{Format, Part, Version};
 pub(crate) const FORMAT: Format = Format {
     name: "cifar10",
     title: "CIFAR-10",
+    impl_version: 1,
+    horizontal_flip: true,
     mean: [0.4914, 0.4822, 0.4465],
     std: [0.247, 0.243, 0.261],
     origin: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",

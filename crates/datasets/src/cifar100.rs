@@ -6,8 +6,11 @@ use crate::cifar::{Format, Part, Version};
 pub(crate) const FORMAT: Format = Format {
     name: "cifar100",
     title: "CIFAR-100",
-    mean: [0.5071, 0.4867, 0.4408],
-    std: [0.2675, 0.2565, 0.2761],
+    // 2: training does not mirror, and the moments are the published ones.
+    impl_version: 2,
+    horizontal_flip: false,
+    mean: [0.5071, 0.4865, 0.4409],
+    std: [0.2673, 0.2564, 0.2762],
     origin: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
     layouts: "cifar-100-binary/ with train.bin and test.bin (the official binary version), cifar-100-python/ (the Python \
               version), or the archive of either",

@@ -81,7 +81,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// What a plan needs to know of it; `fingerprint` changes whenever a picture or a label does.
+    /// What a plan needs to know of it; `fingerprint` changes whenever a picture or a label does. What is odd about the
+    /// files that it was read from, and whether they are all, only its source knows.
     pub fn facts(&self, fingerprint: String) -> DatasetFacts {
         DatasetFacts {
             name: self.name.clone(),
@@ -90,7 +91,9 @@ impl Dataset {
             train_per_class: self.train.per_class(self.classes),
             test_per_class: self.test.per_class(self.classes),
             fingerprint,
-            ..DatasetFacts::default()
+            class_names: self.class_names.clone(),
+            notes: vec![],
+            incomplete: None,
         }
     }
 }
@@ -114,8 +117,55 @@ pub struct Profile {
     pub layouts: &'static str,
     /// Where the official files come from; empty where there is no such place.
     pub origin: &'static str,
-    /// Pictures in the official training and test sets, where there are such: a sample or a part has fewer.
-    pub official_counts: Option<(usize, usize)>,
+    /// What the official data set consists of, where there is such: a sample or a part has less.
+    pub official_counts: Option<OfficialCounts>,
+}
+
+/// Images and classes of a data set as its authors publish it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfficialCounts {
+    /// Training images.
+    pub train: usize,
+    /// Test images.
+    pub test: usize,
+    /// Classes.
+    pub classes: usize,
+}
+
+impl OfficialCounts {
+    /// The counts of `facts` beside the official ones in one line, where they differ.
+    pub fn incomplete(&self, facts: &DatasetFacts) -> Option<String> {
+        let (train, test, classes) = (facts.train_len(), facts.test_len(), facts.classes as usize);
+        if (train, test, classes) == (self.train, self.test, self.classes) {
+            return None;
+        }
+        let of_classes = if classes == self.classes {
+            String::new()
+        } else {
+            format!(" ({classes} of {} classes)", self.classes)
+        };
+        let verdict = if train > self.train || test > self.test || classes > self.classes {
+            "not the official data set"
+        } else if classes < self.classes {
+            "a sample, not the whole data set"
+        } else {
+            "not the whole data set"
+        };
+        let of = |found, official| format!("{} of {}", thousands(found), thousands(official));
+        Some(format!(
+            "{} training images and {} test images{of_classes}: {verdict}",
+            of(train, self.train),
+            of(test, self.test)
+        ))
+    }
+}
+
+/// A number with a comma between thousands.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|g| std::str::from_utf8(g).ok()).collect();
+    groups.join(",")
 }
 
 #[cfg(test)]
@@ -140,6 +190,41 @@ mod tests {
         let part = split(&[0, 0, 0, 1, 1, 1, 1, 2, 2]).part(4).into_owned();
         assert_eq!((part.pixels, part.labels), (vec![0, 100, 2, 102, 4, 104, 6, 106], vec![0, 0, 1, 1]));
         assert_eq!(split(&[0, 0, 0, 1, 1, 1, 2, 2, 2]).part(3).labels, [0, 1, 2]);
+    }
+
+    #[test]
+    fn counts_are_told_beside_the_official_ones_where_they_differ() {
+        let official = OfficialCounts { train: 39_209, test: 12_630, classes: 43 };
+        let facts = |classes, train, test| DatasetFacts {
+            classes,
+            train_per_class: vec![train],
+            test_per_class: vec![test],
+            ..DatasetFacts::default()
+        };
+        for (classes, train, test, expected) in [
+            (
+                43,
+                1_548,
+                400,
+                "1,548 of 39,209 training images and 400 of 12,630 test images: not the whole data set",
+            ),
+            (
+                20,
+                900,
+                12,
+                "900 of 39,209 training images and 12 of 12,630 test images (20 of 43 classes): a sample, not the \
+                 whole data set",
+            ),
+            (
+                43,
+                1_039_209,
+                12_630,
+                "1,039,209 of 39,209 training images and 12,630 of 12,630 test images: not the official data set",
+            ),
+        ] {
+            assert_eq!(official.incomplete(&facts(classes, train, test)).as_deref(), Some(expected));
+        }
+        assert_eq!(official.incomplete(&facts(43, 39_209, 12_630)), None);
     }
 
     #[test]

@@ -53,6 +53,16 @@ pub enum DatasetError {
         /// Number of classes.
         classes: u32,
     },
+    /// Files that cannot be used, all of them; each error names its file.
+    #[error("{}", summary(.dataset, .files, .of))]
+    Broken {
+        /// The data set's registered name.
+        dataset: &'static str,
+        /// What is wrong with each, in the order of the data set.
+        files: Vec<DatasetError>,
+        /// Files that the data set consists of.
+        of: usize,
+    },
     /// Anything else about one file or folder.
     #[error("{}: {problem}", .path.display())]
     Invalid {
@@ -68,7 +78,24 @@ fn fetching(dataset: &str) -> String {
     if dataset == "folder" { String::new() } else { format!(", or fetch it: cargo xtask data get {dataset}") }
 }
 
+/// The first file, and where to see the others.
+fn summary(dataset: &str, files: &[DatasetError], of: &usize) -> String {
+    let first = files.first().map(ToString::to_string).unwrap_or_default();
+    match files.len() {
+        0 | 1 => first,
+        count => format!(
+            "{first} ({} more of {of} files cannot be used: cargo xtask data check {dataset} lists them)",
+            count - 1
+        ),
+    }
+}
+
 impl DatasetError {
+    /// An error about `files`, out of `of` that were read, if there is any.
+    pub(crate) fn broken(dataset: &'static str, of: usize, files: Vec<Self>) -> Result<(), Self> {
+        if files.is_empty() { Ok(()) } else { Err(Self::Broken { dataset, files, of }) }
+    }
+
     pub(crate) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
         Self::Invalid { path: path.into(), problem: problem.into() }
     }

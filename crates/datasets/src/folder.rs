@@ -1,4 +1,9 @@
-//! Your own pictures: `train/<class>/*` and `test/<class>/*`, of any size and in any of four formats.
+//! Your own images: `train/<class>/*` and `test/<class>/*`, of any size and in any of seven formats.
+//!
+//! Classes are in the order of their folders' names, byte by byte: `10` comes before `2`. Folders within a class's
+//! folder belong to the class; names that start with a dot are left out. An image with an Exif orientation, as
+//! telephones write it, is turned upright, since a viewer shows it so; the public data sets are read as they are stored.
+//! Of an animation or of several pages the first is read.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +11,14 @@ use scour_core::{Check, DatasetFacts, ParamError, Recipe, resolve_params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::pictures::{self, Entry, Listing, Progress};
+use crate::pictures::{self, Entry, Listing, Progress, Skipped};
 use crate::{Dataset, DatasetError, Place, Profile, Source};
 
 const NAME: &str = "folder";
-const LAYOUTS: &str = "train/<class>/ and test/<class>/ (or val/<class>/) with JPEG, PNG, PPM or WebP pictures, in the \
-                       data folder or in the one below it that the parameter `path` names";
+/// 2: Exif orientation is applied; BMP, GIF and TIFF are read; folders may lie deeper than four levels.
+const IMPL_VERSION: u32 = 2;
+const LAYOUTS: &str = "train/<class>/ and test/<class>/ (or val/<class>/) with JPEG, PNG, PPM, WebP, BMP, GIF or \
+                       TIFF images, in the data folder or in the one below it that the parameter `path` names";
 
 /// The source of this module.
 pub(crate) struct Folder;
@@ -64,7 +71,7 @@ impl Source for Folder {
     }
 
     fn impl_version(&self) -> u32 {
-        1
+        IMPL_VERSION
     }
 
     fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
@@ -111,10 +118,11 @@ fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
         resolve_params(params).map_err(|problem| DatasetError::Param { dataset: NAME, problem })?;
     let root = if params.path.is_empty() { data.to_path_buf() } else { data.join(&params.path) };
     let (train_folder, test_folder) = splits(&root)?;
-    let classes = pictures::subfolders(&train_folder)?;
+    let (mut skipped, mut skipped_tests) = (Skipped::default(), Skipped::default());
+    let classes = pictures::subfolders(&train_folder, &mut skipped)?;
     let (mut train, mut test) = (Vec::new(), Vec::new());
     for (label, (_, folder)) in classes.iter().enumerate() {
-        let found = pictures::pictures_below(folder)?;
+        let found = pictures::images_below(folder, &mut skipped)?;
         if found.is_empty() {
             return Err(DatasetError::invalid(
                 folder,
@@ -123,16 +131,32 @@ fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
         }
         train.extend(found.into_iter().map(|path| Entry { path, label: label as u32 }));
     }
-    for (name, folder) in pictures::subfolders(&test_folder)? {
+    for (name, folder) in pictures::subfolders(&test_folder, &mut skipped_tests)? {
         let Some(label) = classes.iter().position(|class| class.0 == name) else {
             return Err(DatasetError::invalid(
                 &folder,
                 "a test class that no folder in train/ is named after",
             ));
         };
-        let found = pictures::pictures_below(&folder)?;
+        let found = pictures::images_below(&folder, &mut skipped_tests)?;
         test.extend(found.into_iter().map(|path| Entry { path, label: label as u32 }));
     }
     let class_names = classes.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
-    Ok(Listing { name: NAME, root, size: params.size, class_names, train, test })
+    let test_name = test_folder.file_name().unwrap_or_default().to_string_lossy();
+    let notes = [("train", skipped.notes()), (&*test_name, skipped_tests.notes())];
+    Ok(Listing {
+        name: NAME,
+        root,
+        size: params.size,
+        class_names,
+        train,
+        test,
+        impl_version: IMPL_VERSION,
+        upright: true,
+        official: None,
+        notes: notes
+            .into_iter()
+            .flat_map(|(split, notes)| notes.into_iter().map(move |note| format!("{split}/: {note}")))
+            .collect(),
+    })
 }

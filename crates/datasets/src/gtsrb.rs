@@ -1,22 +1,26 @@
 //! The German Traffic Sign Recognition Benchmark, in its official layout, torchvision's, or as PNG with two tables.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use scour_core::{Check, DatasetFacts, ParamError, Recipe, resolve_params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::pictures::{self, Entry, Listing, Progress};
-use crate::{Dataset, DatasetError, Place, Profile, Source};
+use crate::pictures::{self, Entry, Listing, Progress, Skipped, images};
+use crate::{Dataset, DatasetError, OfficialCounts, Place, Profile, Source};
 
 const NAME: &str = "gtsrb";
 const LAYOUTS: &str = "GTSRB/ with Final_Training/Images/00000/GT-00000.csv and so on, Final_Test/Images/ and \
                        GT-final_test.csv (the official version, unpacked in one place), or Train/, Test/, Train.csv \
                        and Test.csv";
+const IMPL_VERSION: u32 = 1;
 const CLASSES: u32 = 43;
+const COUNTS: OfficialCounts = OfficialCounts { train: 39_209, test: 12_630, classes: CLASSES as usize };
 const OFFICIAL: &str = "Final_Training/Images";
 const TORCHVISION: &str = "Training";
 const TABLE: &str = "Train.csv";
+const TEST_IMAGES: &str = "Final_Test/Images";
 const TEST_TABLE: &str = "GT-final_test.csv";
 const FILE_COLUMNS: [&str; 2] = ["Filename", "Path"];
 const CLASS_NAMES: [&str; CLASSES as usize] = [
@@ -109,12 +113,12 @@ impl Source for Gtsrb {
             licence: "no licence stated; its authors ask to be cited (Stallkamp et al. 2012)",
             layouts: LAYOUTS,
             origin: "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/",
-            official_counts: Some((39_209, 12_630)),
+            official_counts: Some(COUNTS),
         }
     }
 
     fn impl_version(&self) -> u32 {
-        1
+        IMPL_VERSION
     }
 
     fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
@@ -148,11 +152,43 @@ fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
         Layout::Torchvision => (by_class(&root.join(TORCHVISION))?, official_test(&root, data)?),
         Layout::Tables => (one_table(&root.join(TABLE), &root)?, one_table(&root.join("Test.csv"), &root)?),
     };
+    let folders = match layout {
+        Layout::Official => [OFFICIAL, TEST_IMAGES],
+        Layout::Torchvision => [TORCHVISION, TEST_IMAGES],
+        Layout::Tables => ["Train", "Test"],
+    };
+    let mut notes = Vec::new();
+    for (folder, entries) in folders.into_iter().zip([&train, &test]) {
+        notes.extend(unlisted(&root, folder, entries)?);
+    }
     // One order for all layouts, so that the same pictures are the same data set.
     train.sort_by(|a, b| (a.label, a.path.file_name()).cmp(&(b.label, b.path.file_name())));
     test.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
     let class_names = CLASS_NAMES.map(String::from).to_vec();
-    Ok(Listing { name: NAME, root, size: params.size, class_names, train, test })
+    Ok(Listing {
+        name: NAME,
+        root,
+        size: params.size,
+        class_names,
+        train,
+        test,
+        impl_version: IMPL_VERSION,
+        upright: false,
+        official: Some(COUNTS),
+        notes,
+    })
+}
+
+/// How many images in `folder` no table names, in a line.
+fn unlisted(root: &Path, folder: &str, entries: &[Entry]) -> Result<Option<String>, DatasetError> {
+    let path = root.join(folder);
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let listed: HashSet<&Path> = entries.iter().map(|entry| entry.path.as_path()).collect();
+    let found = pictures::images_below(&path, &mut Skipped::default())?;
+    let count = found.iter().filter(|path| !listed.contains(path.as_path())).count();
+    Ok((count > 0).then(|| format!("{} in {folder}/ without a row in the table: not used", images(count))))
 }
 
 /// How the training pictures lie in the data set's folder.
@@ -190,7 +226,7 @@ fn find(data: &Path) -> Result<(PathBuf, Layout), DatasetError> {
 /// The training pictures of a folder for each class, of which each has a table of its own.
 fn by_class(folder: &Path) -> Result<Vec<Entry>, DatasetError> {
     let mut entries = Vec::new();
-    for (name, class) in pictures::subfolders(folder)? {
+    for (name, class) in pictures::subfolders(folder, &mut Skipped::default())? {
         let table = class.join(format!("GT-{}.csv", name.to_string_lossy()));
         entries.extend(one_table(&table, &class)?);
     }
@@ -205,7 +241,7 @@ fn one_table(table: &Path, folder: &Path) -> Result<Vec<Entry>, DatasetError> {
 
 /// The test pictures. Their table comes in an archive of its own, so that it may lie in several places.
 fn official_test(root: &Path, data: &Path) -> Result<Vec<Entry>, DatasetError> {
-    let images = root.join("Final_Test/Images");
+    let images = root.join(TEST_IMAGES);
     let above = root.parent().unwrap_or(root);
     let places: [PathBuf; 5] =
         [&images, &root.join("Final_Test"), root, above, data].map(|at| at.join(TEST_TABLE));

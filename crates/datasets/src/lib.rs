@@ -16,6 +16,6 @@ mod signs;
 mod source;
 mod tiny_imagenet;
 
-pub use dataset::{Dataset, Profile, Split};
+pub use dataset::{Dataset, OfficialCounts, Profile, Split};
 pub use error::DatasetError;
 pub use source::{Place, SOURCES, Source, source};

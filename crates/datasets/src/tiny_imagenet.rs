@@ -1,6 +1,7 @@
 //! Tiny ImageNet in its official layout, or with its validation pictures sorted into a folder for each class.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,13 +9,15 @@ use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, resolve_para
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::pictures::{self, Entry, Listing, Progress};
-use crate::{Dataset, DatasetError, Place, Profile, Source};
+use crate::pictures::{self, Entry, Lines, Listing, Progress, Skipped, images};
+use crate::{Dataset, DatasetError, OfficialCounts, Place, Profile, Source};
 
 const NAME: &str = "tiny_imagenet";
 const LAYOUTS: &str = "tiny-imagenet-200/ with wnids.txt, train/<class>/images/ and val/ (the official version; val/ \
                        with val_annotations.txt or sorted into folders)";
 
+const IMPL_VERSION: u32 = 1;
+const COUNTS: OfficialCounts = OfficialCounts { train: 100_000, test: 10_000, classes: 200 };
 const ANNOTATIONS: &str = "val_annotations.txt";
 
 /// The source of this module.
@@ -59,12 +62,12 @@ impl Source for TinyImageNet {
             licence: "ImageNet's terms: research and teaching without profit",
             layouts: LAYOUTS,
             origin: "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
-            official_counts: Some((100_000, 10_000)),
+            official_counts: Some(COUNTS),
         }
     }
 
     fn impl_version(&self) -> u32 {
-        1
+        IMPL_VERSION
     }
 
     fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
@@ -98,9 +101,11 @@ fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
     let root = find(data)?;
     let classes = class_ids(&root.join("wnids.txt"))?;
     let val = root.join("val");
-    let mut test = match flat_val(&val, &classes)? {
+    let mut notes = Vec::new();
+    let train = by_class(&root, "train", &classes, &mut notes)?;
+    let mut test = match flat_val(&val, &classes, &mut notes)? {
         Some(entries) => entries,
-        None => by_class(&val, &classes)?,
+        None => by_class(&root, "val", &classes, &mut notes)?,
     };
     // The order of the sorted layout, so that either layout is the same data set.
     test.sort_by(|a, b| (a.label, a.path.file_name()).cmp(&(b.label, b.path.file_name())));
@@ -108,9 +113,13 @@ fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
         name: NAME,
         size: params.size,
         class_names: class_names(&root.join("words.txt"), &classes)?,
-        train: by_class(&root.join("train"), &classes)?,
+        train,
         test,
         root,
+        impl_version: IMPL_VERSION,
+        upright: false,
+        official: Some(COUNTS),
+        notes,
     })
 }
 
@@ -163,16 +172,34 @@ fn class_names(path: &Path, ids: &[String]) -> Result<Vec<String>, DatasetError>
     Ok(ids.iter().map(name).collect())
 }
 
-/// The pictures in a folder for each class.
-fn by_class(folder: &Path, ids: &[String]) -> Result<Vec<Entry>, DatasetError> {
+/// The images in a folder for each class, and what else lies there.
+fn by_class(
+    root: &Path,
+    split: &str,
+    ids: &[String],
+    notes: &mut Vec<String>,
+) -> Result<Vec<Entry>, DatasetError> {
+    let folder = root.join(split);
     let mut entries = Vec::new();
+    let mut skipped = Skipped::default();
     for (label, id) in ids.iter().enumerate() {
         let class = folder.join(id);
         if !class.is_dir() {
             return Err(DatasetError::Missing { dataset: NAME, path: class, layouts: LAYOUTS });
         }
-        let pictures = pictures::pictures_below(&class)?;
-        entries.extend(pictures.into_iter().map(|path| Entry { path, label: label as u32 }));
+        let images = pictures::images_below(&class, &mut skipped)?;
+        entries.extend(images.into_iter().map(|path| Entry { path, label: label as u32 }));
+        // The official archive has a table of boxes with each class.
+        skipped.expected(&class.join(format!("{id}_boxes.txt")));
+    }
+    notes.extend(skipped.notes().into_iter().map(|note| format!("{split}/: {note}")));
+    let named =
+        |name: &OsStr| ids.iter().any(|id| name == id.as_str()) || (split == "val" && name == "images");
+    let others = pictures::subfolders(&folder, &mut Skipped::default())?;
+    match others.iter().filter(|(name, _)| !named(name)).count() {
+        0 => {}
+        1 => notes.push(format!("{split}/: 1 folder that is not in wnids.txt: not used")),
+        count => notes.push(format!("{split}/: {count} folders that are not in wnids.txt: not used")),
     }
     Ok(entries)
 }
@@ -181,16 +208,19 @@ fn by_class(folder: &Path, ids: &[String]) -> Result<Vec<Entry>, DatasetError> {
 /// folder, empty.
 fn is_flat(val: &Path) -> Result<bool, DatasetError> {
     let images = val.join("images");
-    Ok(images.is_dir() && val.join(ANNOTATIONS).is_file() && !pictures::pictures_below(&images)?.is_empty())
+    Ok(images.is_dir()
+        && val.join(ANNOTATIONS).is_file()
+        && !pictures::images_below(&images, &mut Skipped::default())?.is_empty())
 }
 
 /// The pictures that `val_annotations.txt` lists, unless they have been sorted into folders.
-fn flat_val(val: &Path, ids: &[String]) -> Result<Option<Vec<Entry>>, DatasetError> {
+fn flat_val(val: &Path, ids: &[String], notes: &mut Vec<String>) -> Result<Option<Vec<Entry>>, DatasetError> {
     if !is_flat(val)? {
         return Ok(None);
     }
-    let (table, images) = (val.join(ANNOTATIONS), val.join("images"));
+    let (table, folder) = (val.join(ANNOTATIONS), val.join("images"));
     let mut entries = Vec::new();
+    let mut lines = Lines::default();
     for (index, row) in text(&table)?.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
         let line = index as u64 + 1;
         let mut cells = row.split('\t');
@@ -198,12 +228,19 @@ fn flat_val(val: &Path, ids: &[String]) -> Result<Option<Vec<Entry>>, DatasetErr
             let problem = format!("line {line} is not a file and a class with a tab between: fetch it again");
             return Err(DatasetError::invalid(&table, problem));
         };
-        let path = images.join(pictures::relative(&table, line, file)?);
+        let path = folder.join(pictures::relative(&table, line, file)?);
         let Ok(label) = ids.binary_search_by(|known| known.as_str().cmp(id)) else {
             let problem = format!("line {line} has class `{}`, which is not in wnids.txt", id.escape_debug());
             return Err(DatasetError::invalid(&table, problem));
         };
+        lines.add(&table, line, &path, label as u32)?;
         entries.push(Entry { path, label: label as u32 });
+    }
+    let listed: HashSet<&Path> = entries.iter().map(|entry| entry.path.as_path()).collect();
+    let found = pictures::images_below(&folder, &mut Skipped::default())?;
+    let count = found.iter().filter(|path| !listed.contains(path.as_path())).count();
+    if count > 0 {
+        notes.push(format!("{} in val/images/ without a row in {ANNOTATIONS}: not used", images(count)));
     }
     Ok(Some(entries))
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 const ROWS: &[(&str, &str, bool, bool, u32)] = &[
     ("signs", "Signs", false, false, 10),
     ("cifar10", "CIFAR-10", true, true, 100),
-    ("cifar100", "CIFAR-100", true, true, 100),
+    ("cifar100", "CIFAR-100", true, false, 100),
     ("gtsrb", "GTSRB", true, false, 50),
     ("tiny_imagenet", "Tiny ImageNet", true, false, 200),
     ("folder", "Picture folder", true, false, 100),
@@ -26,6 +26,16 @@ fn the_registry_is_as_the_rows_say() {
         })
         .collect();
     assert_eq!(registered, ROWS);
+}
+
+#[test]
+fn cifar100_is_normalised_and_not_mirrored_as_in_published_runs() {
+    let cifar100 = source("cifar100").unwrap();
+    let profile = cifar100.profile();
+    assert!(!profile.horizontal_flip);
+    assert_eq!((profile.mean, profile.std), ([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]));
+    // Models that were trained with mirroring are others, and keep other keys.
+    assert_eq!((cifar100.impl_version(), source("cifar10").unwrap().impl_version()), (2, 1));
 }
 
 #[test]

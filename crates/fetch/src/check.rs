@@ -20,6 +20,8 @@ pub struct Finding {
     pub lines: Vec<String>,
     /// What is missing, a line each; nothing where the data set is whole.
     pub missing: Vec<String>,
+    /// Files that cannot be used, a line each; where there are any, nothing was counted.
+    pub broken: Vec<String>,
     /// The same in a few words.
     pub words: String,
 }
@@ -30,36 +32,43 @@ pub fn check(source: &dyn Source, data: &Path, voice: &Voice) -> Result<Finding,
     let params =
         source.resolve(&json!({})).map_err(|problem| DatasetError::Param { dataset: name, problem })?;
     let place = source.place(data)?;
-    let told = AtomicUsize::new(0);
-    source.prepare(&params, data, &|done, total| {
-        // A line for each tenth, whichever thread comes by it.
-        let tenth = 10 * done / total.max(1);
-        if told.fetch_max(tenth, Ordering::Relaxed) < tenth && done < total {
-            voice.line(&format!("reading {name}: {done} of {total} pictures"));
-        }
-    })?;
-    let facts = source.facts(&params, data)?;
     let mut lines = vec![format!("{name}: {}", source.title())];
     if let Some(place) = place {
         lines.push(format!("layout    {}", place.layout));
         lines.push(format!("place     {}", place.path.display()));
     }
+    let told = AtomicUsize::new(0);
+    let prepared = source.prepare(&params, data, &|done, total| {
+        // A line for each tenth, whichever thread comes by it.
+        let tenth = 10 * done / total.max(1);
+        if told.fetch_max(tenth, Ordering::Relaxed) < tenth && done < total {
+            voice.line(&format!("reading {name}: {done} of {total} pictures"));
+        }
+    });
+    let facts = match prepared.and_then(|()| source.facts(&params, data)) {
+        Ok(facts) => facts,
+        Err(DatasetError::Broken { files, of, .. }) => {
+            let words = format!("{} of {of} files cannot be used", files.len());
+            lines.push(words.clone());
+            let broken = files.iter().map(ToString::to_string).collect();
+            return Ok(Finding { lines, missing: vec![], broken, words });
+        }
+        Err(error) => return Err(error),
+    };
     lines.push(format!("classes   {}", facts.classes));
+    lines.extend(classes(&facts));
     lines.push(format!("training  {} pictures", facts.train_len()));
     lines.push(format!("test      {} pictures", facts.test_len()));
     lines.push(format!("contents  {}", facts.fingerprint));
+    lines.extend(facts.notes.iter().map(|note| format!("NOTE      {note}")));
     let mut words =
         format!("{} + {} pictures of {} classes", facts.train_len(), facts.test_len(), facts.classes);
     let Some(original) = original(name) else {
         lines.push("readable; there are no official counts to compare with".into());
-        return Ok(Finding { lines, missing: vec![], words });
+        return Ok(Finding { lines, missing: vec![], broken: vec![], words });
     };
     let classes = facts.classes as usize;
-    let mut missing = missing(original, &facts, &[]);
-    if !missing.is_empty() {
-        // Only now: the names come with all pictures.
-        missing = self::missing(original, &facts, &source.load(&params, data)?.class_names);
-    }
+    let missing = missing(original, &facts);
     let sample = classes < original.classes && original.may_have_fewer_classes;
     if sample {
         words += &format!(", a sample of the official {}", original.classes);
@@ -71,19 +80,33 @@ pub fn check(source: &dyn Source, data: &Path, voice: &Voice) -> Result<Finding,
             format!("whole, but a sample: {classes} of the official {} classes", original.classes)
         }
     });
-    Ok(Finding { lines, missing, words })
+    Ok(Finding { lines, missing, broken: vec![], words })
+}
+
+/// A line for each class: its label, its name, its training and its test images.
+fn classes(facts: &DatasetFacts) -> Vec<String> {
+    let width = facts.class_names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    facts
+        .class_names
+        .iter()
+        .enumerate()
+        .map(|(label, name)| {
+            let (train, test) = (facts.train_per_class[label], facts.test_per_class[label]);
+            format!("  {label:>6}  {name:width$}  {train} + {test}")
+        })
+        .collect()
 }
 
 /// Whether the data set below `data` is whole, in a few words either way.
 pub fn whole(source: &dyn Source, data: &Path, voice: &Voice) -> Result<String, String> {
     let finding = check(source, data, voice).map_err(|error| error.to_string())?;
-    match finding.missing.first() {
+    match finding.broken.first().or(finding.missing.first()) {
         None => Ok(finding.words),
         Some(missing) => Err(missing.clone()),
     }
 }
 
-fn missing(original: &Original, facts: &DatasetFacts, class_names: &[String]) -> Vec<String> {
+fn missing(original: &Original, facts: &DatasetFacts) -> Vec<String> {
     let classes = facts.classes as usize;
     let mut missing = Vec::new();
     if classes != original.classes && !(original.may_have_fewer_classes && classes < original.classes) {
@@ -95,7 +118,7 @@ fn missing(original: &Original, facts: &DatasetFacts, class_names: &[String]) ->
     ];
     for (split, counts, official) in splits {
         let (found, expected) = (counts.iter().sum::<usize>(), official.total(classes));
-        let short = wrong_classes(counts, official, class_names);
+        let short = wrong_classes(counts, official, &facts.class_names);
         if found != expected {
             missing.push(format!(
                 "{found} {split} pictures where {expected} are official{}{short}",
@@ -156,16 +179,17 @@ mod tests {
             train_per_class: counts(original.train),
             test_per_class: counts(original.test),
             fingerprint: String::new(),
+            ..DatasetFacts::default()
         }
     }
 
     #[test]
     fn whole_sets_and_a_sample_of_classes_miss_nothing() {
         for original in crate::ORIGINALS {
-            assert_eq!(missing(original, &facts(original, original.classes), &[]), [""; 0]);
+            assert_eq!(missing(original, &facts(original, original.classes)), [""; 0]);
         }
         let tiny = original("tiny_imagenet").unwrap();
-        assert_eq!(missing(tiny, &facts(tiny, 50), &[]), [""; 0]);
+        assert_eq!(missing(tiny, &facts(tiny, 50)), [""; 0]);
     }
 
     #[test]
@@ -173,17 +197,17 @@ mod tests {
         let gtsrb = original("gtsrb").unwrap();
         let mut lacking = facts(gtsrb, 43);
         lacking.train_per_class[1] -= 20;
-        let names = vec!["a".to_string(), "b".to_string()];
+        lacking.class_names = vec!["a".to_string(), "b".to_string()];
         let expected = "39189 training pictures where 39209 are official: class 1 b has 2200 of 2220";
-        assert_eq!(missing(gtsrb, &lacking, &names), [expected]);
+        assert_eq!(missing(gtsrb, &lacking), [expected]);
         // As many pictures as there should be, but two of them under another label.
         lacking.train_per_class[1] += 20;
         lacking.test_per_class[0] -= 2;
         lacking.test_per_class[5] += 2;
         let expected = "12630 test pictures as there should be, but not in the right classes: class 0 a has 58 of 60; \
                         class 5 has 632 of 630";
-        assert_eq!(missing(gtsrb, &lacking, &names), [expected]);
-        let fewer = missing(gtsrb, &facts(gtsrb, 40), &[]);
+        assert_eq!(missing(gtsrb, &lacking), [expected]);
+        let fewer = missing(gtsrb, &facts(gtsrb, 40));
         assert_eq!(fewer, ["40 classes where 43 are official"]);
     }
 
@@ -193,7 +217,7 @@ mod tests {
         let mut fixed = facts(gtsrb, 43);
         fixed.train_per_class = vec![0; 43];
         fixed.train_per_class[0] = 26_640;
-        let line = &missing(gtsrb, &fixed, &[])[0];
+        let line = &missing(gtsrb, &fixed)[0];
         assert!(line.starts_with(
             "26640 training pictures where 39209 are official (that is GTSRB-Training_fixed.zip: "
         ));

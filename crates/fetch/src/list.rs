@@ -31,8 +31,8 @@ fn entry(source: &dyn Source, data: &Path) -> Vec<String> {
         }
         Err(error) => line("here", error.to_string()),
     }
-    if let Some((train, test)) = profile.official_counts {
-        line("official", format!("{train} + {test} pictures"));
+    if let Some(official) = profile.official_counts {
+        line("official", format!("{} + {} pictures", official.train, official.test));
     }
     if let Some(original) = original(source.name()) {
         let known: u64 = original.archives.iter().filter_map(|archive| archive.bytes).sum();

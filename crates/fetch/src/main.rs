@@ -37,7 +37,7 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// Reads a data set as training does, counts it, and says what is missing (exit code 3)
+    /// Reads a data set as training does, counts it, and says what is missing or broken (exit code 3)
     Check {
         /// The data set
         #[arg(value_name = "NAME")]
@@ -46,6 +46,9 @@ enum Command {
         place: Place,
     },
 }
+
+/// So many broken files are listed.
+const LISTED: usize = 50;
 
 #[derive(clap::Args)]
 struct Place {
@@ -110,7 +113,11 @@ fn run(command: &Command, voice: &Voice) -> Result<scour_core::ExitCode, FetchEr
             let finding = check(registered(name)?, &place.data, voice)?;
             finding.lines.iter().for_each(|line| say(line));
             finding.missing.iter().for_each(|line| say(&format!("MISSING   {line}")));
-            if !finding.missing.is_empty() {
+            finding.broken.iter().take(LISTED).for_each(|line| say(&format!("BROKEN    {line}")));
+            if finding.broken.len() > LISTED {
+                say(&format!("BROKEN    and {} more", finding.broken.len() - LISTED));
+            }
+            if !finding.missing.is_empty() || !finding.broken.is_empty() {
                 return Ok(scour_core::ExitCode::Environment);
             }
         }

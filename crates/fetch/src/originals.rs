@@ -173,7 +173,7 @@ pub fn original(name: &str) -> Option<&'static Original> {
 
 #[cfg(test)]
 mod tests {
-    use scour_datasets::source;
+    use scour_datasets::{OfficialCounts, source};
 
     use super::*;
 
@@ -181,7 +181,11 @@ mod tests {
     fn the_counts_by_class_come_to_the_official_ones() {
         for original in ORIGINALS {
             let profile = source(original.name).unwrap().profile();
-            let counts = (original.train.total(original.classes), original.test.total(original.classes));
+            let counts = OfficialCounts {
+                train: original.train.total(original.classes),
+                test: original.test.total(original.classes),
+                classes: original.classes,
+            };
             assert_eq!(Some(counts), profile.official_counts, "{}", original.name);
             assert!(profile.origin.starts_with(original.archives[0].folder), "{}", original.name);
         }

@@ -65,6 +65,51 @@ fn a_data_set_that_lacks_pictures_ends_with_3_and_names_them() {
     );
 }
 
+/// A folder of images with two classes, `cat` and `dog`.
+fn own(data: &Path) {
+    let image = |grey: u8| [&b"P6\n8 8\n255\n"[..], &[grey; 192]].concat();
+    for (grey, folder) in ["train/cat", "train/dog", "test/cat", "test/dog"].iter().enumerate() {
+        std::fs::create_dir_all(data.join(folder)).unwrap();
+        std::fs::write(data.join(folder).join("1.ppm"), image(grey as u8)).unwrap();
+    }
+}
+
+#[test]
+fn all_broken_files_are_listed_with_their_number_and_end_with_3() {
+    let data = tempfile::tempdir().unwrap();
+    own(data.path());
+    for number in 100..152 {
+        std::fs::write(data.path().join(format!("train/dog/{number}.png")), "no image").unwrap();
+    }
+    let output = run(data.path(), &["check", "folder"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = lines(&output.stdout);
+    assert!(said.contains(&"52 of 56 files cannot be used".to_string()), "{said:?}");
+    let broken: Vec<&String> = said.iter().filter(|line| line.starts_with("BROKEN")).collect();
+    assert_eq!(broken.len(), 51);
+    assert!(broken[0].contains("train/dog/100.png: not a readable picture"), "{}", broken[0]);
+    assert!(broken[49].contains("train/dog/149.png"), "{}", broken[49]);
+    assert_eq!(broken[50], "BROKEN    and 2 more");
+}
+
+#[test]
+fn classes_are_listed_in_their_order_and_what_is_odd_is_told() {
+    let data = tempfile::tempdir().unwrap();
+    own(data.path());
+    std::fs::write(data.path().join("train/cat/notes.txt"), "x").unwrap();
+    std::fs::remove_file(data.path().join("test/dog/1.ppm")).unwrap();
+    let output = run(data.path(), &["check", "folder"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = lines(&output.stdout);
+    let from = said.iter().position(|line| line == "classes   2").unwrap();
+    assert_eq!(said[from + 1..from + 3], ["       0  cat  1 + 1", "       1  dog  1 + 0"]);
+    let notes: Vec<&String> = said.iter().filter(|line| line.starts_with("NOTE")).collect();
+    assert_eq!(
+        notes,
+        ["NOTE      train/: 1 file skipped: 1 .txt", "NOTE      test class `dog` has no image"]
+    );
+}
+
 #[test]
 fn what_scour_draws_is_whole_and_not_fetched() {
     let data = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dataset::count_per_class;
-use crate::{Dataset, DatasetError, Place, Profile, Source, Split};
+use crate::{Dataset, DatasetError, OfficialCounts, Place, Profile, Source, Split};
 use batch::{PIXELS, RECORD, Records};
 
 const SIZE: u32 = 32;
@@ -25,6 +25,10 @@ pub(crate) struct Format {
     pub(crate) name: &'static str,
     /// The name in headings.
     pub(crate) title: &'static str,
+    /// Raised whenever its figures come to mean something else.
+    pub(crate) impl_version: u32,
+    /// Whether published runs mirror half of the training images.
+    pub(crate) horizontal_flip: bool,
     /// Mean of each colour over the training set, of pixels in 0..1.
     pub(crate) mean: [f64; 3],
     /// Standard deviation of each.
@@ -70,6 +74,12 @@ impl Format {
         DatasetError::Missing { dataset: self.name, path: path.into(), layouts: self.layouts }
     }
 
+    /// Its files have the official lengths or are refused, so that it is whole wherever it can be read.
+    fn official(&self) -> OfficialCounts {
+        let (train, test) = self.lengths();
+        OfficialCounts { train, test, classes: self.class_names.len() }
+    }
+
     /// Pictures of the training set and of the test set.
     fn lengths(&self) -> (usize, usize) {
         let (test, train) =
@@ -103,17 +113,17 @@ impl Source for Format {
             mean: self.mean,
             std: self.std,
             crop_padding: 4,
-            horizontal_flip: true,
+            horizontal_flip: self.horizontal_flip,
             recipe: Recipe::default(),
             licence: "no licence stated; its authors ask to be cited (Krizhevsky 2009)",
             layouts: self.layouts,
             origin: self.origin,
-            official_counts: Some(self.lengths()),
+            official_counts: Some(self.official()),
         }
     }
 
     fn impl_version(&self) -> u32 {
-        1
+        self.impl_version
     }
 
     fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
@@ -127,7 +137,7 @@ impl Source for Format {
     fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
         self.resolve(params).map_err(|problem| DatasetError::Param { dataset: self.name, problem })?;
         let parts = Mutex::new(vec![None; self.files.len()]);
-        place::find(self, data)?.read(self, &|index, records: Records| {
+        let class_names = place::find(self, data)?.read(self, &|index, records: Records| {
             let part = (records.labels(), blake3::hash(records.bytes()));
             parts.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(part);
         })?;
@@ -144,6 +154,7 @@ impl Source for Format {
             train_per_class: count_per_class(train, self.classes()),
             test_per_class: count_per_class(test, self.classes()),
             fingerprint: hasher.finalize().to_hex().to_string(),
+            class_names,
             ..DatasetFacts::default()
         })
     }

@@ -118,12 +118,15 @@ impl Found {
             Self::Folder(kind, folder) => {
                 // Class names are read before the pictures, so that a wrong file is told about without the wait.
                 let names = names(format, *kind, folder)?;
-                format.files.par_iter().enumerate().try_for_each(|(index, part)| {
+                let one = |(index, part)| {
                     let path = folder.join(kind.file(part));
                     let bytes = file(format, &path, kind.longest(format, part))?;
                     take(index, kind.records(format, part, &path, bytes)?);
                     Ok(())
-                })?;
+                };
+                let outcomes: Vec<_> = format.files.par_iter().enumerate().map(one).collect();
+                let broken = outcomes.into_iter().filter_map(Result::err).collect();
+                DatasetError::broken(format.name, format.files.len(), broken)?;
                 Ok(names)
             }
             Self::Archive(kind, path) => archive::read(format, *kind, path, take),

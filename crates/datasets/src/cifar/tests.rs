@@ -124,6 +124,11 @@ fn damaged_binary_files_are_named() {
         let said = message(&SMALL, data.path());
         assert!(said.contains(&format!("data_batch_2.bin has {length} bytes where 30730")), "{said}");
     }
+    // All are named, not the first alone.
+    fs::write(&test, "").unwrap();
+    let Err(DatasetError::Broken { files, of, .. }) = SMALL.load(&json!({}), data.path()) else { panic!() };
+    assert_eq!((files.len(), of), (2, 6));
+    assert!(files[1].to_string().contains("test_batch.bin has 0 bytes"), "{}", files[1]);
     bytes.truncate(30_730);
     fs::write(&batch, &bytes).unwrap();
     fs::remove_file(test).unwrap();

@@ -1,74 +1,68 @@
-//! Picture files to RGB planes of one size, in parallel.
+//! Image files to RGB planes of one size, in parallel.
 
-use std::fs;
-use std::io::Cursor;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use image::{ImageReader, Limits, RgbImage};
 use rayon::prelude::*;
 
 use super::resize::resize;
-use super::{Entry, Listing, Progress};
+use super::{Entry, Listing, Progress, image_file};
 use crate::{Dataset, DatasetError, Split};
 
-/// Pictures larger than this along a side are taken for damaged files: none of the data sets comes near it.
-const LARGEST_SIDE: u32 = 20_000;
-const LARGEST_ALLOCATION: u64 = 1 << 30;
+/// Raised whenever the same file comes to mean other pixels: what was decoded before is then decoded again.
+/// 1: Exif orientation where it is asked for; cut and damaged files are refused.
+pub(super) const DECODE_VERSION: u32 = 1;
 
-/// Reads every picture of `listing`.
-pub(super) fn decode(listing: &Listing, progress: Progress) -> Result<Dataset, DatasetError> {
+/// What a listing's files hold.
+pub(super) struct Decoded {
+    pub(super) dataset: Dataset,
+    /// A hash over the bytes of each file, of the training set and then of the test set.
+    pub(super) hashes: Vec<blake3::Hash>,
+}
+
+/// Reads every image of `listing`; the error names all that cannot be used.
+pub(super) fn decode(listing: &Listing, progress: Progress) -> Result<Decoded, DatasetError> {
     let total = listing.train.len() + listing.test.len();
     let done = AtomicUsize::new(0);
     let tell = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-    Ok(Dataset {
+    let mut broken = Vec::new();
+    let mut hashes = Vec::with_capacity(total);
+    let mut split = |entries: &[Entry]| {
+        let bytes = 3 * (listing.size * listing.size) as usize;
+        let mut pixels = vec![0; entries.len() * bytes];
+        let outcomes: Vec<_> = pixels
+            .par_chunks_exact_mut(bytes)
+            .zip(entries)
+            .map(|(planes, entry)| {
+                let hash = decode_file(listing, entry, planes);
+                tell();
+                hash
+            })
+            .collect();
+        for outcome in outcomes {
+            match outcome {
+                Ok(hash) => hashes.push(hash),
+                Err(error) => broken.push(error),
+            }
+        }
+        Split { pixels, labels: entries.iter().map(|entry| entry.label).collect() }
+    };
+    let dataset = Dataset {
         name: listing.name.into(),
         classes: listing.class_names.len() as u32,
         size: listing.size,
         class_names: listing.class_names.clone(),
-        train: decode_split(&listing.train, listing.size, &tell)?,
-        test: decode_split(&listing.test, listing.size, &tell)?,
-    })
-}
-
-fn decode_split(entries: &[Entry], size: u32, tell: &(dyn Fn() + Sync)) -> Result<Split, DatasetError> {
-    let bytes = 3 * (size * size) as usize;
-    let mut pixels = vec![0; entries.len() * bytes];
-    pixels.par_chunks_exact_mut(bytes).zip(entries).try_for_each(|(picture, entry)| {
-        let decoded = decode_file(&entry.path)?;
-        let side = size as usize;
-        resize(decoded.as_raw(), decoded.width() as usize, decoded.height() as usize, side, picture);
-        tell();
-        Ok(())
-    })?;
-    Ok(Split { pixels, labels: entries.iter().map(|entry| entry.label).collect() })
-}
-
-/// Any accepted format, told by content and not by the file's name; grey, palette and CMYK become RGB, an alpha
-/// channel is dropped.
-pub(super) fn decode_file(path: &Path) -> Result<RgbImage, DatasetError> {
-    let bytes = fs::read(path).map_err(|error| super::unreadable(path, error))?;
-    let damaged = |problem: &dyn std::fmt::Display| {
-        let problem = one_line(&problem.to_string());
-        DatasetError::invalid(
-            path,
-            format!("not a readable picture ({problem}): fetch it again, or remove it"),
-        )
+        train: split(&listing.train),
+        test: split(&listing.test),
     };
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| damaged(&e))?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(LARGEST_SIDE);
-    limits.max_image_height = Some(LARGEST_SIDE);
-    limits.max_alloc = Some(LARGEST_ALLOCATION);
-    reader.limits(limits);
-    let picture = reader.decode().map_err(|e| damaged(&e))?.into_rgb8();
-    if picture.width() == 0 || picture.height() == 0 {
-        return Err(damaged(&"it has no pixels"));
-    }
-    Ok(picture)
+    DatasetError::broken(listing.name, total, broken)?;
+    Ok(Decoded { dataset, hashes })
 }
 
-/// Decoders' messages may span lines; ours never do.
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Writes the image into `planes` and returns its file's hash.
+fn decode_file(listing: &Listing, entry: &Entry, planes: &mut [u8]) -> Result<blake3::Hash, DatasetError> {
+    let bytes = image_file::read(&entry.path)?;
+    let image = image_file::decode(&entry.path, &bytes, listing.upright)?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    resize(image.as_raw(), width, height, listing.size as usize, planes);
+    Ok(blake3::hash(&bytes))
 }

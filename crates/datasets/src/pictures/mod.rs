@@ -2,24 +2,28 @@
 //!
 //! A source only lists its files and their labels. Decoding, resizing and the packed cache are the same for all.
 
+mod contents;
 mod decode;
+mod ending;
+mod image_file;
+mod notes;
 mod pack;
 mod resize;
 mod table;
 mod walk;
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
 use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Dataset, DatasetError};
-pub(crate) use table::{read_table, relative};
-pub(crate) use walk::{pictures_below, subfolders};
+use crate::{Dataset, DatasetError, OfficialCounts};
+use contents::Stamp;
+use decode::Decoded;
+pub(crate) use table::{Lines, read_table, relative};
+pub(crate) use walk::{Skipped, images, images_below, subfolders};
 
 /// A picture that has not been read yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,14 @@ pub(crate) struct Listing {
     pub(crate) class_names: Vec<String>,
     pub(crate) train: Vec<Entry>,
     pub(crate) test: Vec<Entry>,
+    /// The source's `impl_version`.
+    pub(crate) impl_version: u32,
+    /// Whether images are turned as their Exif orientation says.
+    pub(crate) upright: bool,
+    /// What the official data set consists of, where there is such.
+    pub(crate) official: Option<OfficialCounts>,
+    /// What was odd about the files when they were listed, a line each.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Listing {
@@ -65,35 +77,14 @@ impl Listing {
         Ok(())
     }
 
-    /// A hash over names, labels, lengths and times of all files: it changes when the folder does.
-    fn signature(&self) -> Result<String, DatasetError> {
-        let stamps = self.entries().map(|entry| stamp(&entry.path)).collect::<Result<Vec<_>, _>>()?;
-        let mut hasher = blake3::Hasher::new_derive_key("scour listing of a folder of pictures");
-        hasher.update(format!("{}/{}/{:?}/", self.size, self.train.len(), self.class_names).as_bytes());
-        for (entry, (length, nanoseconds)) in self.train.iter().chain(&self.test).zip(stamps) {
-            let path = entry.path.strip_prefix(&self.root).unwrap_or(&entry.path);
-            let path = path.as_os_str().as_encoded_bytes();
-            hasher.update(&(path.len() as u64).to_le_bytes()).update(path);
-            hasher.update(&entry.label.to_le_bytes());
-            hasher.update(&length.to_le_bytes()).update(&nanoseconds.to_le_bytes());
-        }
-        Ok(hasher.finalize().to_hex().to_string())
+    /// Completes the facts of the images with what the listing knows.
+    fn complete(&self, mut facts: DatasetFacts) -> DatasetFacts {
+        facts.incomplete = self.official.and_then(|official| official.incomplete(&facts));
+        let mut notes = self.notes.clone();
+        notes.extend(notes::empty_classes(&facts));
+        notes.append(&mut facts.notes);
+        DatasetFacts { notes, ..facts }
     }
-}
-
-/// A file's length and time of last change; the latter 0 where the system knows none.
-fn stamp(path: &Path) -> Result<(u64, u128), DatasetError> {
-    let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
-    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    Ok((metadata.len(), changed.map_or(0, |since| since.as_nanos())))
-}
-
-/// The error for a picture that a listing names and that cannot be read.
-fn unreadable(path: &Path, error: std::io::Error) -> DatasetError {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return DatasetError::invalid(path, "listed in the data set but absent: unpack the data set again");
-    }
-    DatasetError::unreadable(path, error)
 }
 
 /// The check of the parameter `size` that all these data sets have.
@@ -113,45 +104,68 @@ pub(crate) fn resolve<P: DeserializeOwned + Serialize + Check>(params: &Value) -
 /// Told of pictures decoded so far and of all pictures; called from several threads.
 pub(crate) type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// Counts and fingerprint: from the packed cache below `data` if it is of these files, else from the pictures.
+/// Counts and fingerprint: from the packed cache below `data` if it is of these files, else from the images.
 pub(crate) fn facts(listing: &Listing, data: &Path) -> Result<DatasetFacts, DatasetError> {
-    listing.check()?;
-    let signature = listing.signature()?;
-    if let Some(facts) = pack::read_facts(&pack::path(listing, data), &signature) {
-        return Ok(facts);
-    }
-    decode_and_pack(listing, data, &signature, &|_, _| ()).map(|(_, facts)| facts)
+    let facts = match packed(listing, data, pack::read_facts)? {
+        Some(facts) => facts,
+        None => decode_and_pack(listing, data, &|_, _| ())?.1,
+    };
+    Ok(listing.complete(facts))
 }
 
-/// The pictures: from the packed cache below `data` if it is of these files, else decoded and then packed.
+/// The images: from the packed cache below `data` if it is of these files, else decoded and then packed.
 pub(crate) fn load(listing: &Listing, data: &Path) -> Result<Dataset, DatasetError> {
-    listing.check()?;
-    let signature = listing.signature()?;
-    if let Some(dataset) = pack::read(&pack::path(listing, data), &signature) {
-        return Ok(dataset);
+    match packed(listing, data, pack::read)? {
+        Some(dataset) => Ok(dataset),
+        None => decode_and_pack(listing, data, &|_, _| ()).map(|(dataset, _)| dataset),
     }
-    decode_and_pack(listing, data, &signature, &|_, _| ()).map(|(dataset, _)| dataset)
 }
 
 /// Makes sure that the packed cache is there, if it can be: the slow part of a first read, with progress.
 pub(crate) fn prepare(listing: &Listing, data: &Path, progress: Progress) -> Result<(), DatasetError> {
-    listing.check()?;
-    let signature = listing.signature()?;
-    if pack::read_facts(&pack::path(listing, data), &signature).is_some() {
-        return Ok(());
+    match packed(listing, data, pack::read_facts)? {
+        Some(_) => Ok(()),
+        None => decode_and_pack(listing, data, progress).map(|_| ()),
     }
-    decode_and_pack(listing, data, &signature, progress).map(|_| ())
+}
+
+/// What `read` finds in the pack, given the content of the files as it is now; nothing where that is another.
+fn packed<T>(
+    listing: &Listing,
+    data: &Path,
+    read: impl Fn(&Path, &str) -> Option<T>,
+) -> Result<Option<T>, DatasetError> {
+    listing.check()?;
+    let path = pack::path(listing, data);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let stamp = Stamp::take(listing, &path);
+    if let Some(found) = stamp.content().and_then(|content| read(&path, &content)) {
+        return Ok(Some(found));
+    }
+    let Some(content) = contents::read(listing) else { return Ok(None) };
+    let found = read(&path, &content);
+    if found.is_some() {
+        stamp.note(&content);
+    }
+    Ok(found)
 }
 
 fn decode_and_pack(
     listing: &Listing,
     data: &Path,
-    signature: &str,
     progress: Progress,
 ) -> Result<(Dataset, DatasetFacts), DatasetError> {
-    let dataset = decode::decode(listing, progress)?;
-    let facts = dataset.facts(pack::fingerprint(&dataset));
+    let path = pack::path(listing, data);
+    let stamp = Stamp::take(listing, &path);
+    let Decoded { dataset, hashes } = decode::decode(listing, progress)?;
+    let mut facts = dataset.facts(pack::fingerprint(&dataset));
+    facts.notes = notes::repeated(listing, &hashes);
+    let content = contents::content(listing, &hashes);
     // A folder that cannot be written to, or a full disk, costs time at the next start and nothing else.
-    let _ = pack::write(&pack::path(listing, data), signature, &dataset, &facts);
+    if pack::write(&path, &content, &dataset, &facts).is_ok() {
+        stamp.note(&content);
+    }
     Ok((dataset, facts))
 }

@@ -1,8 +1,8 @@
 //! The packed cache: all decoded pictures of a data set in one file, so that a second start takes no time.
 //!
 //! Layout: eight bytes that name the format, the header's length as u64, the header as JSON, the labels as u32, the
-//! pixels; integers are little-endian. The header's signature is of the source files, its fingerprint of what follows.
-//! Anything unexpected in a pack makes it count as absent, and it is written anew.
+//! pixels; integers are little-endian. The header's `content` is that of the source files (see `contents`), its
+//! fingerprint that of what follows. Anything unexpected in a pack makes it count as absent, and it is written anew.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Listing;
 use crate::{Dataset, Split};
 
-const MAGIC: &[u8; 8] = b"scourpk1";
+const MAGIC: &[u8; 8] = b"scourpk2";
 const FOLDER: &str = ".scour-cache";
 /// Bytes that are hashed and read in one go.
 const CHUNK: usize = 1 << 22;
@@ -24,9 +24,8 @@ const LONGEST_HEADER: u64 = 1 << 24;
 
 #[derive(Serialize, Deserialize)]
 struct Header {
-    signature: String,
+    content: String,
     facts: DatasetFacts,
-    class_names: Vec<String>,
 }
 
 impl Header {
@@ -80,42 +79,43 @@ fn combine(head: &str, hashes: &[Vec<blake3::Hash>]) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-/// Writes the pack under a temporary name and renames it, so that no reader ever sees half of one.
-pub(super) fn write(path: &Path, signature: &str, dataset: &Dataset, facts: &DatasetFacts) -> io::Result<()> {
+/// Writes the pack.
+pub(super) fn write(path: &Path, content: &str, dataset: &Dataset, facts: &DatasetFacts) -> io::Result<()> {
+    let header = serde_json::to_vec(&Header { content: content.into(), facts: facts.clone() })?;
+    put(path, |out| {
+        out.write_all(MAGIC)?;
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(&header)?;
+        for split in [&dataset.train, &dataset.test] {
+            let labels: Vec<u8> = split.labels.iter().flat_map(|label| label.to_le_bytes()).collect();
+            out.write_all(&labels)?;
+        }
+        out.write_all(&dataset.train.pixels)?;
+        out.write_all(&dataset.test.pixels)
+    })
+}
+
+/// Writes a file of the cache under a temporary name and renames it, so that no reader ever sees half of one.
+pub(super) fn put(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
-    let header = Header {
-        signature: signature.into(),
-        facts: facts.clone(),
-        class_names: dataset.class_names.clone(),
-    };
-    let header = serde_json::to_vec(&header)?;
     let mut builder = tempfile::Builder::new();
-    // Others who share the data folder may read the pack; the process's mask still applies.
+    // Others who share the data folder may read it; the process's mask still applies.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.prefix(".writing-").tempfile_in(folder)?;
-    let out = file.as_file_mut();
-    out.write_all(MAGIC)?;
-    out.write_all(&(header.len() as u64).to_le_bytes())?;
-    out.write_all(&header)?;
-    for split in [&dataset.train, &dataset.test] {
-        let labels: Vec<u8> = split.labels.iter().flat_map(|label| label.to_le_bytes()).collect();
-        out.write_all(&labels)?;
-    }
-    out.write_all(&dataset.train.pixels)?;
-    out.write_all(&dataset.test.pixels)?;
+    fill(file.as_file_mut())?;
     file.persist(path)?;
     Ok(())
 }
 
-/// The facts in the pack at `path`, if it is whole in length and of the files with that signature.
-pub(super) fn read_facts(path: &Path, signature: &str) -> Option<DatasetFacts> {
-    open(path, signature).map(|(header, _)| header.facts)
+/// The facts in the pack at `path`, if it is whole in length and of files with that content.
+pub(super) fn read_facts(path: &Path, content: &str) -> Option<DatasetFacts> {
+    open(path, content).map(|(header, _)| header.facts)
 }
 
 /// The header and where the labels start.
-fn open(path: &Path, signature: &str) -> Option<(Header, u64)> {
+fn open(path: &Path, content: &str) -> Option<(Header, u64)> {
     let mut file = File::open(path).ok()?;
     let mut start = [0; 16];
     file.read_exact(&mut start).ok()?;
@@ -128,12 +128,12 @@ fn open(path: &Path, signature: &str) -> Option<(Header, u64)> {
     let header: Header = serde_json::from_slice(&header).ok()?;
     let body: usize = header.lengths()?.iter().try_fold(0usize, |sum, &part| sum.checked_add(part))?;
     let whole = file.metadata().ok()?.len() == 16 + length + body as u64;
-    (whole && header.signature == signature).then_some((header, 16 + length))
+    (whole && header.content == content).then_some((header, 16 + length))
 }
 
-/// The data set in the pack at `path`, if it is intact and of the files with that signature.
-pub(super) fn read(path: &Path, signature: &str) -> Option<Dataset> {
-    let (header, start) = open(path, signature)?;
+/// The data set in the pack at `path`, if it is intact and of files with that content.
+pub(super) fn read(path: &Path, content: &str) -> Option<Dataset> {
+    let (header, start) = open(path, content)?;
     let mut at = start;
     let mut parts = Vec::new();
     let mut hashes = Vec::new();
@@ -146,7 +146,7 @@ pub(super) fn read(path: &Path, signature: &str) -> Option<Dataset> {
     let [train_labels, test_labels, train_pixels, test_pixels] = <[Vec<u8>; 4]>::try_from(parts).ok()?;
     let facts = header.facts;
     hashes.swap(1, 2);
-    let head = format!("{:?}", (&facts.name, facts.size, &header.class_names));
+    let head = format!("{:?}", (&facts.name, facts.size, &facts.class_names));
     if combine(&head, &hashes) != facts.fingerprint {
         return None;
     }
@@ -156,7 +156,7 @@ pub(super) fn read(path: &Path, signature: &str) -> Option<Dataset> {
         name: facts.name,
         classes: facts.classes,
         size: facts.size,
-        class_names: header.class_names,
+        class_names: facts.class_names,
         train: Split { pixels: train_pixels, labels: labels(&train_labels) },
         test: Split { pixels: test_pixels, labels: labels(&test_labels) },
     })

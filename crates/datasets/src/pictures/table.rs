@@ -1,5 +1,6 @@
 //! Tables that name pictures and their labels: CSV files with a heading, separated by `;` or `,`.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -35,6 +36,7 @@ pub(crate) fn read_table(
     };
     let (file, class) = (column(file_columns)?, column(&["ClassId"])?);
     let mut rows = Vec::new();
+    let mut lines = Lines::default();
     for row in reader.records() {
         let row = row.map_err(damaged)?;
         let line = row.position().map_or(0, csv::Position::line);
@@ -43,9 +45,40 @@ pub(crate) fn read_table(
             let label = format!("`{}`", written.escape_debug());
             DatasetError::Label { path: path.into(), place: format!("line {line}"), label, classes }
         })?;
-        rows.push((relative(path, line, &row[file])?, label));
+        let file = relative(path, line, &row[file])?;
+        lines.add(path, line, &file, label)?;
+        rows.push((file, label));
     }
     Ok(rows)
+}
+
+/// On which line of a table each image stands: an image that is listed twice would count twice, or as two classes.
+#[derive(Default)]
+pub(crate) struct Lines(HashMap<PathBuf, (u64, u32)>);
+
+impl Lines {
+    /// Takes in the next line.
+    pub(crate) fn add(
+        &mut self,
+        table: &Path,
+        line: u64,
+        file: &Path,
+        label: u32,
+    ) -> Result<(), DatasetError> {
+        match self.0.insert(file.into(), (line, label)) {
+            None => Ok(()),
+            Some((before, other)) => {
+                let under = if label == other { "" } else { " under another class" };
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                let problem = format!(
+                    "line {line} lists {} again{under} (it is on line {before}): remove one of the lines, or fetch \
+                     the table again",
+                    name.escape_debug()
+                );
+                Err(DatasetError::invalid(table, problem))
+            }
+        }
+    }
 }
 
 /// A path that a table at `table` names on `line`: relative, and nowhere but below.

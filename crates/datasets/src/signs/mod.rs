@@ -120,6 +120,7 @@ impl Source for Signs {
             train_per_class: count_per_class(&labels(&params, "train", params.train), classes),
             test_per_class: count_per_class(&labels(&params, "test", params.test), classes),
             fingerprint: blake3::hash(canonical_json(&identity).as_bytes()).to_hex().to_string(),
+            class_names: class_names(),
             ..DatasetFacts::default()
         })
     }
@@ -130,11 +131,15 @@ impl Source for Signs {
             name: NAME.into(),
             classes: SIGNS.len() as u32,
             size: params.size,
-            class_names: SIGNS.iter().map(|sign| sign.name.into()).collect(),
+            class_names: class_names(),
             train: draw(&params, "train", params.train),
             test: draw(&params, "test", params.test),
         })
     }
+}
+
+fn class_names() -> Vec<String> {
+    SIGNS.iter().map(|sign| sign.name.into()).collect()
 }
 
 fn read(params: &Value) -> Result<Params, DatasetError> {
