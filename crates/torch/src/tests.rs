@@ -158,6 +158,44 @@ fn checkpoints_come_back_as_saved_and_bad_ones_are_named() {
 }
 
 #[test]
+fn a_file_is_the_same_byte_for_byte_for_the_same_content() {
+    let dir = tempfile::tempdir().unwrap();
+    let w = ("w".to_string(), Random::new(1).normal(&[2, 3], Device::Cpu));
+    let n = ("n".to_string(), Tensor::from(7i64));
+    let one = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+    // A quotation mark, a line's end and a letter beyond ASCII have to be escaped or kept.
+    let metadata = ["key", "size", "mean", "std", "params", "classes", "a \" quote"]
+        .map(|name| (name, format!("{name}\n\u{e9}")));
+    let save = |name: &str, tensors: &[(String, Tensor)], metadata: &[(&str, String)]| {
+        let path = dir.path().join(name);
+        save_tensors(&path, tensors, metadata).unwrap();
+        (std::fs::read(&path).unwrap(), path)
+    };
+    let (first, path) = save("a", &[one(&w), one(&n)], &metadata);
+    let mut reversed = metadata.clone();
+    reversed.reverse();
+    assert_eq!(save("b", &[one(&n), one(&w)], &reversed).0, first);
+    assert_eq!(first[..8], 272u64.to_le_bytes(), "the length of the header");
+    let header = concat!(
+        r#"{"__metadata__":{"a \" quote":"a \" quote\né","classes":"classes\né","key":"key\né","mean":"mean\né","#,
+        r#""params":"params\né","size":"size\né","std":"std\né"},"#,
+        r#""n":{"dtype":"I64","shape":[],"data_offsets":[0,8]},"#,
+        r#""w":{"dtype":"F32","shape":[2,3],"data_offsets":[8,32]}}"#,
+    );
+    assert_eq!(std::str::from_utf8(&first[8..280]).unwrap().trim_end(), header);
+    assert_eq!(first.len(), 280 + 32);
+    let read = read_metadata(&path).unwrap();
+    assert!(read.len() == 7 && metadata.iter().all(|(name, value)| read[*name] == *value));
+    let names = |path| load_tensors(path, Device::Cpu).unwrap().into_iter().map(|(name, _)| name);
+    assert_eq!(names(&path).collect::<Vec<_>>(), ["n", "w"], "in the file's order");
+    // Neither tensors nor metadata, and metadata alone.
+    let (bare, path) = save("c", &[], &[]);
+    assert_eq!((bare.len(), names(&path).count()), (16, 0));
+    let (_, path) = save("d", &[], &metadata[..1]);
+    assert_eq!(read_metadata(&path).unwrap()["key"], "key\n\u{e9}");
+}
+
+#[test]
 fn a_narrow_shortcut_is_the_convolution_that_it_stands_for() {
     let mut state = State::default();
     let conv = Conv2d::new(&mut state, "c", &mut Random::new(1), Device::Cpu, (4, 6), 1, 2, 0, false);
