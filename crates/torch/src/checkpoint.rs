@@ -29,6 +29,16 @@ pub enum CheckpointError {
     },
 }
 
+impl CheckpointError {
+    /// What is wrong, without the file's name.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Io { source, .. } => source.to_string(),
+            Self::Invalid { message, .. } => format!("not a usable safetensors file: {message}"),
+        }
+    }
+}
+
 fn kind_of(dtype: Dtype) -> Option<Kind> {
     Some(match dtype {
         Dtype::F32 => Kind::Float,

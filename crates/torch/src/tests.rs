@@ -84,7 +84,11 @@ fn momentum_can_be_taken_up_again() {
     let undisturbed = values(&w);
     tch::no_grad(|| w.shallow_clone().copy_(&at));
     let mut resumed = Sgd::new(vec![w.shallow_clone()], 0.5, 0.0);
-    resumed.restore(&momenta);
+    let other = [Tensor::from_slice(&[8f32, 9.0])];
+    assert_eq!(resumed.restore(&[]).unwrap_err(), "0 momentum buffers for 1 parameters");
+    assert_eq!(resumed.restore(&other).unwrap_err(), "momentum 0 is [2], not [1]");
+    assert_eq!(values(&resumed.momenta()[0]), [0.0], "what does not fit changes nothing");
+    resumed.restore(&momenta).unwrap();
     resumed.minimise(&loss(), 0.1);
     assert_eq!(values(&w), undisturbed);
 }
@@ -97,7 +101,37 @@ fn autocast_computes_in_bf16_inside_and_nowhere_else() {
     assert_eq!((inside.kind(), outside.kind()), (Kind::BFloat16, Kind::Float));
     assert_eq!(with_autocast(NumberFormat::Fp32, Device::Cpu, || a.matmul(&a)), outside);
     assert!((inside.to_kind(Kind::Float) - outside).abs().max().double_value(&[]) < 0.2);
-    assert_eq!(resolve_precision(Precision::Fp32, Device::Cpu), NumberFormat::Fp32);
+}
+
+#[test]
+fn a_cpu_has_no_tf32_and_what_is_asked_for_is_taken() {
+    let of = |precision| resolve_precision(precision, Device::Cpu);
+    assert_eq!(of(Precision::Fp32), NumberFormat::Fp32);
+    assert_eq!(of(Precision::Tf32), NumberFormat::Fp32);
+    assert_eq!(of(Precision::Bf16), NumberFormat::Bf16);
+    assert_ne!(of(Precision::Auto), NumberFormat::Tf32);
+}
+
+#[test]
+fn fp32_on_a_gpu_is_fp32_but_where_tf32_is_asked_for() {
+    use crate::shim::{Tf32, full_precision, gpu_flags};
+    let tf32 = || [gpu_flags()[0], gpu_flags()[1]];
+    full_precision();
+    assert_eq!(tf32(), [false; 2]);
+    {
+        let _allowed = Tf32::allow(true);
+        assert_eq!(tf32(), [true; 2]);
+        {
+            let _full = Tf32::allow(false);
+            assert_eq!(tf32(), [false; 2]);
+        }
+        assert_eq!(tf32(), [true; 2]);
+        full_precision();
+        assert_eq!(tf32(), [true; 2], "another device that is named changes nothing");
+    }
+    assert_eq!(tf32(), [false; 2]);
+    deterministic_algorithms(false);
+    assert!(!gpu_flags()[2], "no tensor is filled before it is written");
 }
 
 #[test]
