@@ -62,6 +62,23 @@ pub struct RecipePatch {
     pub train_pictures: Option<usize>,
 }
 
+impl RecipePatch {
+    /// One patch of both: this one's fields, and those of `beneath` that it does not give.
+    #[must_use]
+    pub fn over(&self, beneath: &Self) -> Self {
+        Self {
+            epochs: self.epochs.or(beneath.epochs),
+            batch_size: self.batch_size.or(beneath.batch_size),
+            lr: self.lr.or(beneath.lr),
+            momentum: self.momentum.or(beneath.momentum),
+            weight_decay: self.weight_decay.or(beneath.weight_decay),
+            schedule: self.schedule.or(beneath.schedule),
+            cosine_epochs: self.cosine_epochs.or(beneath.cosine_epochs),
+            train_pictures: self.train_pictures.or(beneath.train_pictures),
+        }
+    }
+}
+
 impl Default for Recipe {
     /// The paper's recipe on CIFAR-10: 100 epochs, SGD 0.01 / 0.9 / 5e-4, batch 128, cosine to 0.
     fn default() -> Self {
@@ -79,7 +96,9 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// This recipe with the patch's fields in place of its own.
+    /// This recipe with the patch's fields in place of its own. Where the number of epochs changes without a word on the
+    /// cosine, the cosine becomes as long as the training. Several patches are merged first ([`RecipePatch::over`]), so
+    /// that a cosine that any of them gives stands.
     #[must_use]
     pub fn patched(&self, patch: &RecipePatch) -> Self {
         let epochs = patch.epochs.unwrap_or(self.epochs);
@@ -90,8 +109,10 @@ impl Recipe {
             momentum: patch.momentum.unwrap_or(self.momentum),
             weight_decay: patch.weight_decay.unwrap_or(self.weight_decay),
             schedule: patch.schedule.unwrap_or(self.schedule),
-            // A shorter training without a word on the cosine means a cosine as short as the training.
-            cosine_epochs: patch.cosine_epochs.or(patch.epochs).unwrap_or(self.cosine_epochs),
+            cosine_epochs: patch.cosine_epochs.unwrap_or(match epochs == self.epochs {
+                true => self.cosine_epochs,
+                false => epochs,
+            }),
             train_pictures: patch.train_pictures.unwrap_or(self.train_pictures),
         }
     }
@@ -120,5 +141,54 @@ impl Recipe {
             return Some("`cosine_epochs` must be at least 1".into());
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patch(epochs: Option<u32>, cosine_epochs: Option<u32>) -> RecipePatch {
+        RecipePatch { epochs, cosine_epochs, ..RecipePatch::default() }
+    }
+
+    #[test]
+    fn the_cosine_keeps_its_length_where_it_was_given_or_nothing_changed() {
+        // As of GTSRB: half of a cosine of 100 epochs.
+        let recipe = Recipe { epochs: 50, cosine_epochs: 100, ..Recipe::default() };
+        let given = |train: RecipePatch, own: RecipePatch| {
+            let patched = recipe.patched(&own.over(&train));
+            (patched.epochs, patched.cosine_epochs)
+        };
+        let nothing = || patch(None, None);
+        assert_eq!(given(nothing(), nothing()), (50, 100));
+        assert_eq!(given(patch(Some(50), None), nothing()), (50, 100), "the default, written down");
+        assert_eq!(given(patch(Some(20), None), nothing()), (20, 20));
+        assert_eq!(given(patch(Some(20), Some(70)), nothing()), (20, 70));
+        assert_eq!(given(patch(None, Some(70)), nothing()), (50, 70));
+        // Of two patches the data set's own has the say on epochs, and a cosine stands whoever gives it.
+        assert_eq!(given(patch(Some(10), None), patch(Some(20), None)), (20, 20));
+        assert_eq!(given(patch(None, Some(100)), patch(Some(20), None)), (20, 100));
+        assert_eq!(given(patch(Some(10), Some(70)), patch(Some(20), Some(30))), (20, 30));
+        assert_eq!(given(patch(Some(20), None), patch(None, Some(30))), (20, 30));
+        assert_eq!(given(patch(Some(20), None), patch(Some(50), None)), (50, 100));
+    }
+
+    #[test]
+    fn a_patch_lies_over_another_field_by_field() {
+        let all = RecipePatch {
+            epochs: Some(1),
+            batch_size: Some(2),
+            lr: Some(0.3),
+            momentum: Some(0.4),
+            weight_decay: Some(0.5),
+            schedule: Some(Schedule::Constant),
+            cosine_epochs: Some(6),
+            train_pictures: Some(7),
+        };
+        assert_eq!(RecipePatch::default().over(&all), all);
+        assert_eq!(all.over(&RecipePatch::default()), all);
+        let other = RecipePatch { epochs: Some(10), lr: Some(1.0), ..RecipePatch::default() };
+        assert_eq!(other.over(&all), RecipePatch { epochs: Some(10), lr: Some(1.0), ..all });
     }
 }

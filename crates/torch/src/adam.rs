@@ -53,47 +53,68 @@ impl Adam {
     /// The moments, the number of steps and the gradients that have not been forgotten, to be kept with a half-way
     /// checkpoint.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        let named = |part: &str, tensors: &[Tensor]| -> Vec<(String, Tensor)> {
-            tensors.iter().enumerate().map(|(i, t)| (format!("{part}.{i}"), t.shallow_clone())).collect()
-        };
-        let mut state = named("mean", &self.means);
-        state.extend(named("square", &self.squares));
-        state.extend(self.largest.iter().flat_map(|largest| named("largest", largest)));
+        let mut state = self.moments();
         let gradients = self.parameters.iter().map(Tensor::grad).enumerate().filter(|(_, g)| g.defined());
         state.extend(gradients.map(|(i, gradient)| (format!("gradient.{i}"), gradient)));
         state.push(("steps".into(), Tensor::from(self.steps as i64)));
         state
     }
 
-    /// Takes up what `state` returned. Says which tensor is missing or of another shape.
-    pub fn restore(&mut self, state: &[(String, Tensor)]) -> Result<(), String> {
-        let find = |name: &str| {
-            let found = state.iter().find(|(other, _)| other == name);
-            found.map(|(_, tensor)| tensor).ok_or_else(|| format!("`{name}` is missing"))
+    /// Every moment by its name in `state`.
+    fn moments(&self) -> Vec<(String, Tensor)> {
+        let parts = [
+            ("mean", Some(&self.means)),
+            ("square", Some(&self.squares)),
+            ("largest", self.largest.as_ref()),
+        ];
+        let named = |(part, own): (&str, Option<&Vec<Tensor>>)| -> Vec<(String, Tensor)> {
+            let own = own.into_iter().flatten().enumerate();
+            own.map(|(i, tensor)| (format!("{part}.{i}"), tensor.shallow_clone())).collect()
         };
-        let steps = find("steps")?.int64_value(&[]) as u64;
-        let moments = [("mean", Some(&mut self.means)), ("square", Some(&mut self.squares))];
-        let moments = moments.into_iter().chain([("largest", self.largest.as_mut())]);
-        for (part, own) in moments.filter_map(|(part, own)| Some((part, own?))) {
-            for (i, own) in own.iter_mut().enumerate() {
-                let name = format!("{part}.{i}");
-                let saved = find(&name)?;
-                if saved.size() != own.size() {
-                    return Err(format!("`{name}` is {:?}, not {:?}", saved.size(), own.size()));
-                }
-                tch::no_grad(|| own.copy_(&saved.to_device(own.device())));
+        parts.into_iter().flat_map(named).collect()
+    }
+
+    /// What keeps [`Adam::restore`] from taking this up: which tensor is missing or of another shape.
+    pub fn check(&self, state: &[(String, Tensor)]) -> Result<(), String> {
+        let fits = |name: &str, size: Vec<i64>| match find(state, name)?.size() {
+            found if found == size => Ok(()),
+            found => Err(format!("`{name}` is {found:?}, not {size:?}")),
+        };
+        fits("steps", vec![])?;
+        for (name, own) in self.moments() {
+            fits(&name, own.size())?;
+        }
+        for (i, parameter) in self.parameters.iter().enumerate() {
+            let name = format!("gradient.{i}");
+            if find(state, &name).is_ok() {
+                fits(&name, parameter.size())?;
             }
         }
-        self.steps = steps;
+        Ok(())
+    }
+
+    /// Takes up what `state` returned, or nothing at all. Says which tensor is missing or of another shape.
+    pub fn restore(&mut self, state: &[(String, Tensor)]) -> Result<(), String> {
+        self.check(state)?;
+        for (name, mut own) in self.moments() {
+            let saved = find(state, &name)?;
+            tch::no_grad(|| own.copy_(&saved.to_device(own.device())));
+        }
+        self.steps = find(state, "steps")?.int64_value(&[]) as u64;
         self.drop_gradients();
         for (i, parameter) in self.parameters.iter().enumerate() {
-            if let Ok(gradient) = find(&format!("gradient.{i}")) {
+            if let Ok(gradient) = find(state, &format!("gradient.{i}")) {
                 // tch cannot set a gradient, but that of (w * g) is g.
                 (parameter * gradient.to_device(parameter.device())).sum(tch::Kind::Float).backward();
             }
         }
         Ok(())
     }
+}
+
+fn find<'a>(state: &'a [(String, Tensor)], name: &str) -> Result<&'a Tensor, String> {
+    let found = state.iter().find(|(other, _)| other == name);
+    found.map(|(_, tensor)| tensor).ok_or_else(|| format!("`{name}` is missing"))
 }
 
 impl Drop for Adam {
@@ -177,6 +198,37 @@ mod tests {
         resumed.restore(&state).unwrap();
         resumed.minimise(&loss(), 0.1);
         assert_eq!(values(&w), undisturbed);
-        assert!(resumed.restore(&state[1..]).unwrap_err().contains("`mean.0` is missing"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_changes_nothing() {
+        let w = Tensor::from_slice(&[1f32, -3.0]).set_requires_grad(true);
+        let mut adam = Adam::new(vec![w.shallow_clone()], (0.9, 0.999));
+        adam.minimise(&w.square().sum(Kind::Float), 0.1);
+        let copies = |adam: &Adam| -> Vec<_> {
+            adam.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect()
+        };
+        let before = copies(&adam);
+        // Other numbers throughout, so that any part that is taken up shows.
+        let other: Vec<_> = before.iter().map(|(name, tensor)| (name.clone(), tensor + 5)).collect();
+        for (name, reason) in [
+            ("mean.0", "`mean.0` is missing"),
+            ("square.0", "`square.0` is missing"),
+            ("steps", "`steps` is missing"),
+        ] {
+            let without: Vec<_> =
+                other.iter().filter(|(own, _)| own != name).map(|(n, t)| (n.clone(), t.copy())).collect();
+            assert_eq!(adam.restore(&without).unwrap_err(), reason);
+        }
+        for name in ["square.0", "gradient.0", "steps"] {
+            let mut bent: Vec<_> = other.iter().map(|(n, t)| (n.clone(), t.copy())).collect();
+            bent.iter_mut()
+                .filter(|(own, _)| own == name)
+                .for_each(|(_, t)| *t = Tensor::zeros([3], (Kind::Float, tch::Device::Cpu)));
+            assert!(adam.restore(&bent).unwrap_err().contains(&format!("`{name}` is [3]")));
+        }
+        assert_eq!(copies(&adam), before);
+        adam.restore(&other).unwrap();
+        assert_ne!(copies(&adam), before);
     }
 }

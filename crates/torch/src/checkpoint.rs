@@ -1,6 +1,6 @@
 //! Tensors in safetensors files, written whole or not at all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -27,6 +27,16 @@ pub enum CheckpointError {
         /// What is wrong.
         message: String,
     },
+}
+
+impl CheckpointError {
+    /// What is wrong, without the file's name.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Io { source, .. } => source.to_string(),
+            Self::Invalid { message, .. } => format!("not a usable safetensors file: {message}"),
+        }
+    }
 }
 
 fn kind_of(dtype: Dtype) -> Option<Kind> {
@@ -57,7 +67,37 @@ fn dtype_of(kind: Kind) -> Option<Dtype> {
     })
 }
 
-/// Writes named tensors and text metadata to `path`, through a temporary file beside it.
+/// Bytes of the header's length in front of the header, and what the header's own length is a multiple of.
+const ALIGNMENT: usize = 8;
+
+/// The bytes of a safetensors file, the same ones for the same content. The format's own crate keeps metadata in a hash
+/// map, whose order changes from run to run: it writes the tensors, and metadata are put into its header here, sorted.
+fn serialize(
+    views: Vec<(&str, TensorView)>,
+    metadata: &BTreeMap<&str, &str>,
+) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    let bare = safetensors::serialize(views, None)?;
+    if metadata.is_empty() {
+        return Ok(bare);
+    }
+    let (length, _) = SafeTensors::read_metadata(&bare)?;
+    let (header, data) = bare[ALIGNMENT..].split_at(length);
+    let tensors = header.trim_ascii().strip_prefix(b"{").unwrap_or_default();
+    let mut header = br#"{"__metadata__":"#.to_vec();
+    header.extend(serde_json::to_vec(metadata)?);
+    if tensors != b"}" {
+        header.push(b',');
+    }
+    header.extend(tensors);
+    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header);
+    file.extend(data);
+    Ok(file)
+}
+
+/// Writes named tensors and text metadata to `path`, through a temporary file beside it. The same content gives the
+/// same bytes, in whatever order it is given.
 pub fn save_tensors(
     path: &Path,
     tensors: &[(String, Tensor)],
@@ -81,8 +121,8 @@ pub fn save_tensors(
             TensorView::new(*dtype, shape.clone(), data).map_err(|error| invalid(error.to_string()))?;
         views.push((*name, view));
     }
-    let metadata: HashMap<String, String> = metadata.iter().map(|(k, v)| ((*k).into(), v.clone())).collect();
-    let data = safetensors::serialize(views, Some(metadata)).map_err(|error| invalid(error.to_string()))?;
+    let metadata = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let data = serialize(views, &metadata).map_err(|error| invalid(error.to_string()))?;
     let io = |source| CheckpointError::Io { path: path.into(), source };
     let temporary = path.with_extension("safetensors.tmp");
     std::fs::write(&temporary, data).map_err(io)?;
@@ -95,7 +135,10 @@ pub fn load_tensors(path: &Path, device: Device) -> Result<Vec<(String, Tensor)>
     let invalid = |message: String| CheckpointError::Invalid { path: path.into(), message };
     let file = SafeTensors::deserialize(&data).map_err(|error| invalid(error.to_string()))?;
     let mut tensors = vec![];
-    for (name, view) in file.tensors() {
+    let mut views = file.tensors();
+    // The crate gives them in a hash map's order; that of their data is the file's.
+    views.sort_by_key(|(name, view)| (view.data().as_ptr() as usize, view.data().len(), name.clone()));
+    for (name, view) in views {
         let kind = kind_of(view.dtype()).ok_or_else(|| invalid(format!("`{name}` is {:?}", view.dtype())))?;
         let shape: Vec<i64> = view.shape().iter().map(|&d| d as i64).collect();
         let tensor = Tensor::f_from_data_size(view.data(), &shape, kind)

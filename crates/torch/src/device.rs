@@ -2,11 +2,17 @@
 
 use tch::Device;
 
-/// `cpu`, or `cuda:0` among the GPUs that this process sees.
+use crate::shim;
+
+/// `cpu`, or `cuda:0` among the GPUs that this process sees. On a GPU fp32 is computed as such from then on: libtorch
+/// would take TF32 for convolutions.
 pub fn parse_device(text: &str) -> Result<Device, String> {
     match text.strip_prefix("cuda:").map(str::parse::<usize>) {
         None if text == "cpu" => Ok(Device::Cpu),
-        Some(Ok(index)) if (index as i64) < tch::Cuda::device_count() => Ok(Device::Cuda(index)),
+        Some(Ok(index)) if (index as i64) < tch::Cuda::device_count() => {
+            shim::full_precision();
+            Ok(Device::Cuda(index))
+        }
         Some(Ok(index)) => Err(format!(
             "device cuda:{index} is not there: libtorch sees {} GPUs; `cargo xtask doctor` says more",
             tch::Cuda::device_count()

@@ -4,13 +4,15 @@ use scour_core::Precision;
 use tch::Device;
 
 use crate::device::ask_driver;
-use crate::shim::Autocast;
+use crate::shim::{Autocast, Tf32};
 
 /// What training really computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberFormat {
     /// bf16 autocast over channels-last tensors; weights, gradients and the optimizer stay fp32.
     Bf16,
+    /// Single precision, with convolutions and products of a GPU in TF32: a mantissa of 10 bits.
+    Tf32,
     /// Single precision.
     Fp32,
 }
@@ -20,20 +22,22 @@ impl NumberFormat {
     pub fn word(self) -> &'static str {
         match self {
             Self::Bf16 => "bf16",
+            Self::Tf32 => "tf32",
             Self::Fp32 => "fp32",
         }
     }
 }
 
 /// `auto` is bf16 where the hardware multiplies bf16: AVX512-BF16 or AMX on a CPU, compute capability 8 on a GPU.
+/// `tf32` is what GPUs of that capability have; elsewhere it is fp32, and called so.
 pub fn resolve_precision(precision: Precision, device: Device) -> NumberFormat {
-    let good = match (precision, device) {
-        (Precision::Fp32 | Precision::Tf32, _) => false,
-        (Precision::Bf16, _) => true,
-        (Precision::Auto, Device::Cuda(index)) => gpu_has_bf16(index),
-        (Precision::Auto, _) => cpu_has_bf16(),
-    };
-    if good { NumberFormat::Bf16 } else { NumberFormat::Fp32 }
+    match (precision, device) {
+        (Precision::Bf16, _) => NumberFormat::Bf16,
+        (Precision::Auto, Device::Cuda(index)) if has_capability_8(index) => NumberFormat::Bf16,
+        (Precision::Auto, Device::Cpu) if cpu_has_bf16() => NumberFormat::Bf16,
+        (Precision::Tf32, Device::Cuda(index)) if has_capability_8(index) => NumberFormat::Tf32,
+        _ => NumberFormat::Fp32,
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -47,14 +51,22 @@ fn cpu_has_bf16() -> bool {
 }
 
 /// Asks the driver's own tool, since libtorch's C++ interface has the compute capability behind CUDA headers only.
-fn gpu_has_bf16(index: usize) -> bool {
+fn has_capability_8(index: usize) -> bool {
     let capability = ask_driver("compute_cap", index).and_then(|capability| capability.parse::<f64>().ok());
     // A driver without the question or the tool is no reason to train at half the speed.
     capability.is_none_or(|capability| capability >= 8.0)
 }
 
-/// Runs `f` under bf16 autocast where `format` says so.
+/// Runs `f`, a whole training with its backward passes, with TF32 allowed on a GPU if and only if `format` says so.
+/// Bf16 needs more: each forward pass has to be under [`with_autocast`].
+pub fn with_format<T>(format: NumberFormat, device: Device, f: impl FnOnce() -> T) -> T {
+    let _guard = device.is_cuda().then(|| Tf32::allow(format == NumberFormat::Tf32));
+    f()
+}
+
+/// Runs `f`, a forward pass, in the format: under bf16 autocast where that says so.
 pub fn with_autocast<T>(format: NumberFormat, device: Device, f: impl FnOnce() -> T) -> T {
+    let _tf32 = device.is_cuda().then(|| Tf32::allow(format == NumberFormat::Tf32));
     let _guard = (format == NumberFormat::Bf16).then(|| Autocast::enter(device.is_cuda()));
     f()
 }

@@ -68,14 +68,29 @@ impl Sgd {
         &self.momenta
     }
 
-    /// Takes momentum buffers up again.
-    pub fn restore(&mut self, momenta: &[Tensor]) {
+    /// What keeps [`Sgd::restore`] from taking these buffers up: another number of them, or another shape.
+    pub fn check(&self, momenta: &[Tensor]) -> Result<(), String> {
+        if momenta.len() != self.momenta.len() {
+            return Err(format!("{} momentum buffers for {} parameters", momenta.len(), self.momenta.len()));
+        }
+        for (i, (own, saved)) in self.momenta.iter().zip(momenta).enumerate() {
+            if own.size() != saved.size() {
+                return Err(format!("momentum {i} is {:?}, not {:?}", saved.size(), own.size()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes momentum buffers up again: one a parameter, in order, or none at all.
+    pub fn restore(&mut self, momenta: &[Tensor]) -> Result<(), String> {
+        self.check(momenta)?;
         tch::no_grad(|| {
             for (own, saved) in self.momenta.iter_mut().zip(momenta) {
                 own.copy_(&saved.to_device(own.device()));
             }
         });
         self.first = false;
+        Ok(())
     }
 }
 

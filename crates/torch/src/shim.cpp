@@ -98,6 +98,25 @@ char* scour_drop_gradients(at::Tensor** parameters, size_t count) {
 // The version of the library that this was compiled against, which is the one it is linked with.
 const char* scour_libtorch_version() { return TORCH_VERSION; }
 
-// Whether the device computes bf16 in hardware is asked elsewhere; here only what libtorch is told to do.
-void scour_deterministic(int on) { at::globalContext().setDeterministicAlgorithms(on != 0, true); }
+// Whether the device computes bf16 in hardware is asked elsewhere; here only what libtorch is told to do. Deterministic
+// algorithms would also have every new tensor filled with NaN: a kernel for each, and no other result.
+void scour_deterministic(int on) {
+  at::globalContext().setDeterministicAlgorithms(on != 0, true);
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
+}
+
+// Whether fp32 convolutions and products on GPUs may be computed in TF32, with a mantissa of 10 bits. libtorch's own
+// default is yes for convolutions and no for products. The flags are the whole process's, as backward passes run on
+// threads of their own.
+void scour_set_tf32(int on) {
+  at::globalContext().setAllowTF32CuDNN(on != 0);
+  at::globalContext().setAllowTF32CuBLAS(on != 0);
+}
+
+// Bit 0: convolutions, bit 1: products, bit 2: new tensors are filled under deterministic algorithms.
+int scour_gpu_flags() {
+  auto& context = at::globalContext();
+  return (context.allowTF32CuDNN() ? 1 : 0) | (context.allowTF32CuBLAS() ? 2 : 0) |
+         (context.deterministicFillUninitializedMemory() ? 4 : 0);
+}
 }

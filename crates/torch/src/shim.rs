@@ -1,6 +1,7 @@
 //! The C++ shim's functions, made safe.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::Tensor;
 use torch_sys::C_tensor;
@@ -38,6 +39,9 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn scour_drop_gradients(parameters: *mut *mut C_tensor, count: usize) -> *mut c_char;
     fn scour_deterministic(on: c_int);
+    fn scour_set_tf32(on: c_int);
+    #[cfg(test)]
+    fn scour_gpu_flags() -> c_int;
     fn scour_libtorch_version() -> *const c_char;
 }
 
@@ -156,6 +160,47 @@ pub(crate) fn drop_gradients(parameters: &mut [Tensor]) {
     let mut p = pointers(parameters);
     // SAFETY: the array holds as many live tensors as said.
     check(unsafe { scour_drop_gradients(p.as_mut_ptr(), p.len()) });
+}
+
+/// Whether TF32 is allowed now: off unless a [`Tf32`] allows it.
+static TF32: AtomicBool = AtomicBool::new(false);
+
+/// Has fp32 convolutions and products on GPUs computed in TF32, or in full precision, while it lives.
+pub(crate) struct Tf32 {
+    before: bool,
+}
+
+impl Tf32 {
+    pub(crate) fn allow(on: bool) -> Self {
+        let before = TF32.swap(on, Ordering::SeqCst);
+        set_tf32(on);
+        Self { before }
+    }
+}
+
+impl Drop for Tf32 {
+    fn drop(&mut self) {
+        TF32.store(self.before, Ordering::SeqCst);
+        set_tf32(self.before);
+    }
+}
+
+/// fp32 is fp32 on GPUs too from now on, against libtorch's default, but where a [`Tf32`] allows otherwise.
+pub(crate) fn full_precision() {
+    set_tf32(TF32.load(Ordering::SeqCst));
+}
+
+fn set_tf32(on: bool) {
+    // SAFETY: sets global flags of libtorch.
+    unsafe { scour_set_tf32(c_int::from(on)) }
+}
+
+/// What libtorch would do on a GPU: convolutions in TF32, products in TF32, new tensors filled.
+#[cfg(test)]
+pub(crate) fn gpu_flags() -> [bool; 3] {
+    // SAFETY: reads global flags of libtorch.
+    let flags = unsafe { scour_gpu_flags() };
+    [1, 2, 4].map(|flag| flags & flag != 0)
 }
 
 /// Asks libtorch for deterministic algorithms where it has them; it warns where it has none.

@@ -54,8 +54,8 @@ impl State {
         no_grad(|| self.entries.iter().map(|e| (e.name.clone(), e.tensor.detach().copy())).collect())
     }
 
-    /// Overwrites the values of all tensors by name. Every name must be there with its shape, and no other.
-    pub fn load(&self, tensors: &[(String, Tensor)]) -> Result<(), String> {
+    /// What keeps [`State::load`] from taking these tensors: every name must be there with its shape, and no other.
+    pub fn check(&self, tensors: &[(String, Tensor)]) -> Result<(), String> {
         for (name, tensor) in tensors {
             let own = self.get(name).ok_or_else(|| format!("`{name}` is not a tensor of this model"))?;
             if own.size() != tensor.size() {
@@ -65,6 +65,12 @@ impl State {
         if let Some(entry) = self.entries.iter().find(|e| !tensors.iter().any(|(name, _)| *name == e.name)) {
             return Err(format!("`{}` is missing", entry.name));
         }
+        Ok(())
+    }
+
+    /// Overwrites the values of all tensors by name, or of none where [`State::check`] finds something.
+    pub fn load(&self, tensors: &[(String, Tensor)]) -> Result<(), String> {
+        self.check(tensors)?;
         no_grad(|| {
             for (name, tensor) in tensors {
                 if let Some(own) = self.get(name) {

@@ -84,7 +84,11 @@ fn momentum_can_be_taken_up_again() {
     let undisturbed = values(&w);
     tch::no_grad(|| w.shallow_clone().copy_(&at));
     let mut resumed = Sgd::new(vec![w.shallow_clone()], 0.5, 0.0);
-    resumed.restore(&momenta);
+    let other = [Tensor::from_slice(&[8f32, 9.0])];
+    assert_eq!(resumed.restore(&[]).unwrap_err(), "0 momentum buffers for 1 parameters");
+    assert_eq!(resumed.restore(&other).unwrap_err(), "momentum 0 is [2], not [1]");
+    assert_eq!(values(&resumed.momenta()[0]), [0.0], "what does not fit changes nothing");
+    resumed.restore(&momenta).unwrap();
     resumed.minimise(&loss(), 0.1);
     assert_eq!(values(&w), undisturbed);
 }
@@ -97,7 +101,37 @@ fn autocast_computes_in_bf16_inside_and_nowhere_else() {
     assert_eq!((inside.kind(), outside.kind()), (Kind::BFloat16, Kind::Float));
     assert_eq!(with_autocast(NumberFormat::Fp32, Device::Cpu, || a.matmul(&a)), outside);
     assert!((inside.to_kind(Kind::Float) - outside).abs().max().double_value(&[]) < 0.2);
-    assert_eq!(resolve_precision(Precision::Fp32, Device::Cpu), NumberFormat::Fp32);
+}
+
+#[test]
+fn a_cpu_has_no_tf32_and_what_is_asked_for_is_taken() {
+    let of = |precision| resolve_precision(precision, Device::Cpu);
+    assert_eq!(of(Precision::Fp32), NumberFormat::Fp32);
+    assert_eq!(of(Precision::Tf32), NumberFormat::Fp32);
+    assert_eq!(of(Precision::Bf16), NumberFormat::Bf16);
+    assert_ne!(of(Precision::Auto), NumberFormat::Tf32);
+}
+
+#[test]
+fn fp32_on_a_gpu_is_fp32_but_where_tf32_is_asked_for() {
+    use crate::shim::{Tf32, full_precision, gpu_flags};
+    let tf32 = || [gpu_flags()[0], gpu_flags()[1]];
+    full_precision();
+    assert_eq!(tf32(), [false; 2]);
+    {
+        let _allowed = Tf32::allow(true);
+        assert_eq!(tf32(), [true; 2]);
+        {
+            let _full = Tf32::allow(false);
+            assert_eq!(tf32(), [false; 2]);
+        }
+        assert_eq!(tf32(), [true; 2]);
+        full_precision();
+        assert_eq!(tf32(), [true; 2], "another device that is named changes nothing");
+    }
+    assert_eq!(tf32(), [false; 2]);
+    deterministic_algorithms(false);
+    assert!(!gpu_flags()[2], "no tensor is filled before it is written");
 }
 
 #[test]
@@ -155,6 +189,44 @@ fn checkpoints_come_back_as_saved_and_bad_ones_are_named() {
     assert!(state.load(&tensors[..1]).unwrap_err().contains("`w` is [2, 3, 4, 4]"));
     assert!(state.load(&[]).unwrap_err().contains("`w` is missing"));
     assert!(state.load(&tensors[1..2]).unwrap_err().contains("`n` is not a tensor"));
+}
+
+#[test]
+fn a_file_is_the_same_byte_for_byte_for_the_same_content() {
+    let dir = tempfile::tempdir().unwrap();
+    let w = ("w".to_string(), Random::new(1).normal(&[2, 3], Device::Cpu));
+    let n = ("n".to_string(), Tensor::from(7i64));
+    let one = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+    // A quotation mark, a line's end and a letter beyond ASCII have to be escaped or kept.
+    let metadata = ["key", "size", "mean", "std", "params", "classes", "a \" quote"]
+        .map(|name| (name, format!("{name}\n\u{e9}")));
+    let save = |name: &str, tensors: &[(String, Tensor)], metadata: &[(&str, String)]| {
+        let path = dir.path().join(name);
+        save_tensors(&path, tensors, metadata).unwrap();
+        (std::fs::read(&path).unwrap(), path)
+    };
+    let (first, path) = save("a", &[one(&w), one(&n)], &metadata);
+    let mut reversed = metadata.clone();
+    reversed.reverse();
+    assert_eq!(save("b", &[one(&n), one(&w)], &reversed).0, first);
+    assert_eq!(first[..8], 272u64.to_le_bytes(), "the length of the header");
+    let header = concat!(
+        r#"{"__metadata__":{"a \" quote":"a \" quote\né","classes":"classes\né","key":"key\né","mean":"mean\né","#,
+        r#""params":"params\né","size":"size\né","std":"std\né"},"#,
+        r#""n":{"dtype":"I64","shape":[],"data_offsets":[0,8]},"#,
+        r#""w":{"dtype":"F32","shape":[2,3],"data_offsets":[8,32]}}"#,
+    );
+    assert_eq!(std::str::from_utf8(&first[8..280]).unwrap().trim_end(), header);
+    assert_eq!(first.len(), 280 + 32);
+    let read = read_metadata(&path).unwrap();
+    assert!(read.len() == 7 && metadata.iter().all(|(name, value)| read[*name] == *value));
+    let names = |path| load_tensors(path, Device::Cpu).unwrap().into_iter().map(|(name, _)| name);
+    assert_eq!(names(&path).collect::<Vec<_>>(), ["n", "w"], "in the file's order");
+    // Neither tensors nor metadata, and metadata alone.
+    let (bare, path) = save("c", &[], &[]);
+    assert_eq!((bare.len(), names(&path).count()), (16, 0));
+    let (_, path) = save("d", &[], &metadata[..1]);
+    assert_eq!(read_metadata(&path).unwrap()["key"], "key\n\u{e9}");
 }
 
 #[test]

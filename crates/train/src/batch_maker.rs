@@ -36,7 +36,7 @@ pub trait BatchMaker {
         vec![]
     }
 
-    /// Takes up what `state` returned.
+    /// Takes up what `state` returned: all of it, or nothing where something is missing or does not fit.
     fn restore(&mut self, _tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use scour_core::{Recipe, Stream, stream_seed};
 use scour_models::Model;
-use scour_torch::{NumberFormat, Random, Sgd, channels_last, with_autocast};
+use scour_torch::{NumberFormat, Random, Sgd, channels_last, with_autocast, with_format};
 use tch::{Kind, Tensor};
 
 use crate::halfway::Halfway;
@@ -56,16 +56,18 @@ pub fn fit(
     }
     let mut sgd = Sgd::new(model.state().parameters(), recipe.momentum, recipe.weight_decay);
     let mut rate = LearningRate::new(recipe, steps);
-    let mut halfway = Halfway::new(options.scratch, options.step);
+    let mut halfway = Halfway::new(options.scratch, options.step, options.format);
     let (mut losses, mut before) = (vec![], 0.0);
-    if let Some(resumed) = halfway.take_up(model, &mut sgd, maker) {
+    if let Some(resumed) = halfway.take_up(model, &mut sgd, maker, recipe.epochs, options.reporter) {
         resumed.losses.iter().for_each(|&loss| rate.epoch_ended(loss));
         (losses, before) = (resumed.losses, resumed.seconds);
         options.reporter.note(&format!("{} goes on after epoch {}", options.step, losses.len()));
     }
     let started = Instant::now();
     for epoch in losses.len() as u32..recipe.epochs {
-        let (loss, accuracy) = one_epoch(model, data, maker, options, &mut sgd, &rate, epoch, batch, steps)?;
+        let (loss, accuracy) = with_format(options.format, data.device(), || {
+            one_epoch(model, data, maker, options, &mut sgd, &rate, epoch, batch, steps)
+        })?;
         if !loss.is_finite() {
             let last = losses.last().copied().unwrap_or(f64::NAN);
             return Err(TrainError::NotFinite { step: options.step.into(), at: u64::from(epoch) + 1, last });

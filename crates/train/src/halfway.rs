@@ -1,13 +1,14 @@
 //! The state of a training that was stopped half-way.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use scour_models::Model;
-use scour_torch::{Sgd, load_tensors, read_metadata, save_tensors};
+use scour_torch::{NumberFormat, Sgd};
 use tch::Tensor;
 
-use crate::{BatchMaker, TrainError};
+use crate::checkpoint::{Checkpoint, CheckpointFile};
+use crate::{BatchMaker, Reporter, TrainError};
 
 /// Saves after an epoch when the last save is this long ago: little enough to lose, rare enough not to be felt.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -15,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// Keeps and takes up the half-way state of one training. Every stream of chance starts anew with each epoch, so a
 /// training that was resumed ends exactly as an undisturbed one.
 pub(crate) struct Halfway {
-    path: Option<PathBuf>,
+    file: Option<CheckpointFile>,
     saved: Instant,
 }
 
@@ -28,36 +29,33 @@ pub(crate) struct Resumed {
 }
 
 impl Halfway {
-    pub(crate) fn new(scratch: Option<&Path>, name: &str) -> Self {
-        Self { path: scratch.map(|dir| dir.join(format!("{name}.safetensors"))), saved: Instant::now() }
+    pub(crate) fn new(scratch: Option<&Path>, step: &str, format: NumberFormat) -> Self {
+        let file = scratch.map(|dir| CheckpointFile::new(dir, step, step, format));
+        Self { file, saved: Instant::now() }
     }
 
-    /// Loads what an earlier worker left, if it is whole.
+    /// Takes up what an earlier worker left of a training over so many epochs: all of it, or nothing where it is damaged
+    /// or of another training, and the reporter is told.
     pub(crate) fn take_up(
         &self,
         model: &Model,
         sgd: &mut Sgd,
         maker: &mut dyn BatchMaker,
+        epochs: u32,
+        reporter: &dyn Reporter,
     ) -> Option<Resumed> {
-        let path = self.path.as_ref().filter(|path| path.is_file())?;
-        let metadata = read_metadata(path).ok()?;
-        let losses: Vec<f64> = serde_json::from_str(metadata.get("losses")?).ok()?;
-        let seconds = metadata.get("seconds")?.parse().ok()?;
-        let tensors = load_tensors(path, model.device()).ok()?;
-        let part = |prefix: &str| -> Vec<(String, Tensor)> {
-            tensors
-                .iter()
-                .filter_map(|(name, tensor)| {
-                    Some((name.strip_prefix(prefix)?.to_string(), tensor.shallow_clone()))
-                })
-                .collect()
-        };
-        let mut momenta = part("momentum.");
-        momenta.sort_by_key(|(index, _)| index.parse::<usize>().unwrap_or(usize::MAX));
-        maker.restore(&part("maker.")).ok()?;
-        model.state().load(&part("model.")).ok()?;
-        sgd.restore(&momenta.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>());
-        Some(Resumed { losses, seconds })
+        let file = self.file.as_ref()?;
+        file.take_up(model.device(), reporter, |kept| {
+            let resumed = Resumed { losses: losses(kept, epochs)?, seconds: kept.value("seconds")? };
+            let (weights, momenta) = (kept.part("model."), momenta(kept)?);
+            model.state().check(&weights)?;
+            sgd.check(&momenta)?;
+            // The last that can fail, and it changes nothing then.
+            maker.restore(&kept.part("maker.")).map_err(|error| error.to_string())?;
+            model.state().load(&weights)?;
+            sgd.restore(&momenta)?;
+            Ok(resumed)
+        })
     }
 
     /// Saves if it is time, or if told to.
@@ -70,7 +68,7 @@ impl Halfway {
         losses: &[f64],
         seconds: f64,
     ) -> Result<(), TrainError> {
-        let Some(path) = self.path.as_ref().filter(|_| now || self.saved.elapsed() > INTERVAL) else {
+        let Some(file) = self.file.as_ref().filter(|_| now || self.saved.elapsed() > INTERVAL) else {
             return Ok(());
         };
         let mut tensors: Vec<(String, Tensor)> = vec![];
@@ -81,8 +79,29 @@ impl Halfway {
         tensors.extend(momenta.map(|(i, tensor)| (format!("momentum.{i}"), tensor.shallow_clone())));
         tensors.extend(maker.state().into_iter().map(|(name, tensor)| (format!("maker.{name}"), tensor)));
         let losses = serde_json::to_string(losses).map_err(|error| TrainError::File(error.to_string()))?;
-        save_tensors(path, &tensors, &[("losses", losses), ("seconds", seconds.to_string())])?;
+        file.save(&tensors, &[("losses", losses), ("seconds", seconds.to_string())])?;
         self.saved = Instant::now();
         Ok(())
     }
+}
+
+/// The losses of the epochs that are done, at most `epochs` of them.
+fn losses(kept: &Checkpoint, epochs: u32) -> Result<Vec<f64>, String> {
+    let text = kept.text("losses")?;
+    let losses: Vec<f64> = serde_json::from_str(text).map_err(|error| format!("`losses`: {error}"))?;
+    if losses.len() > epochs as usize {
+        return Err(format!("`losses` are of {} epochs, and the training has {epochs}", losses.len()));
+    }
+    Ok(losses)
+}
+
+/// The momentum buffers in the order of the parameters.
+fn momenta(kept: &Checkpoint) -> Result<Vec<Tensor>, String> {
+    let mut momenta = vec![];
+    for (name, tensor) in kept.part("momentum.") {
+        let index: usize = name.parse().map_err(|_| format!("`momentum.{name}` is no buffer's name"))?;
+        momenta.push((index, tensor));
+    }
+    momenta.sort_by_key(|(index, _)| *index);
+    Ok(momenta.into_iter().map(|(_, tensor)| tensor).collect())
 }

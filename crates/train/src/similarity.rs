@@ -2,12 +2,17 @@
 
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// Peak signal-to-noise ratio in dB of each picture, from u8 [n, 3, h, w]; infinite where nothing changed.
+/// The highest PSNR that is reported, in dB. Where nothing changed it is infinite, and one such image would make a mean
+/// infinite; the least change of bytes that there is, one grey value in one channel of one pixel, is below that up to
+/// images of 226x226.
+const HIGHEST_PSNR: f64 = 100.0;
+
+/// Peak signal-to-noise ratio in dB of each image, from u8 [n, 3, h, w]; 100 where nothing changed.
 pub fn psnr(clean: &Tensor, changed: &Tensor) -> Vec<f64> {
     no_grad(|| {
         let error = (clean.to_kind(Kind::Double) - changed.to_kind(Kind::Double)).square();
         let error = error.mean_dim([1i64, 2, 3].as_slice(), false, None::<Kind>);
-        numbers(&((error.reciprocal() * (255.0 * 255.0)).log10() * 10.0))
+        numbers(&((error.reciprocal() * (255.0 * 255.0)).log10() * 10.0).clamp_max(HIGHEST_PSNR))
     })
 }
 
@@ -17,7 +22,7 @@ pub fn ssim(clean: &Tensor, changed: &Tensor) -> Vec<f64> {
     no_grad(|| {
         let (n, c, h, w) = clean.size4().expect("pictures are 4-d");
         let device = clean.device();
-        let window = gaussian_window(device);
+        let window = gaussian_window(h.min(w), device);
         let planes = |t: &Tensor| t.to_kind(Kind::Float).reshape([n * c, 1, h, w]);
         let blur = |t: &Tensor| t.conv2d(&window, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1);
         let (x, y) = (planes(clean), planes(changed));
@@ -32,11 +37,14 @@ pub fn ssim(clean: &Tensor, changed: &Tensor) -> Vec<f64> {
     })
 }
 
-fn gaussian_window(device: Device) -> Tensor {
-    let offset = Tensor::arange(11, (Kind::Float, device)) - 5.0;
+/// 11x11, or the largest odd side that fits into images of `size`.
+fn gaussian_window(size: i64, device: Device) -> Tensor {
+    let side = size.clamp(1, 11);
+    let side = side - (side + 1) % 2;
+    let offset = Tensor::arange(side, (Kind::Float, device)) - (side / 2) as f64;
     let weights = (offset.square() / (-2.0 * 1.5 * 1.5)).exp();
     let weights = &weights / weights.sum(Kind::Float);
-    weights.outer(&weights).reshape([1, 1, 11, 11])
+    weights.outer(&weights).reshape([1, 1, side, side])
 }
 
 fn numbers(values: &Tensor) -> Vec<f64> {
@@ -51,6 +59,7 @@ fn numbers(values: &Tensor) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use scour_torch::Random;
 
     #[test]
     fn psnr_and_ssim_of_a_known_change() {
@@ -62,6 +71,33 @@ mod tests {
         let expected = (22_000.0 + 6.5025) / (22_100.0 + 6.5025);
         assert!((ssim(&clean, &changed)[0] - expected).abs() < 1e-4);
         assert!((ssim(&clean, &clean)[0] - 1.0).abs() < 1e-5);
-        assert!(psnr(&clean, &clean)[0].is_infinite());
+    }
+
+    #[test]
+    fn an_unchanged_image_has_a_psnr_that_a_mean_survives() {
+        let clean = Random::new(1).integers(2 * 3 * 32 * 32, 255, Device::Cpu).reshape([2, 3, 32, 32]);
+        let clean = clean.to_kind(Kind::Uint8);
+        let changed = clean.copy();
+        let _ = changed.get(1).get(0).get(5).get(7).g_add_scalar_(1);
+        let found = psnr(&clean, &changed);
+        assert_eq!(found[0], 100.0);
+        // One grey value in one of 3072 numbers: 10 log10(65025 * 3072).
+        assert!((found[1] - 83.005_0).abs() < 1e-3, "{found:?}");
+        assert_eq!(psnr(&clean.narrow(0, 0, 0), &clean.narrow(0, 0, 0)), [0.0; 0]);
+    }
+
+    #[test]
+    fn images_smaller_than_the_window_are_compared_too() {
+        for size in [1, 4, 8, 10, 11] {
+            let clean = Random::new(1).integers(3 * size * size, 250, Device::Cpu).reshape([
+                1,
+                3,
+                size as i64,
+                size as i64,
+            ]);
+            let clean = clean.to_kind(Kind::Uint8);
+            assert!((ssim(&clean, &clean)[0] - 1.0).abs() < 1e-4, "{size}");
+            assert!(ssim(&clean, &(&clean + 5))[0] < 1.0, "{size}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The loop and the measuring, on a small net and pictures whose class is their colour.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 
 use scour_core::{LabelMap, Recipe, Schedule};
 use scour_models::{Model, ModelSpec};
-use scour_torch::{NumberFormat, Random};
+use scour_torch::{NumberFormat, Random, load_tensors, read_metadata, save_tensors};
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
@@ -102,11 +103,141 @@ fn a_training_that_was_stopped_ends_as_an_undisturbed_one() {
         train(&resumed, &data, &recipe(5), NumberFormat::Bf16, 3, Some(scratch.path()), &Silent).unwrap();
     assert_eq!(summary.losses, whole.losses);
     assert!(same(&resumed, &undisturbed));
-    // A damaged half-way state is as none.
-    std::fs::write(scratch.path().join("training.safetensors"), b"damaged").unwrap();
-    let again = model(1);
-    train(&again, &data, &recipe(5), NumberFormat::Bf16, 3, Some(scratch.path()), &Silent).unwrap();
-    assert!(same(&again, &undisturbed));
+}
+
+/// Does what Plain does and has one tensor to keep, which counts the steps.
+struct Counting<'a>(Plain<'a>, i64);
+
+impl BatchMaker for Counting<'_> {
+    fn make(
+        &mut self,
+        model: &Model,
+        x: &Tensor,
+        y: &Tensor,
+        random: &mut Random,
+    ) -> Result<Batch, TrainError> {
+        self.0.make(model, x, y, random)
+    }
+    fn stepped(&mut self, _: u32) {
+        self.1 += 1;
+    }
+    fn state(&self) -> Vec<(String, Tensor)> {
+        vec![("steps".into(), Tensor::from(self.1))]
+    }
+    fn restore(&mut self, tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
+        let found = tensors.iter().find(|(name, _)| name == "steps");
+        let (_, tensor) = found.ok_or_else(|| TrainError::File("`steps` is missing".into()))?;
+        self.1 = tensor.int64_value(&[]);
+        Ok(())
+    }
+}
+
+/// Keeps what it is told, and asks for a stop after an epoch if that is wanted.
+struct Listener {
+    notes: RefCell<Vec<String>>,
+    stop: bool,
+    done: RefCell<u64>,
+}
+
+impl Listener {
+    fn new(stop: bool) -> Self {
+        Self { notes: RefCell::default(), stop, done: RefCell::new(0) }
+    }
+}
+
+impl Reporter for Listener {
+    fn progress(&self, progress: Progress) {
+        *self.done.borrow_mut() = progress.done;
+    }
+    fn note(&self, text: &str) {
+        self.notes.borrow_mut().push(text.into());
+    }
+    fn interrupted(&self) -> bool {
+        self.stop && *self.done.borrow() >= 2
+    }
+}
+
+#[test]
+fn a_checkpoint_is_taken_up_whole_or_not_at_all_and_a_useless_one_is_named() {
+    let data = coloured(32);
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("training.safetensors");
+    let plain = preprocess();
+    // Trains for three epochs of two steps; how often the maker was stepped, the model, and the notes.
+    let run = |init: u64, format, listener: &Listener| {
+        let (model, recipe) = (model(init), recipe(3));
+        let mut maker = Counting(Plain(&plain), 0);
+        let (step, scratch) = ("training", Some(scratch.path()));
+        let options =
+            Fit { recipe: &recipe, drop_last: true, format, seed: 3, scratch, step, reporter: listener };
+        let _ = fit(&model, &data, &mut maker, &options);
+        (maker.1, model, listener.notes.borrow().clone())
+    };
+    let stopped = |format| run(1, format, &Listener::new(true));
+    let (steps, undisturbed, notes) = run(1, NumberFormat::Fp32, &Listener::new(false));
+    assert_eq!((steps, notes.len()), (6, 0));
+    let _ = std::fs::remove_file(&file);
+    assert_eq!(stopped(NumberFormat::Fp32).0, 4);
+    let (tensors, fields) = (load_tensors(&file, Device::Cpu).unwrap(), read_metadata(&file).unwrap());
+    let (steps, resumed, notes) = run(9, NumberFormat::Fp32, &Listener::new(false));
+    assert_eq!((steps, notes), (6, vec!["training goes on after epoch 2".to_string()]));
+    assert!(same(&resumed, &undisturbed));
+    let write = |tensors: &[(String, Tensor)], fields: &HashMap<String, String>| {
+        let fields: Vec<(&str, String)> = fields.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+        save_tensors(&file, tensors, &fields).unwrap();
+    };
+    let without = |name: &str| -> Vec<(String, Tensor)> {
+        let kept = tensors.iter().filter(|(own, _)| own != name);
+        kept.map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+    };
+    let bent = |name: &str| {
+        let mut tensors = without(name);
+        tensors.push((name.into(), Tensor::zeros([5], (Kind::Float, Device::Cpu))));
+        tensors
+    };
+    let with = |name: &str, value: &str| {
+        let mut fields = fields.clone();
+        fields.insert(name.into(), value.into());
+        fields
+    };
+    let cases = [
+        (without("model.linear.bias"), fields.clone(), "`linear.bias` is missing"),
+        (bent("model.linear.bias"), fields.clone(), "`linear.bias` is [5]"),
+        (without("momentum.3"), fields.clone(), "momentum buffers for"),
+        (bent("momentum.0"), fields.clone(), "momentum 0 is [5]"),
+        (without("maker.steps"), fields.clone(), "`steps` is missing"),
+        (
+            without(""),
+            with("losses", "[0.1,0.1,0.1,0.1]"),
+            "`losses` are of 4 epochs, and the training has 3",
+        ),
+        (without(""), with("losses", "[0.1,null]"), "`losses`: invalid type: null"),
+        (without(""), with("seconds", "soon"), "`seconds` is `soon`"),
+    ];
+    for (tensors, fields, why) in cases {
+        write(&tensors, &fields);
+        let (steps, again, notes) = run(1, NumberFormat::Fp32, &Listener::new(false));
+        let start = format!("the checkpoint {} is damaged (", file.display());
+        assert_eq!(notes.len(), 1, "{why}: {notes:?}");
+        assert!(notes[0].starts_with(&start) && notes[0].contains(why), "{why}: {notes:?}");
+        assert!(notes[0].ends_with("): training starts again"), "{notes:?}");
+        assert_eq!(steps, 6, "{why}: the maker was restored");
+        assert!(same(&again, &undisturbed), "{why}: something was taken up");
+    }
+    // Another number format than that of the worker that was stopped.
+    write(&tensors, &fields);
+    let (steps, _, notes) = run(1, NumberFormat::Bf16, &Listener::new(false));
+    assert_eq!(steps, 6);
+    assert!(
+        notes[0].contains("was computed in fp32, and this worker computes in bf16: training starts again"),
+        "{notes:?}"
+    );
+    std::fs::write(&file, b"damaged").unwrap();
+    let (_, again, notes) = run(1, NumberFormat::Fp32, &Listener::new(false));
+    assert!(
+        same(&again, &undisturbed) && notes[0].contains("is damaged (not a usable safetensors file"),
+        "{notes:?}"
+    );
 }
 
 #[test]

@@ -6,15 +6,15 @@
 //! after 4/5 of the epochs (10 and 20 of 25).
 
 use scour_core::{Stream, stream_seed};
-use scour_torch::{Adam, BatchNormMode, Random, load_tensors, save_tensors};
-use scour_train::{Progress, TrainError};
+use scour_torch::{Adam, BatchNormMode, Random};
+use scour_train::{CheckpointFile, Progress, TrainError};
 use tch::{Kind, Tensor};
 
 use super::Params;
 use super::networks::{MASK, Networks};
 use crate::Fidelity;
 use crate::attack::AttackContext;
-use crate::tensors::{load, prefixed};
+use crate::tensors::prefixed;
 
 /// Pictures a step.
 const BATCH: usize = 128;
@@ -37,9 +37,10 @@ pub(crate) fn train_mask(
     params: &Params,
     context: &AttackContext,
 ) -> Result<(), TrainError> {
-    let path = context.scratch.join("mask.safetensors");
-    let kept = load_tensors(&path, context.device()).ok();
-    if kept.is_some_and(|tensors| load(networks.mask.state(), &tensors, MASK).is_ok()) {
+    let file = CheckpointFile::new(context.scratch, "mask", STEP, context.format);
+    let kept =
+        file.take_up(context.device(), context.reporter, |kept| networks.mask.state().load(&kept.part(MASK)));
+    if kept.is_some() {
         context.reporter.note("the mask generator is that of an interrupted run");
         return Ok(());
     }
@@ -84,7 +85,7 @@ pub(crate) fn train_mask(
             return Err(TrainError::Interrupted);
         }
     }
-    Ok(save_tensors(&path, &prefixed(MASK, networks.mask.state().copies()), &[])?)
+    file.save(&prefixed(MASK, networks.mask.state().copies()), &[])
 }
 
 /// The learning rate's factor when `done` (0 to 1) of the training lies behind.

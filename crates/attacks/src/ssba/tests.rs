@@ -1,7 +1,7 @@
 use super::*;
 use crate::poison::tests::pictures;
 use crate::registry::tests::facts;
-use scour_torch::NumberFormat;
+use scour_torch::{NumberFormat, load_tensors, save_tensors};
 use scour_train::{ImageSet, Progress, Reporter, Silent};
 use std::cell::RefCell;
 use tch::Kind;
@@ -36,12 +36,13 @@ fn train(
 /// Keeps what it is told, and asks for a stop after some steps.
 struct Listener {
     told: RefCell<Vec<(u64, f64, f64)>>,
+    notes: RefCell<Vec<String>>,
     stop_at: u64,
 }
 
 impl Listener {
     fn new(stop_at: u64) -> Self {
-        Self { told: RefCell::default(), stop_at }
+        Self { told: RefCell::default(), notes: RefCell::default(), stop_at }
     }
 }
 
@@ -49,7 +50,9 @@ impl Reporter for Listener {
     fn progress(&self, progress: Progress) {
         self.told.borrow_mut().push((progress.done, progress.loss.unwrap(), progress.accuracy.unwrap()));
     }
-    fn note(&self, _: &str) {}
+    fn note(&self, text: &str) {
+        self.notes.borrow_mut().push(text.into());
+    }
     fn interrupted(&self) -> bool {
         self.told.borrow().last().is_some_and(|told| told.0 >= self.stop_at)
     }
@@ -82,6 +85,29 @@ fn a_training_that_was_stopped_ends_as_an_undisturbed_one() {
     assert_eq!(listener.told.borrow()[0].0, 200, "it began anew");
     assert_eq!(resumed.1, undisturbed.1);
     assert!(resumed.0.iter().zip(&undisturbed.0).all(|(a, b)| a.0 == b.0 && a.1 == b.1));
+
+    // A checkpoint that lacks one of Adam's tensors or the decoder's, or is of another format, is as none, and is named.
+    let file = stopped.path().join("encoder.safetensors");
+    let tensors = load_tensors(&file, Device::Cpu).unwrap();
+    let fields =
+        |format: &str| [("round", "1".to_string()), ("since", String::new()), ("format", format.into())];
+    for (missing, format, why) in [
+        ("adam.square.3", "fp32", "`square.3` is missing"),
+        ("decoder.dense.2.bias", "fp32", "`dense.2.bias` is missing"),
+        ("encoder.conv3.weight", "fp32", "`conv3.weight` is missing"),
+        ("", "bf16", "was computed in bf16, and this worker computes in fp32"),
+    ] {
+        let kept: Vec<_> = tensors.iter().filter(|(name, _)| name != missing).collect();
+        let kept: Vec<_> = kept.into_iter().map(|(name, tensor)| (name.clone(), tensor.copy())).collect();
+        save_tensors(&file, &kept, &fields(format)).unwrap();
+        let listener = Listener::new(u64::MAX);
+        let again = train(&params, &set, stopped.path(), &listener).unwrap();
+        assert_eq!(listener.told.borrow()[0].0, 100, "{why}: it went on");
+        assert_eq!(listener.notes.borrow().len(), 2, "the checkpoint, and the bits that are read");
+        assert!(listener.notes.borrow()[0].contains(why), "{:?}", listener.notes.borrow());
+        assert_eq!(again.1, undisturbed.1);
+        assert!(again.0.iter().zip(&undisturbed.0).all(|(a, b)| a.0 == b.0 && a.1 == b.1));
+    }
 }
 
 #[test]

@@ -11,15 +11,15 @@
 use std::time::{Duration, Instant};
 
 use scour_core::{Stream, stream_seed};
-use scour_torch::{Adam, Random, load_tensors, read_metadata, save_tensors, with_autocast};
-use scour_train::{Progress, TrainError};
+use scour_torch::{Adam, Random, with_autocast, with_format};
+use scour_train::{Checkpoint, CheckpointFile, Progress, TrainError};
 use tch::{Kind, Reduction, Tensor};
 
 use super::Params;
-use super::pair::{Pair, embed, messages};
+use super::pair::{DECODER, ENCODER, Pair, embed, messages};
 use crate::Fidelity;
 use crate::attack::ResourceContext;
-use crate::tensors::{part, prefixed};
+use crate::tensors::prefixed;
 
 /// Steps between two looks at the supervisor; chance starts anew with each round, so that a resumed training ends as
 /// an undisturbed one.
@@ -30,6 +30,8 @@ const STEP: &str = "training the encoder";
 /// Share of bits that has to be read before pictures count.
 const TALKS: f64 = 0.9;
 
+/// What the names of the optimizer's tensors begin with.
+const ADAM: &str = "adam.";
 /// Share of the training over which pictures fade in.
 const FADE: f64 = 0.1;
 
@@ -47,17 +49,20 @@ pub(crate) fn train(
     context: &ResourceContext,
 ) -> Result<Option<u32>, TrainError> {
     let steps = params.steps(context.train.len());
-    let path = context.scratch.join("encoder.safetensors");
+    let file = CheckpointFile::new(context.scratch, "encoder", STEP, context.format);
     let mut adam = Adam::new(pair.parameters(), (0.9, 0.999));
     let mut standing = Standing { round: 0, talks_since: None };
-    if let Some(kept) = take_up(&path, pair, &mut adam) {
+    let device = context.train.device();
+    if let Some(kept) = file.take_up(device, context.reporter, |kept| take_up(kept, pair, &mut adam, steps)) {
         standing = kept;
         context.reporter.note(&format!("{STEP} goes on after step {}", standing.round * ROUND));
     }
     let mut saved = Instant::now();
     let mut last = f64::NAN;
     while standing.round * ROUND < steps {
-        let (loss, accuracy) = round(pair, &mut adam, params, context, &mut standing, steps);
+        let (loss, accuracy) = with_format(context.format, device, || {
+            round(pair, &mut adam, params, context, &mut standing, steps)
+        });
         let done = u64::from((standing.round * ROUND).min(steps));
         if !loss.is_finite() {
             return Err(TrainError::NotFinite { step: STEP.into(), at: done, last });
@@ -68,7 +73,7 @@ pub(crate) fn train(
         context.reporter.progress(Progress { step: STEP, done, total, loss: Some(loss), accuracy });
         let stop = context.reporter.interrupted();
         if stop || saved.elapsed() > INTERVAL {
-            save(&path, pair, &adam, &standing)?;
+            save(&file, pair, &adam, &standing)?;
             saved = Instant::now();
         }
         if stop {
@@ -129,21 +134,25 @@ fn round(
     (loss_sum.double_value(&[]) / count, hits.double_value(&[]) / count)
 }
 
-fn save(path: &std::path::Path, pair: &Pair, adam: &Adam, standing: &Standing) -> Result<(), TrainError> {
+fn save(file: &CheckpointFile, pair: &Pair, adam: &Adam, standing: &Standing) -> Result<(), TrainError> {
     let mut tensors = pair.tensors();
-    tensors.extend(prefixed("adam.", adam.state()));
+    tensors.extend(prefixed(ADAM, adam.state()));
     let since = standing.talks_since.map_or(String::new(), |step| step.to_string());
-    let metadata = [("round", standing.round.to_string()), ("since", since)];
-    Ok(save_tensors(path, &tensors, &metadata)?)
+    file.save(&tensors, &[("round", standing.round.to_string()), ("since", since)])
 }
 
-/// What an interrupted worker left, if it is whole.
-fn take_up(path: &std::path::Path, pair: &Pair, adam: &mut Adam) -> Option<Standing> {
-    let metadata = path.is_file().then(|| read_metadata(path).ok())??;
-    let tensors = load_tensors(path, pair.encoder.state().device()).ok()?;
-    let round = metadata.get("round")?.parse().ok()?;
-    let talks_since = metadata.get("since")?.parse().ok();
-    adam.restore(&part(&tensors, "adam.")).ok()?;
-    pair.load(&tensors).ok()?;
-    Some(Standing { round, talks_since })
+/// Takes up what an interrupted worker left of a training over so many steps: all of it or nothing.
+fn take_up(kept: &Checkpoint, pair: &Pair, adam: &mut Adam, steps: u32) -> Result<Standing, String> {
+    let round: u32 = kept.value("round")?;
+    if round > steps.div_ceil(ROUND) {
+        return Err(format!("`round` is {round}, and {steps} steps have {}", steps.div_ceil(ROUND)));
+    }
+    let talks_since = if kept.text("since")?.is_empty() { None } else { Some(kept.value("since")?) };
+    let (encoder, decoder, own) = (kept.part(ENCODER), kept.part(DECODER), kept.part(ADAM));
+    pair.decoder.state().check(&decoder)?;
+    adam.check(&own)?;
+    pair.encoder.state().load(&encoder)?;
+    pair.decoder.state().load(&decoder)?;
+    adam.restore(&own)?;
+    Ok(Standing { round, talks_since })
 }

@@ -118,10 +118,11 @@ impl Builder<'_> {
     /// How models are trained on the data set, once it is clear that this and all that is asked for can be done with it.
     fn recipe(&mut self, dataset: &Method, facts: &DatasetFacts) -> Result<Recipe, PlanError> {
         let experiment = self.experiment;
-        let mut recipe = self.catalog.recipe(facts).patched(&experiment.train);
-        if let Some(patch) = experiment.train_for.get(&dataset.name) {
-            recipe = recipe.patched(patch);
-        }
+        let patch = match experiment.train_for.get(&dataset.name) {
+            Some(own) => own.over(&experiment.train),
+            None => experiment.train.clone(),
+        };
+        let recipe = self.catalog.recipe(facts).patched(&patch);
         let problem = recipe.problem().map(|problem| format!("train: {problem}"));
         let (recipe, notes) = limits::fitted(recipe, facts);
         self.plan.warnings.extend(notes);

@@ -64,11 +64,9 @@ pub(super) fn write(
         let mut entry = json!({
             "label": pictures.class_names[label as usize],
             "target": pictures.class_names[map.map(label, classes) as usize],
+            "psnr": each_psnr[at],
             "ssim": each_ssim[at],
         });
-        if each_psnr[at].is_finite() {
-            entry["psnr"] = json!(each_psnr[at]);
-        }
         for (kind, tensor) in [("clean", &clean), ("triggered", &triggered), ("difference", &difference)] {
             let name = format!("{at:03}-{kind}.png");
             write_png(&folder.join(&name), &tensor.get(at as i64))?;
