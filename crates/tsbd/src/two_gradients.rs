@@ -71,8 +71,7 @@ mod tests {
     fn a_zero_gradient_moves_nothing_and_makes_no_nan_in_either_precision() {
         for kind in [Kind::Float, Kind::Double] {
             for scope in [NormScope::PerTensor, NormScope::Global] {
-                let scalar =
-                    |value: f64| Tensor::from_slice(&[value]).to_kind(kind).set_requires_grad(true);
+                let scalar = |value: f64| Tensor::from_slice(&[value]).to_kind(kind).set_requires_grad(true);
                 let values = |loss: &dyn Fn(&[Tensor; 2]) -> Tensor| {
                     let parameters = [scalar(0.0), scalar(2.0)];
                     let mixed = two_gradients(&parameters, || loss(&parameters), 0.5, 0.7, scope);
