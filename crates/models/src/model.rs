@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::polarizer::POLARIZER;
-use crate::{Pass, architecture};
+use crate::{Pass, architecture, gradient_images};
 
 /// A network's forward function.
 pub trait Network {
@@ -63,6 +63,7 @@ impl Model {
 
     /// Logits [n, classes] of normalised pictures [n, 3, size, size].
     pub fn forward(&self, x: &Tensor, pass: &mut Pass) -> Tensor {
+        gradient_images::count(x);
         self.network.forward(x, pass)
     }
 

@@ -94,6 +94,9 @@ char* scour_drop_gradients(at::Tensor** parameters, size_t count) {
   });
 }
 
+// Whether operations of this thread are recorded for a backward pass.
+int scour_gradients_enabled() { return at::GradMode::is_enabled(); }
+
 // Whether the device computes bf16 in hardware is asked elsewhere; here only what libtorch is told to do.
 void scour_deterministic(int on) { at::globalContext().setDeterministicAlgorithms(on != 0, true); }
 }

@@ -37,6 +37,7 @@ unsafe extern "C" {
         step: f64,
     ) -> *mut c_char;
     fn scour_drop_gradients(parameters: *mut *mut C_tensor, count: usize) -> *mut c_char;
+    fn scour_gradients_enabled() -> c_int;
     fn scour_deterministic(on: c_int);
 }
 
@@ -155,6 +156,12 @@ pub(crate) fn drop_gradients(parameters: &mut [Tensor]) {
     let mut p = pointers(parameters);
     // SAFETY: the array holds as many live tensors as said.
     check(unsafe { scour_drop_gradients(p.as_mut_ptr(), p.len()) });
+}
+
+/// Whether operations of this thread are recorded for a backward pass, as they are outside of `tch::no_grad`.
+pub fn gradients_enabled() -> bool {
+    // SAFETY: reads a thread-local flag of libtorch.
+    unsafe { scour_gradients_enabled() != 0 }
 }
 
 /// Asks libtorch for deterministic algorithms where it has them; it warns where it has none.
