@@ -36,7 +36,7 @@ const INNER_RATE: f64 = 0.1;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Params {
-    /// Rounds of perturbing and unlearning.
+    /// Rounds of perturbing and unlearning. 0 leaves the model as it is.
     rounds: u32,
     /// Terms of the hypergradient's series.
     fixed_point_steps: u32,
@@ -69,7 +69,6 @@ impl Default for Params {
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
         params::counts(&[
-            ("rounds", self.rounds as usize),
             ("fixed_point_steps", self.fixed_point_steps as usize),
             ("batch_size", self.batch_size),
         ])?;

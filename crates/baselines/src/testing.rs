@@ -18,8 +18,13 @@ pub(crate) const CLASSES: i64 = 3;
 
 /// An untrained network for 16x16 pictures.
 pub(crate) fn fresh(width: i64, seed: u64) -> Model {
+    fresh_of(width, seed, 16)
+}
+
+/// An untrained network for square images of that side.
+pub(crate) fn fresh_of(width: i64, seed: u64, size: u32) -> Model {
     let params = json!({"width": width});
-    let spec = ModelSpec { name: "preact_resnet18".into(), params, classes: CLASSES as u32, size: 16 };
+    let spec = ModelSpec { name: "preact_resnet18".into(), params, classes: CLASSES as u32, size };
     Model::new(&spec, Device::Cpu, seed).unwrap()
 }
 
@@ -173,6 +178,14 @@ impl View {
             seed: 1,
             watch: Watch::default(),
             folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Cuts all images down to their upper left corner of that side.
+    pub(crate) fn shrink(&mut self, size: u32) {
+        for images in [&mut self.clean, &mut self.training.images] {
+            images.pictures =
+                images.pictures.narrow(2, 0, i64::from(size)).narrow(3, 0, i64::from(size)).copy();
         }
     }
 

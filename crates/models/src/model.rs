@@ -77,6 +77,12 @@ impl Model {
         self.forward(x, &mut Pass::new(BatchNormMode::Train))
     }
 
+    /// The fewest images that a batch may have in train mode. Networks here halve the side of an image three times: of 8
+    /// pixels a single one is left, and one image's single pixel has no variance to normalise by.
+    pub fn least_batch(&self) -> usize {
+        if self.spec.size <= 8 { 2 } else { 1 }
+    }
+
     /// The named tensors.
     pub fn state(&self) -> &State {
         &self.state

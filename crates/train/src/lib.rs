@@ -4,6 +4,7 @@
 //! This crate must not know any single attack or defense, nor stores, processes or experiment files.
 
 mod batch_maker;
+mod batches;
 mod defense;
 mod displaced;
 mod error;
@@ -18,6 +19,7 @@ mod scores;
 mod similarity;
 
 pub use batch_maker::{Batch, BatchMaker, Plain};
+pub use batches::check_batches;
 pub use defense::{DefenderView, Defense, Oracle, Outcome, Preparation, TrainingSet};
 pub use displaced::displaced_gradients;
 pub use error::TrainError;

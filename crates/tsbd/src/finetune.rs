@@ -3,7 +3,7 @@
 use scour_core::{Stream, stream_seed};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Random, Sgd, channels_last};
-use scour_train::{DefenderView, Progress, TrainError};
+use scour_train::{DefenderView, Progress, TrainError, check_batches};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::checkpoint::{Checkpoint, number};
@@ -15,11 +15,14 @@ use crate::{Fidelity, Params};
 /// The two gradients use each batch's own statistics and leave the running ones alone; these move once a step, by a
 /// third pass after it.
 pub(crate) fn finetune(model: &Model, params: &Params, view: &DefenderView) -> Result<(), TrainError> {
+    let epochs = params.finetune_epochs + u32::from(params.fidelity == Fidelity::Benchmark);
+    if epochs > 0 {
+        check_batches(model, view.clean.len(), params.batch_size, "fine-tuning")?;
+    }
     model.state().to_channels_last();
     let parameters = model.state().parameters();
     let mut sgd = Sgd::new(model.state().parameters(), params.momentum, 0.0);
     let seed = stream_seed(view.seed, Stream::Defense, 1);
-    let epochs = params.finetune_epochs + u32::from(params.fidelity == Fidelity::Benchmark);
     let mut checkpoint = Checkpoint::new(view, "fine-tuning", params);
     let restored = checkpoint.restore(model, &mut sgd, |parts| parts.number("loss"));
     let (done, mut last) = restored.unwrap_or((0, f64::NAN));

@@ -3,7 +3,7 @@
 use scour_core::{Stream, stream_seed};
 use scour_models::Model;
 use scour_torch::{Random, Sgd, channels_last};
-use scour_train::{DefenderView, Progress, TrainError};
+use scour_train::{DefenderView, Progress, TrainError, check_batches};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::activeness::Activeness;
@@ -33,6 +33,7 @@ pub(crate) fn unlearn(
     params: &Unlearning,
     view: &DefenderView,
 ) -> Result<Unlearned, TrainError> {
+    check_batches(model, view.clean.len(), params.batch_size, "unlearning")?;
     model.state().to_channels_last();
     let convolutions = model.main_convolutions();
     let (_, recorded) =
