@@ -41,7 +41,7 @@ struct Params {
     lr: f64,
     /// Their SGD momentum.
     momentum: f64,
-    /// Steps of the masks.
+    /// Steps of the masks. With 0 they stay whole, and nothing is pruned.
     iterations: u32,
     /// Pictures a step, drawn with replacement.
     batch_size: usize,
@@ -85,7 +85,7 @@ impl Check for Params {
         ])?;
         params::positive(&[("eps", self.eps), ("lr", self.lr)])?;
         params::below_one(&[("momentum", self.momentum), ("holdout", self.holdout)])?;
-        params::counts(&[("steps", self.steps as usize), ("iterations", self.iterations as usize)])?;
+        params::counts(&[("steps", self.steps as usize)])?;
         params::more_than_one("batch_size", self.batch_size)?;
         if (1e-3..=1.0).contains(&self.threshold_step) {
             return Ok(());

@@ -53,11 +53,20 @@ struct Params {
     u: f64,
     /// How many times the divergence that chance alone explains a channel's must be, for it to be pruned.
     noise: f64,
+    /// Images a step of the training that running statistics come from, as far as the defender knows; by data set where
+    /// not given.
+    train_batch: usize,
+}
+
+/// The batch size of the data set's own recipe: what a defender takes the training to have had who was not told.
+fn usual_batch(facts: &DatasetFacts) -> usize {
+    if facts.name == "signs" { 64 } else { 128 }
 }
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        params::not_negative(&[("u", self.u), ("noise", self.noise)])
+        params::not_negative(&[("u", self.u), ("noise", self.noise)])?;
+        params::counts(&[("train_batch", self.train_batch)])
     }
 }
 
@@ -65,9 +74,9 @@ impl Check for Params {
 ///
 /// Of two estimates of one normal distribution, from n1 and n2 values, the mean divergence is s = 1/n1 + 1/n2 (s / 2 by the
 /// means and s / 2 by the variances). The pixels of a picture are not independent, so n1 is the number of clean pictures;
-/// running statistics of momentum 0.1 weigh as much as (2 - 0.1) / 0.1 = 19 batches, here of 128.
-fn noise(clean: usize) -> f64 {
-    1.0 / clean as f64 + 1.0 / (19.0 * 128.0)
+/// running statistics of momentum 0.1 weigh as much as (2 - 0.1) / 0.1 = 19 batches.
+fn noise(clean: usize, train_batch: usize) -> f64 {
+    1.0 / clean as f64 + 1.0 / (19.0 * train_batch as f64)
 }
 
 /// Sums of what the BatchNorm layers are fed, one entry a layer, f64 [channels] each.
@@ -149,15 +158,16 @@ impl Defense for Bnp {
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params { u: published_u(facts, 4.0), noise: 1.0 }, params)
+        let defaults = Params { u: published_u(facts, 4.0), noise: 1.0, train_batch: usual_batch(facts) };
+        params::resolve(&defaults, params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let params: Params = params::read(params)?;
         let layers = batch_norms(model);
         let scores = divergences(model, &layers, view)?;
-        let least = params.noise * noise(view.clean.len());
-        let outcome = prune_outliers(&layers, &scores, (params.u, least), &view.out.join("bnp.csv"))?;
+        let least = params.noise * noise(view.clean.len(), params.train_batch);
+        let outcome = prune_outliers(&layers, &scores, (params.u, least), "bnp", view)?;
         Ok(outcome.with("least_divergence", least))
     }
 }
@@ -165,7 +175,7 @@ impl Defense for Bnp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, fresh, trained, values};
+    use crate::testing::{View, facts, fresh, trained, values};
     use scour_train::Preprocess;
     use serde_json::json;
 
@@ -183,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_noise_is_the_mean_divergence_of_two_estimates_of_one_distribution() {
-        let (clean, trained, channels) = (100, 19 * 128, 400);
+        let (clean, batch, channels) = (100, 64, 400);
         let mut random = Random::new(5);
         let mut estimate = |count: i64| {
             let values = random.normal(&[count, channels], Device::Cpu).to_kind(Kind::Double);
@@ -193,10 +203,24 @@ mod tests {
                 values.var_dim(dim.as_slice(), true, false),
             )
         };
-        let (a, b) = (estimate(clean), estimate(trained));
+        let (a, b) = (estimate(clean), estimate(19 * batch));
         let mean = divergence((&a.0, &a.1), (&b.0, &b.1)).mean(Kind::Double).double_value(&[]);
-        let expected = noise(clean as usize);
+        let expected = noise(clean as usize, batch as usize);
         assert!((mean / expected - 1.0).abs() < 0.15, "{mean} {expected}");
+    }
+
+    #[test]
+    fn the_training_had_batches_of_the_data_sets_recipe_unless_told() {
+        let of = |name: &str, params| Bnp.resolve(&params, &facts(name)).unwrap()["train_batch"].clone();
+        assert_eq!((of("cifar10", json!({})), of("signs", json!({}))), (json!(128), json!(64)));
+        assert_eq!(of("signs", json!({"train_batch": 32})), 32);
+        let least = |batch: u32| {
+            let (model, view) = (fresh(2, 1), View::new(50));
+            let params = json!({"noise": 2.0, "train_batch": batch});
+            view.defend(&Bnp, &params, &model).unwrap().details["least_divergence"].as_f64().unwrap()
+        };
+        assert!((least(64) - 2.0 * (1.0 / 50.0 + 1.0 / 1216.0)).abs() < 1e-12);
+        assert!(least(16) > least(64));
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Defense for Clp {
                 return Err(TrainError::Interrupted);
             }
         }
-        prune_outliers(&layers, &scores, (params.u, f64::NEG_INFINITY), &view.out.join("clp.csv"))
+        prune_outliers(&layers, &scores, (params.u, f64::NEG_INFINITY), "clp", view)
     }
 }
 

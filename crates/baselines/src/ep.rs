@@ -134,7 +134,7 @@ impl Defense for EntropyPruning {
                 .map_err(|error| TrainError::Method(error.to_string()))
         };
         let scores = largest.values.iter().map(of_layer).collect::<Result<Vec<_>, _>>()?;
-        prune_outliers(&layers, &scores, (params.u, f64::NEG_INFINITY), &view.out.join("ep.csv"))
+        prune_outliers(&layers, &scores, (params.u, f64::NEG_INFINITY), "ep", view)
     }
 }
 

@@ -36,7 +36,7 @@ const INNER_RATE: f64 = 0.1;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Params {
-    /// Rounds of perturbing and unlearning.
+    /// Rounds of perturbing and unlearning. 0 leaves the model as it is.
     rounds: u32,
     /// Terms of the hypergradient's series.
     fixed_point_steps: u32,
@@ -69,7 +69,6 @@ impl Default for Params {
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
         params::counts(&[
-            ("rounds", self.rounds as usize),
             ("fixed_point_steps", self.fixed_point_steps as usize),
             ("batch_size", self.batch_size),
         ])?;
@@ -165,7 +164,7 @@ fn carriers(count: usize, share: f64, chance: &mut Random) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, trained};
+    use crate::testing::{View, unsure};
 
     #[test]
     fn the_asked_share_of_a_batch_carries_the_perturbation() {
@@ -180,21 +179,24 @@ mod tests {
     }
 
     #[test]
-    fn the_universal_perturbation_raises_the_loss_on_pictures() {
-        let (model, view) = (trained(4), View::new(40));
+    fn the_universal_perturbation_takes_pictures_away_from_what_they_are_taken_for() {
+        // Where a model is sure, its loss is a few units in the last place of an f32, and no small step changes it.
+        let (model, view) = (unsure(4), View::new(40));
         let view = view.of();
-        let params = Params { batch_size: 8, ..Params::default() };
+        let params = Params { batch_size: 8, perturbation_lr: 100.0, ..Params::default() };
         let epochs = Epochs::new(&view, "unlearning", 1, 0);
         let batches: Vec<_> = epochs.augmented(0, params.batch_size).collect();
         let delta = universal(&model, &params, &epochs, &batches).unwrap();
         assert_eq!(delta.size(), [1, 3, 16, 16]);
         let risk = |delta: &Tensor| -> f64 {
-            let risk = |(input, labels): &(Tensor, Tensor)| {
-                model.evaluate(&(input + delta)).cross_entropy_for_logits(labels).double_value(&[])
+            let risk = |(input, _): &(Tensor, Tensor)| {
+                let own = model.evaluate(input).argmax(1, false);
+                let logits = model.evaluate(&(input + delta)).to_kind(Kind::Double);
+                logits.log_softmax(1, Kind::Double).nll_loss(&own).double_value(&[])
             };
-            batches.iter().map(risk).sum()
+            batches.iter().map(risk).sum::<f64>() / batches.len() as f64
         };
         let (with, without) = (risk(&delta), risk(&delta.zeros_like()));
-        assert!(with > without, "the loss goes from {without} to {with}");
+        assert!(with > 1.01 * without, "the loss goes from {without} to {with}");
     }
 }

@@ -6,7 +6,8 @@
 //! the sum over channels of |F|^2, divided by its norm over the picture (+ 1e-6); AT is the mean squared difference of
 //! student's and teacher's maps (paper, eqs. 1 and 2).
 //!
-//! BatchNorm: the teacher distils in eval mode; the student's running statistics move once a step.
+//! BatchNorm: the teacher distils in eval mode; the student's running statistics move once a step. Distilling is in fp32,
+//! as in the published experiments; the teacher is trained as any model is.
 //!
 //! The usual benchmark differs: a third term, 1000 AT of the pooled features, compares maps of a single number, which
 //! are 1 for both, and is left out here; and features come from passes of their own, so that running statistics move
@@ -14,8 +15,8 @@
 
 use scour_core::{Check, DatasetFacts, ParamError, Recipe, Stream, stream_seed};
 use scour_models::{Model, Pass};
-use scour_torch::{BatchNormMode, Sgd, with_autocast};
-use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, fit};
+use scour_torch::{BatchNormMode, Sgd};
+use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, check_batches, fit};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Kind, Reduction, Tensor, no_grad};
@@ -34,9 +35,9 @@ const COSINE_EPOCHS: u32 = 100;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Params {
-    /// Passes over the clean set that make the teacher.
+    /// Passes over the clean set that make the teacher. With 0 it is the model itself.
     teacher_epochs: u32,
-    /// Passes over the clean set in which the student learns from it.
+    /// Passes over the clean set in which the student learns from it. 0 leaves the model as it is.
     epochs: u32,
     /// Pictures a step.
     batch_size: usize,
@@ -80,15 +81,11 @@ impl Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        params::counts(&[
-            ("teacher_epochs", self.teacher_epochs as usize),
-            ("epochs", self.epochs as usize),
-        ])?;
         params::not_negative(&[("beta1", self.beta1), ("beta2", self.beta2)])?;
         if !(1.0..=8.0).contains(&self.power) {
             return Err(ParamError(format!("`power` must be in [1, 8], not {}", self.power)));
         }
-        self.teacher().problem().map_or(Ok(()), |problem| Err(ParamError(problem)))
+        params::recipe(self.teacher())
     }
 }
 
@@ -97,12 +94,19 @@ impl Defense for Nad {
         "nad"
     }
 
+    fn impl_version(&self) -> u32 {
+        2
+    }
+
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
         params::resolve(&Params::default(), params)
     }
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let params: Params = params::read(params)?;
+        if params.epochs == 0 {
+            return Ok(Outcome::default());
+        }
         let teacher = model.duplicate().map_err(TrainError::Method)?;
         let options = Fit {
             recipe: &params.teacher(),
@@ -113,10 +117,14 @@ impl Defense for Nad {
             step: "teacher",
             reporter: view.reporter,
         };
-        let taught = fit(&teacher, view.clean, &mut Plain(view.preprocess), &options)?;
+        let mut teacher_loss = None;
+        if params.teacher_epochs > 0 {
+            let taught = fit(&teacher, view.clean, &mut Plain(view.preprocess), &options)?;
+            teacher_loss = taught.losses.last().copied();
+        }
         let (loss, attention) = distil(model, &teacher, &params, view)?;
         Ok(Outcome::default()
-            .with("teacher_loss", taught.losses.last().copied().unwrap_or(f64::NAN))
+            .with("teacher_loss", teacher_loss)
             .with("last_loss", loss)
             .with("last_attention_loss", attention))
     }
@@ -129,18 +137,17 @@ fn distil(
     params: &Params,
     view: &DefenderView,
 ) -> Result<(f64, f64), TrainError> {
+    check_batches(student, view.clean.len(), params.batch_size, "distilling")?;
     student.state().to_channels_last();
+    teacher.state().to_channels_last();
     let mut sgd = Sgd::new(student.state().parameters(), params.momentum, params.weight_decay);
     let mut epochs = Epochs::new(view, "distilling", params.epochs, 1);
-    let mut last = f64::NAN;
+    let mut last = None;
     for epoch in 0..params.epochs {
         let mut tally = Tally::default();
         for (input, labels) in epochs.augmented(epoch, params.batch_size) {
-            let pass = |model: &Model, mode| {
-                with_autocast(view.format, view.clean.device(), || look(model, &input, mode))
-            };
-            let (_, theirs) = no_grad(|| pass(teacher, BatchNormMode::Eval))?;
-            let (logits, own) = pass(student, BatchNormMode::Train)?;
+            let (_, theirs) = no_grad(|| look(teacher, &input, BatchNormMode::Eval))?;
+            let (logits, own) = look(student, &input, BatchNormMode::Train)?;
             let distance = |i: usize| {
                 attention(&own[i], params.power)
                     .mse_loss(&attention(&theirs[i], params.power), Reduction::Mean)
@@ -149,10 +156,11 @@ fn distil(
             let loss = logits.cross_entropy_for_logits(&labels) + &attended;
             sgd.minimise(&loss, params.lr);
             tally.add(&loss, &logits, &labels);
-            last = attended.double_value(&[]);
+            last = Some(attended.detach());
         }
         epochs.ended(epoch, &tally)?;
     }
+    let last = last.map_or(f64::NAN, |attended| attended.double_value(&[]));
     Ok((epochs.last_loss(), last))
 }
 
@@ -161,11 +169,11 @@ fn look(model: &Model, input: &Tensor, mode: BatchNormMode) -> Result<(Tensor, V
     let mut features = vec![];
     let mut tap = |name: &str, output: Tensor| {
         if LAYERS.contains(&name) {
-            features.push(output.to_kind(Kind::Float));
+            features.push(output.shallow_clone());
         }
         output
     };
-    let logits = model.forward(input, &mut Pass::tapped(mode, &mut tap)).to_kind(Kind::Float);
+    let logits = model.forward(input, &mut Pass::tapped(mode, &mut tap));
     if features.len() != LAYERS.len() {
         return Err(TrainError::Method(format!("nad: {} has no {}", model.spec.name, LAYERS.join(" or "))));
     }

@@ -24,7 +24,7 @@ mod loss;
 use scour_core::{Check, DatasetFacts, ParamError};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Sgd, channels_last};
-use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError};
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError, check_batches};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
@@ -37,6 +37,9 @@ use loss::{Seen, Weights, likeliest_wrong, polarizer_loss};
 /// The registry entry.
 pub(crate) struct Npd;
 
+/// Statistics that go less of their way are told.
+const SETTLED: f64 = 0.9;
+
 /// The mean cross-entropy of the search is held to this, which ends its gradient.
 const LIMIT: f64 = 80.0;
 
@@ -47,7 +50,7 @@ struct Params {
     warm_up_epochs: u32,
     /// Their learning rate.
     warm_up_lr: f64,
-    /// Passes over the clean set with perturbations.
+    /// Passes over the clean set with perturbations. With 0, and no warm-up either, there is no polarizer.
     epochs: u32,
     /// Pictures a step.
     batch_size: usize,
@@ -137,7 +140,7 @@ impl Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        params::counts(&[("epochs", self.epochs as usize), ("steps", self.steps)])?;
+        params::counts(&[("steps", self.steps)])?;
         params::more_than_one("batch_size", self.batch_size)?;
         params::positive(&[
             ("warm_up_lr", self.warm_up_lr),
@@ -174,6 +177,10 @@ impl Defense for Npd {
 
     fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let params: Params = params::read(params)?;
+        if params.warm_up_epochs == 0 && params.epochs == 0 {
+            return Ok(Outcome::default());
+        }
+        check_batches(model, view.clean.len(), params.batch_size, "polarizing")?;
         let polarized = model.polarized().map_err(TrainError::Method)?;
         polarized.state().to_channels_last();
         let parameters = polarized.polarizer_parameters();
@@ -182,13 +189,28 @@ impl Defense for Npd {
             let _ = parameter.set_requires_grad(true);
         }
         warm_up(&polarized, &parameters, &params, view)?;
+        let settled = settled(&params, view.clean.len());
+        if settled < SETTLED {
+            view.reporter.note(&format!(
+                "npd: in so few steps the polarizer's running statistics go {:.0} % of their way: more epochs or smaller batches",
+                100.0 * settled
+            ));
+        }
         let loss = polarize(&polarized, &parameters, &params, view)?;
         // An ordinary model again: whatever comes next may train all of it.
         for parameter in polarized.state().parameters() {
             let _ = parameter.set_requires_grad(true);
         }
-        Ok(Outcome { model: Some(polarized), ..Outcome::default().with("last_loss", loss) })
+        let outcome = Outcome::default().with("last_loss", loss).with("settled_statistics", 100.0 * settled);
+        Ok(Outcome { model: Some(polarized), ..outcome })
     }
+}
+
+/// How much of their way, 0..1, the polarizer's running statistics go: each step takes a tenth of what is left.
+fn settled(params: &Params, images: usize) -> f64 {
+    let moving = params.warm_up_epochs + if params.moving_statistics { params.epochs } else { 0 };
+    let steps = images.div_ceil(params.batch_size) * moving as usize;
+    1.0 - 0.9f64.powi(steps.try_into().unwrap_or(i32::MAX))
 }
 
 /// Logits with the model in eval mode and the polarizer in its own.

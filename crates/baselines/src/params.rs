@@ -1,6 +1,6 @@
 //! Parameters of defenses: defaults that depend on the data set, and range checks that several share.
 
-use scour_core::{Check, ParamError, Recipe, Schedule, resolve_params};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, Schedule, resolve_params};
 use scour_train::TrainError;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -22,6 +22,19 @@ pub(crate) fn resolve<P: DeserializeOwned + Serialize + Check>(
 /// The parameters that [`resolve`] returned.
 pub(crate) fn read<P: DeserializeOwned + Serialize + Check>(params: &Value) -> Result<P, TrainError> {
     resolve_params(params).map_err(|error| TrainError::Method(error.to_string()))
+}
+
+/// How the published experiments fine-tune all weights on a data set: 100 epochs with a cosine, and on Tiny ImageNet 200
+/// epochs that lower the rate on a plateau of the loss.
+pub(crate) fn fine_tuning(facts: &DatasetFacts) -> (u32, Schedule) {
+    if facts.name == "tiny_imagenet" { (200, Schedule::Plateau) } else { (100, Schedule::Cosine) }
+}
+
+/// What is wrong with a recipe of which no epochs are allowed, too: the defense then leaves its training out.
+pub(crate) fn recipe(recipe: Recipe) -> Result<(), ParamError> {
+    let (epochs, cosine_epochs) = (recipe.epochs.max(1), recipe.cosine_epochs.max(1));
+    let problem = Recipe { epochs, cosine_epochs, ..recipe }.problem();
+    problem.map_or(Ok(()), |problem| Err(ParamError(problem)))
 }
 
 /// SGD over the whole clean set with a cosine as long as the training, as fine-tuning goes in all baselines.

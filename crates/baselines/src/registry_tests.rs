@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::BASELINES;
-use crate::testing::{View, clean_accuracy, coloured, facts, fresh, trained};
+use crate::testing::{View, clean_accuracy, coloured, facts, fresh, fresh_of, trained};
 
 /// What a defense does to the running statistics of the model's own BatchNorm layers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ use Statistics::{Keeps, Moves};
 /// A name, parameters that make it quick, one value that must be refused, and what happens to the statistics.
 const ROWS: &[(&str, &str, &str, Statistics)] = &[
     ("ft", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"lr": 0}"#, Moves),
-    ("fp", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"step": 0}"#, Moves),
+    ("fp", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"step": 2}"#, Moves),
     (
         "nad",
         r#"{"teacher_epochs": 1, "epochs": 2, "batch_size": 16, "beta1": 5, "beta2": 5}"#,
@@ -180,6 +180,83 @@ fn every_baseline_keeps_a_clean_model_working_and_repeats_exactly() {
         works(&first);
         works(&check(&clean, NumberFormat::Bf16));
         check(&untrained, NumberFormat::Fp32);
+    }
+}
+
+/// Parameters by which a defense does nothing, or why it has none.
+const WITHOUT_STRENGTH: &[(&str, Result<&str, &str>)] = &[
+    ("ft", Ok(r#"{"epochs": 0}"#)),
+    ("fp", Ok(r#"{"step": 0, "epochs": 0}"#)),
+    ("nad", Ok(r#"{"epochs": 0}"#)),
+    ("nc", Ok(r#"{"inversion_epochs": 1, "outlier": 1e-9, "epochs": 0}"#)),
+    ("anp", Ok(r#"{"iterations": 0}"#)),
+    ("clp", Ok(r#"{"u": 1e9}"#)),
+    ("i_bau", Ok(r#"{"rounds": 0}"#)),
+    ("rnp", Ok(r#"{"unlearn_epochs": 1, "recover_epochs": 0}"#)),
+    ("ft_sam", Ok(r#"{"epochs": 0}"#)),
+    ("npd", Ok(r#"{"warm_up_epochs": 0, "epochs": 0}"#)),
+    ("sau", Ok(r#"{"epochs": 0}"#)),
+    ("bnp", Ok(r#"{"u": 1e9}"#)),
+    ("ep", Ok(r#"{"u": 1e9}"#)),
+    ("ss", Err("it trains a new model, from other weights, even where it removes no image")),
+    ("strip", Err("it trains a new model, from other weights, even where it removes no image")),
+    ("abl", Err("it trains a new model from the first epoch on")),
+];
+
+#[test]
+fn without_strength_every_baseline_leaves_the_model_bit_for_bit() {
+    let names: Vec<&str> = BASELINES.iter().map(|defense| defense.name()).collect();
+    assert_eq!(names, WITHOUT_STRENGTH.iter().map(|row| row.0).collect::<Vec<_>>());
+    let model = trained(4);
+    for (defense, (name, params)) in BASELINES.iter().zip(WITHOUT_STRENGTH) {
+        let view = View::new(37);
+        let copy = model.duplicate().unwrap();
+        let params = serde_json::from_str(params.unwrap_or("{}")).unwrap();
+        let outcome = view.defend(*defense, &params, &copy).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let left = outcome.model.as_ref().unwrap_or(&copy);
+        let expected = WITHOUT_STRENGTH.iter().any(|row| row.0 == *name && row.1.is_ok());
+        // Running statistics are among the state.
+        assert_eq!(same(&left.state().copies(), &model.state().copies()), expected, "{name}");
+    }
+}
+
+/// Clean sets as small and as one-sided as they can be, by the images of [`coloured`] that are in them.
+const SMALL: &[(&str, &[i64])] = &[
+    ("one image", &[0]),
+    ("two images of one class", &[0, 3]),
+    ("two images of two classes", &[0, 1]),
+    ("one class", &[1, 4, 7, 10, 13, 16]),
+    ("no image of class 2", &[0, 1, 3, 4, 6, 7]),
+    ("a last batch of one image", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]),
+];
+
+#[test]
+fn a_small_or_one_sided_clean_set_is_worked_with_or_refused_in_a_line() {
+    // Of 8x8 pixels a single one reaches the last layers: BatchNorm cannot normalise one image of it.
+    for size in [16, 8] {
+        let model = fresh_of(4, 3, size);
+        for (defense, name, params, ..) in rows() {
+            for (what, images) in SMALL {
+                let mut view = View::new(20);
+                view.shrink(size);
+                view.clean = view.clean.select(&Tensor::from_slice(images));
+                view.training.images = view.training.images.first(40);
+                let copy = model.duplicate().unwrap();
+                let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    view.defend(defense, &params, &copy).map_err(|error| error.to_string())
+                }));
+                let found = found.unwrap_or_else(|_| panic!("{name}: {what} of {size} pixels: a panic"));
+                match found {
+                    Ok(outcome) => {
+                        let left = outcome.model.unwrap_or(copy);
+                        assert!(left.state().is_finite(), "{name}: {what} of {size} pixels");
+                    }
+                    Err(message) => {
+                        assert!(!message.contains('\n') && message.len() < 200, "{name}: {what}: {message}");
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -26,7 +26,7 @@
 use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
 use scour_models::Model;
 use scour_torch::Sgd;
-use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError};
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError, check_batches};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Kind, Tensor, no_grad};
@@ -67,7 +67,7 @@ struct Params {
     clip: f64,
     /// Learning rate of the masks.
     recover_lr: f64,
-    /// Epochs of recovery.
+    /// Epochs of recovery. With 0 masks stay whole, and a `threshold` below 1 prunes nothing.
     recover_epochs: u32,
     /// Factor of the loss in recovery.
     alpha: f64,
@@ -116,10 +116,7 @@ impl Check for Params {
             ("alpha", self.alpha),
         ])?;
         params::below_one(&[("momentum", self.momentum), ("weight_decay", self.weight_decay)])?;
-        params::counts(&[
-            ("unlearn_epochs", self.unlearn_epochs as usize),
-            ("recover_epochs", self.recover_epochs as usize),
-        ])?;
+        params::counts(&[("unlearn_epochs", self.unlearn_epochs as usize)])?;
         params::more_than_one("batch_size", self.batch_size)?;
         params::more_than_one("pictures", self.pictures)
     }
@@ -248,6 +245,7 @@ impl Defense for Rnp {
         let params: Params = params::read(params)?;
         let seed = stream_seed(view.seed, Stream::Defense, 0);
         let (data, unseen) = random_part(view.clean, params.pictures, seed);
+        check_batches(model, data.len(), params.batch_size, "unlearning")?;
         let copy = model.duplicate().map_err(TrainError::Method)?;
         let unlearned = unlearn(&copy, &params, &data, view)?;
         let scores = recover(&copy, &params, &data, view)?;

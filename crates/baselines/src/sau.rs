@@ -30,7 +30,7 @@ pub(crate) struct Sau;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Params {
-    /// Passes over the clean set.
+    /// Passes over the clean set. 0 leaves the model as it is.
     epochs: u32,
     /// Pictures a step.
     batch_size: usize,
@@ -83,11 +83,7 @@ impl Params {
 
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
-        params::counts(&[
-            ("epochs", self.epochs as usize),
-            ("batch_size", self.batch_size),
-            ("steps", self.steps),
-        ])?;
+        params::counts(&[("batch_size", self.batch_size), ("steps", self.steps)])?;
         params::positive(&[("lr", self.lr), ("epsilon", self.epsilon), ("step", self.step)])?;
         params::not_negative(&[
             ("search_adversarial", self.search_adversarial),

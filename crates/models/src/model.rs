@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::polarizer::POLARIZER;
-use crate::{Pass, architecture};
+use crate::{Pass, architecture, gradient_images};
 
 /// A network's forward function.
 pub trait Network {
@@ -63,6 +63,7 @@ impl Model {
 
     /// Logits [n, classes] of normalised pictures [n, 3, size, size].
     pub fn forward(&self, x: &Tensor, pass: &mut Pass) -> Tensor {
+        gradient_images::count(x);
         self.network.forward(x, pass)
     }
 
@@ -74,6 +75,12 @@ impl Model {
     /// Logits in train mode, with running statistics updated.
     pub fn train(&self, x: &Tensor) -> Tensor {
         self.forward(x, &mut Pass::new(BatchNormMode::Train))
+    }
+
+    /// The fewest images that a batch may have in train mode. Networks here halve the side of an image three times: of 8
+    /// pixels a single one is left, and one image's single pixel has no variance to normalise by.
+    pub fn least_batch(&self) -> usize {
+        if self.spec.size <= 8 { 2 } else { 1 }
     }
 
     /// The named tensors.

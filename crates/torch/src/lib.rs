@@ -23,7 +23,7 @@ pub use memory::{channels_last, contiguous};
 pub use precision::{NumberFormat, resolve_precision, with_autocast, with_format};
 pub use random::Random;
 pub use sgd::Sgd;
-pub use shim::{deterministic_algorithms, libtorch_version};
+pub use shim::{deterministic_algorithms, gradients_enabled, libtorch_version};
 pub use state::{Entry, State};
 
 #[cfg(test)]

@@ -95,6 +95,9 @@ char* scour_drop_gradients(at::Tensor** parameters, size_t count) {
   });
 }
 
+// Whether operations of this thread are recorded for a backward pass.
+int scour_gradients_enabled() { return at::GradMode::is_enabled(); }
+
 // The version of the library that this was compiled against, which is the one it is linked with.
 const char* scour_libtorch_version() { return TORCH_VERSION; }
 

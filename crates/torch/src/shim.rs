@@ -38,6 +38,7 @@ unsafe extern "C" {
         step: f64,
     ) -> *mut c_char;
     fn scour_drop_gradients(parameters: *mut *mut C_tensor, count: usize) -> *mut c_char;
+    fn scour_gradients_enabled() -> c_int;
     fn scour_deterministic(on: c_int);
     fn scour_set_tf32(on: c_int);
     #[cfg(test)]
@@ -201,6 +202,12 @@ pub(crate) fn gpu_flags() -> [bool; 3] {
     // SAFETY: reads global flags of libtorch.
     let flags = unsafe { scour_gpu_flags() };
     [1, 2, 4].map(|flag| flags & flag != 0)
+}
+
+/// Whether operations of this thread are recorded for a backward pass, as they are outside of `tch::no_grad`.
+pub fn gradients_enabled() -> bool {
+    // SAFETY: reads a thread-local flag of libtorch.
+    unsafe { scour_gradients_enabled() != 0 }
 }
 
 /// Asks libtorch for deterministic algorithms where it has them; it warns where it has none.

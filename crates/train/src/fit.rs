@@ -9,7 +9,7 @@ use scour_torch::{NumberFormat, Random, Sgd, channels_last, with_autocast, with_
 use tch::{Kind, Tensor};
 
 use crate::halfway::Halfway;
-use crate::{BatchMaker, ImageSet, LearningRate, Progress, Reporter, TrainError};
+use crate::{BatchMaker, ImageSet, LearningRate, Progress, Reporter, TrainError, check_batches};
 
 /// How a model is trained.
 pub struct Fit<'a> {
@@ -51,6 +51,8 @@ pub fn fit(
     if steps == 0 {
         return Err(TrainError::Method(format!("{}: there are no pictures to train on", options.step)));
     }
+    let seen = if options.drop_last { steps * batch } else { data.len() };
+    check_batches(model, seen, batch, options.step)?;
     if options.format == NumberFormat::Bf16 {
         model.state().to_channels_last();
     }

@@ -4,6 +4,7 @@
 //! This crate must not know any single attack or defense, nor stores, processes or experiment files.
 
 mod batch_maker;
+mod batches;
 mod checkpoint;
 mod defense;
 mod displaced;
@@ -19,6 +20,7 @@ mod scores;
 mod similarity;
 
 pub use batch_maker::{Batch, BatchMaker, Plain};
+pub use batches::check_batches;
 pub use checkpoint::{Checkpoint, CheckpointFile};
 pub use defense::{DefenderView, Defense, Oracle, Outcome, Preparation, TrainingSet};
 pub use displaced::displaced_gradients;

@@ -8,23 +8,21 @@ use std::path::Path;
 use scour_train::TrainError;
 use tch::{Kind, Tensor, no_grad};
 
-/// Collects a layer's activeness over the steps of an epoch, and epochs in a file.
+/// The file in which epochs are listed.
+pub(crate) const FILE: &str = "activeness.csv";
+
+/// Collects a layer's activeness over the steps of an epoch, and the epochs.
 pub(crate) struct Activeness {
     weight: Tensor,
     steps: Vec<Tensor>,
-    writer: csv::Writer<std::fs::File>,
+    /// f64 [2, filters] an epoch: mean and variance.
+    epochs: Vec<Tensor>,
 }
 
 impl Activeness {
-    /// Of the layer whose weight [out, in, k, k] this is; rows go to `activeness.csv` in `out`.
-    pub(crate) fn new(weight: Tensor, out: &Path) -> Result<Self, TrainError> {
-        let path = out.join("activeness.csv");
-        let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
-        let mut writer = csv::Writer::from_path(&path).map_err(file)?;
-        let filters = weight.size()[0];
-        let header = ["epoch".to_string(), "statistic".into()].into_iter();
-        writer.write_record(header.chain((0..filters).map(|k| format!("neuron_{k}")))).map_err(file)?;
-        Ok(Self { weight, steps: vec![], writer })
+    /// Of the layer whose weight [out, in, k, k] this is.
+    pub(crate) fn new(weight: Tensor) -> Self {
+        Self { weight, steps: vec![], epochs: vec![] }
     }
 
     /// To be called after each backward pass, before the step.
@@ -32,20 +30,46 @@ impl Activeness {
         self.steps.push(of_gradient(&self.weight.grad()));
     }
 
-    /// Writes the epoch's mean and variance, and forgets its steps. Returns the mean over neurons of the mean.
-    pub(crate) fn end_epoch(&mut self, epoch: u32) -> Result<f64, TrainError> {
+    /// Keeps the epoch's mean and variance, and forgets its steps.
+    pub(crate) fn end_epoch(&mut self) {
         let steps = Tensor::stack(&std::mem::take(&mut self.steps), 0).to_kind(Kind::Double);
         let (mean, variance) = statistics(&steps);
-        for (name, values) in [("mean", &mean), ("variance", &variance)] {
-            let values =
-                Vec::<f64>::try_from(values).map_err(|error| TrainError::Method(error.to_string()))?;
-            let record = [epoch.to_string(), name.into()].into_iter();
-            self.writer
-                .write_record(record.chain(values.iter().map(|value| format!("{value:.6e}"))))
-                .map_err(|error| TrainError::File(format!("activeness.csv: {error}")))?;
+        self.epochs.push(Tensor::stack(&[mean, variance], 0));
+    }
+
+    /// Every epoch so far, f64 [epochs, 2, filters]: what [`Activeness::restore`] takes. There must be one.
+    pub(crate) fn table(&self) -> Tensor {
+        Tensor::stack(&self.epochs, 0)
+    }
+
+    /// Puts the epochs of an earlier worker in place of its own.
+    pub(crate) fn restore(&mut self, table: &Tensor) {
+        self.epochs = table.unbind(0);
+    }
+
+    /// Mean over neurons of the first epoch's mean; NaN before there is one.
+    pub(crate) fn first(&self) -> f64 {
+        self.epochs.first().map_or(f64::NAN, |epoch| epoch.get(0).mean(None).double_value(&[]))
+    }
+
+    /// Writes `activeness.csv` into `out`: two rows an epoch.
+    pub(crate) fn write(&self, out: &Path) -> Result<(), TrainError> {
+        let path = out.join(FILE);
+        let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
+        let mut writer = csv::Writer::from_path(&path).map_err(file)?;
+        let header = ["epoch".to_string(), "statistic".into()].into_iter();
+        let filters = self.weight.size()[0];
+        writer.write_record(header.chain((0..filters).map(|k| format!("neuron_{k}")))).map_err(file)?;
+        for (epoch, statistics) in self.epochs.iter().enumerate() {
+            for (row, name) in ["mean", "variance"].into_iter().enumerate() {
+                let values = Vec::<f64>::try_from(statistics.get(row as i64))
+                    .map_err(|error| TrainError::Method(error.to_string()))?;
+                let record = [epoch.to_string(), name.into()].into_iter();
+                let values = values.iter().map(|value| format!("{value:.6e}"));
+                writer.write_record(record.chain(values)).map_err(file)?;
+            }
         }
-        self.writer.flush().map_err(|error| TrainError::File(format!("activeness.csv: {error}")))?;
-        Ok(mean.mean(None).double_value(&[]))
+        writer.flush().map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
     }
 }
 
@@ -56,7 +80,10 @@ fn of_gradient(gradient: &Tensor) -> Tensor {
 
 /// [steps, neurons] to mean and unbiased variance over steps; the variance of one step is NaN.
 fn statistics(steps: &Tensor) -> (Tensor, Tensor) {
-    (steps.mean_dim(0, false, None::<Kind>), steps.var_dim(0, true, false))
+    let mean = steps.mean_dim(0, false, None::<Kind>);
+    // libtorch would say the same, with a warning on the terminal.
+    let variance = if steps.size()[0] < 2 { mean.full_like(f64::NAN) } else { steps.var_dim(0, true, false) };
+    (mean, variance)
 }
 
 #[cfg(test)]
@@ -75,5 +102,8 @@ mod tests {
         let (mean, variance) = statistics(&steps);
         assert_eq!(Vec::<f64>::try_from(mean).unwrap(), [3.0, 10.0]);
         assert_eq!(Vec::<f64>::try_from(variance).unwrap(), [7.0, 0.0]);
+        let (mean, variance) = statistics(&steps.narrow(0, 0, 1));
+        assert_eq!(Vec::<f64>::try_from(mean).unwrap(), [1.0, 10.0]);
+        assert!(Vec::<f64>::try_from(variance).unwrap().iter().all(|value| value.is_nan()));
     }
 }

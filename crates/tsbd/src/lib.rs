@@ -9,6 +9,7 @@
 //! This crate must not know attacks, baselines, stores or test sets.
 
 mod activeness;
+mod checkpoint;
 mod defense;
 mod finetune;
 mod nwc;
@@ -18,4 +19,7 @@ mod two_gradients;
 mod unlearn;
 
 pub use defense::Tsbd;
-pub use params::{Fidelity, NormScope, Params};
+pub use params::{Fidelity, NormScope, Params, Unlearning};
+
+#[cfg(test)]
+mod testing;

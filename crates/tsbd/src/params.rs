@@ -77,6 +77,27 @@ impl Default for Params {
     }
 }
 
+/// What of the parameters unlearning depends on. Settings that differ in others share it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is that of Params")]
+pub struct Unlearning {
+    pub batch_size: usize,
+    pub unlearn_lr: f64,
+    pub unlearn_epochs: u32,
+    pub momentum: f64,
+    pub stop_acc: f64,
+    pub fidelity: Fidelity,
+}
+
+impl Params {
+    /// Those that unlearning depends on.
+    pub fn unlearning(&self) -> Unlearning {
+        let Self { batch_size, unlearn_lr, unlearn_epochs, momentum, stop_acc, fidelity, .. } = *self;
+        Unlearning { batch_size, unlearn_lr, unlearn_epochs, momentum, stop_acc, fidelity }
+    }
+}
+
 impl Check for Params {
     fn check(&self) -> Result<(), ParamError> {
         let unit = [("n", self.n), ("m", self.m), ("alpha", self.alpha), ("stop_acc", self.stop_acc)];

@@ -8,6 +8,10 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::NormScope;
 
+/// Gradients shorter than this have no direction worth going in: their steps are shorter than r, and zero has none. It
+/// is large enough that r divided by it is a number in single precision, too.
+const LEAST_NORM: f64 = 1e-12;
+
 /// The mixed gradient, one tensor a parameter, and the parameters as they were. `loss` is called twice and must not
 /// leave traces in the model. A tensor whose gradient is zero is not moved.
 pub(crate) fn two_gradients(
@@ -31,9 +35,7 @@ pub(crate) fn two_gradients(
                 first.iter().map(|_| total.shallow_clone()).collect()
             }
         };
-        // Where the gradient is zero so is the step: the clamp only keeps 0 / 0 out.
-        let step =
-            |(g, norm): (&Tensor, &Tensor)| g * (r / norm.clamp_min(f64::MIN_POSITIVE)).to_kind(g.kind());
+        let step = |(g, norm): (&Tensor, &Tensor)| g * (r / norm.clamp_min(LEAST_NORM)).to_kind(g.kind());
         first.iter().zip(&norms).map(step).collect()
     });
     let second = displaced_gradients(parameters, &steps, loss);
@@ -64,17 +66,32 @@ mod tests {
         assert_eq!(values(&plain), [6.0, 4.0]);
     }
 
+    /// In the precision of a model: 2.2e-308, which keeps 0 / 0 out of double precision, is 0 in single precision.
     #[test]
-    fn a_zero_gradient_moves_nothing_and_makes_no_nan() {
-        let parameters = [Tensor::from_slice(&[0.0]).set_requires_grad(true)];
-        let mixed = two_gradients(
-            &parameters,
-            || parameters[0].square().sum(Kind::Double),
-            0.5,
-            0.7,
-            NormScope::PerTensor,
-        );
-        assert_eq!(mixed[0].double_value(&[0]), 0.0);
+    fn a_zero_gradient_moves_nothing_and_makes_no_nan_in_either_precision() {
+        for kind in [Kind::Float, Kind::Double] {
+            for scope in [NormScope::PerTensor, NormScope::Global] {
+                let scalar = |value: f64| Tensor::from_slice(&[value]).to_kind(kind).set_requires_grad(true);
+                let values = |loss: &dyn Fn(&[Tensor; 2]) -> Tensor| {
+                    let parameters = [scalar(0.0), scalar(2.0)];
+                    let mixed = two_gradients(&parameters, || loss(&parameters), 0.5, 0.7, scope);
+                    mixed.iter().map(|g| g.double_value(&[0])).collect::<Vec<f64>>()
+                };
+                // x^2 + y at (0, 2), and x^2 y, where not one gradient is left.
+                let one = values(&|p| (p[0].square() + &p[1]).sum(kind));
+                let both = values(&|p| (p[0].square() * &p[1]).sum(kind));
+                assert_eq!((one, both), (vec![0.0, 1.0], vec![0.0, 0.0]), "{kind:?} {scope:?}");
+            }
+        }
+    }
+
+    /// A gradient of 1e-30 is no direction to go, and its step no number in single precision if divided by its norm.
+    #[test]
+    fn a_gradient_next_to_nothing_gives_finite_steps() {
+        let parameters = [Tensor::from_slice(&[1e-30f32]).set_requires_grad(true)];
+        let loss = || parameters[0].square().sum(Kind::Float);
+        let mixed = two_gradients(&parameters, loss, 0.05, 0.7, NormScope::PerTensor);
+        assert!(mixed[0].double_value(&[0]).is_finite());
     }
 
     /// (g - g1) / (alpha r) must approach the gradient of the norm, which central differences of the norm give.

@@ -4,7 +4,7 @@ use serde_json::json;
 use tch::Device;
 
 use super::*;
-use crate::testing::{View, trained};
+use crate::testing::{View, facts, trained};
 
 const CLASSES: i64 = 5;
 const SIDE: i64 = 10;
@@ -49,7 +49,7 @@ fn a_planted_patch_is_found_and_its_class_stands_out() {
     let clean = banded(60);
     let preprocess = Preprocess { mean: [0.0; 3], std: [1.0; 3], padding: 0, horizontal_flip: false };
     let view = view(&clean, &preprocess);
-    let search = Search { batch_size: 10, ..Params::default().search() };
+    let search = Search { batch_size: 10, ..Params::published(&facts("signs")).search() };
     let find = |class: u32| {
         let epochs = Epochs::new(&view, "inverting triggers", search.epochs, u64::from(class));
         invert(&backdoored, class, &search, &epochs, &view).unwrap()

@@ -66,3 +66,22 @@ fn data_sets_have_their_published_values() {
         (json!(0), json!(1.0))
     );
 }
+
+#[test]
+fn statistics_that_are_frozen_on_their_way_are_told() {
+    // 400 images in batches of 128 are four steps an epoch.
+    let of = |warm_up_epochs, epochs, moving_statistics| {
+        let params = Params { warm_up_epochs, epochs, moving_statistics, ..Params::default() };
+        settled(&params, 400)
+    };
+    assert!((of(2, 5, false) - (1.0 - 0.9f64.powi(8))).abs() < 1e-12);
+    assert!((of(0, 5, true) - (1.0 - 0.9f64.powi(20))).abs() < 1e-12);
+    let view = View::new(40);
+    let notes = |warm_up: u32| {
+        let params = json!({"warm_up_epochs": warm_up, "epochs": 1, "batch_size": 16});
+        view.watch.notes.borrow_mut().clear();
+        view.defend(&Npd, &params, &trained(4)).unwrap();
+        view.watch.notes.borrow().len()
+    };
+    assert_eq!((notes(1), notes(8)), (1, 0));
+}

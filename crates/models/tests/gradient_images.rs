@@ -1,0 +1,31 @@
+//! The count is the process's: this test has one of its own.
+
+use scour_models::{Model, ModelSpec, gradient_images};
+use tch::{Device, Kind, Tensor, no_grad};
+
+#[test]
+fn images_count_where_gradients_are_recorded_in_any_model_and_thread() {
+    let params = serde_json::json!({"width": 2});
+    let spec = ModelSpec { name: "preact_resnet18".into(), params, classes: 3, size: 16 };
+    let model = Model::new(&spec, Device::Cpu, 1).unwrap();
+    let images = |count: i64| Tensor::zeros([count, 3, 16, 16], (Kind::Float, Device::Cpu));
+    assert_eq!(gradient_images(), 0);
+    let _ = model.train(&images(5));
+    assert_eq!(gradient_images(), 5);
+    let _ = model.evaluate(&images(2));
+    assert_eq!(gradient_images(), 7, "eval mode says nothing about gradients");
+    no_grad(|| {
+        assert!(!scour_torch::gradients_enabled());
+        let _ = model.train(&images(4));
+    });
+    assert!(scour_torch::gradients_enabled());
+    assert_eq!(gradient_images(), 7);
+    std::thread::spawn(move || {
+        Model::new(&spec, Device::Cpu, 2)
+            .unwrap()
+            .train(&Tensor::zeros([3, 3, 16, 16], (Kind::Float, Device::Cpu)))
+    })
+    .join()
+    .unwrap();
+    assert_eq!(gradient_images(), 10);
+}
