@@ -89,12 +89,15 @@ pub(super) fn defend(
         return Err(TrainError::NotFinite { step: name.clone(), at: 0, last: f64::NAN });
     }
     let before = before.as_ref();
+    let own = measures::result(task, images.device, images.format, seconds);
+    let shared_images = before.and_then(|before| before.gradient_images).unwrap_or(0);
     let result = TaskResult {
+        gradient_images: own.gradient_images.map(|count| count + shared_images),
         preparation_seconds: before.map_or(0.0, |before| before.seconds),
         peak_memory_mib: peak_memory_mib.max(before.and_then(|before| before.peak_memory_mib)),
         test_images: Some(measures::test_images(&images.test, attacked.label_map, images.classes)),
         details: details.into(),
-        ..measures::result(task, images.device, images.format, seconds)
+        ..own
     };
     Ok((model, result))
 }

@@ -5,11 +5,13 @@ use scour_torch::{NumberFormat, device_name, libtorch_version, processor};
 use scour_train::ImageSet;
 use tch::Device;
 
-/// A result that ended well, without figures.
+/// A result that ended well, without figures. Whatever this process has sent through models is counted as its work: a
+/// worker does one task.
 pub(super) fn result(task: &Task, device: Device, format: NumberFormat, seconds: f64) -> TaskResult {
     TaskResult {
         seconds,
         precision: format.word().into(),
+        gradient_images: Some(scour_models::gradient_images()),
         environment: Some(environment(device, task.threads)),
         finished: Some(scour_sweep::now()),
         ..TaskResult::of_status(Status::Ok)
