@@ -59,7 +59,13 @@ const REPORT: &str = "\
 cargo xtask report DIR [OPTIONS]
 
 Makes DIR/report/index.html, tables.md and tables.tex out of DIR/results.csv, with the program scour-report, which
-gets all arguments as they are. The first build of it takes some minutes.";
+gets all arguments as they are. The first build of it takes some minutes.
+
+A folder with nothing but a results.csv will do, such as one of results/reference/*.csv under that name.
+
+  --published FILE.csv       show published figures too, such as experiments/published/figures.csv: beside rows of the
+                             same setting, and in a comparison of their own, which says what differs, with others
+  --decimals N               decimals of percentages (default: 2)";
 
 const EVALUATE: &str = "\
 cargo xtask evaluate [EXPERIMENT.yaml] [OPTIONS]

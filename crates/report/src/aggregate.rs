@@ -1,9 +1,11 @@
 //! Groups rows over seeds with polars: the one file that knows it.
 
 use polars::prelude::*;
-use scour_core::ResultRow;
+use scour_core::{ResultRow, RowStatus};
 
 use crate::ReportError;
+use crate::cost::Place;
+use crate::counts::Counts;
 use crate::number::Statistic;
 
 /// All repeats of one (data set, model, poison ratio, clean ratio, attack, defense).
@@ -15,41 +17,48 @@ pub(crate) struct Summary {
     pub(crate) clean_ratio: f64,
     pub(crate) attack: String,
     pub(crate) defense: String,
+    /// Over the repeats that count: whose status is `ok`.
+    pub(crate) counted: Figures,
+    /// Over those that are shown only: the attack did not take, or the defended model is at chance.
+    pub(crate) aside: Figures,
+    /// Mean wall-clock seconds of the repeats that count, where one machine, number format and day measured them all.
+    pub(crate) seconds: Option<f64>,
+    pub(crate) counts: Counts,
+}
+
+/// The four metrics over some repeats.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Figures {
     pub(crate) acc: Option<Statistic>,
     pub(crate) asr: Option<Statistic>,
     pub(crate) ra: Option<Statistic>,
     pub(crate) der: Option<Statistic>,
-    /// Mean wall-clock seconds.
-    pub(crate) seconds: Option<f64>,
-    pub(crate) ok: u32,
-    pub(crate) failed: u32,
-    pub(crate) not_applicable: u32,
-}
-
-impl Summary {
-    /// Repeats, however they ended.
-    pub(crate) fn repeats(&self) -> u32 {
-        self.ok + self.failed + self.not_applicable
-    }
 }
 
 const KEYS: [&str; 6] = ["dataset", "model", "poison_ratio", "clean_ratio", "attack", "defense"];
 const METRICS: [&str; 4] = ["acc", "asr", "ra", "der"];
 
-/// One summary for each group, in the order in which groups first appear. Only rows with status `ok` count in means.
+/// One summary for each group, in the order in which groups first appear.
 pub(crate) fn aggregate(rows: &[ResultRow]) -> Result<Vec<Summary>, ReportError> {
     grouped(rows)
         .and_then(|frame| summaries(&frame))
         .map_err(|error| ReportError::Grouping(error.to_string()))
 }
 
+/// `status` is one of these.
+fn status_in(statuses: &[RowStatus]) -> Expr {
+    statuses.iter().fold(lit(false), |any, status| any.or(col("status").eq(lit(status.word()))))
+}
+
 fn grouped(rows: &[ResultRow]) -> PolarsResult<DataFrame> {
-    fn text<'a>(name: &str, rows: &'a [ResultRow], get: fn(&'a ResultRow) -> &'a String) -> Column {
-        Column::new(name.into(), rows.iter().map(|row| get(row).as_str()).collect::<Vec<_>>())
+    fn text<'a>(name: &str, rows: &'a [ResultRow], get: impl Fn(&'a ResultRow) -> &'a str) -> Column {
+        Column::new(name.into(), rows.iter().map(get).collect::<Vec<_>>())
     }
     fn real(name: &str, rows: &[ResultRow], get: fn(&ResultRow) -> Option<f64>) -> Column {
         Column::new(name.into(), rows.iter().map(get).collect::<Vec<Option<f64>>>())
     }
+    let places: Vec<Option<String>> =
+        rows.iter().map(|row| Place::of(row).map(|place| place.to_string())).collect();
     let frame = DataFrame::new(
         rows.len(),
         vec![
@@ -59,27 +68,39 @@ fn grouped(rows: &[ResultRow]) -> PolarsResult<DataFrame> {
             real("clean_ratio", rows, |row| Some(row.clean_ratio)),
             text("attack", rows, |row| &row.attack),
             text("defense", rows, |row| &row.defense),
-            text("status", rows, |row| &row.status),
+            text("status", rows, |row| row.status.word()),
             real("acc", rows, |row| row.acc),
             real("asr", rows, |row| row.asr),
             real("ra", rows, |row| row.ra),
             real("der", rows, |row| row.der),
             real("seconds", rows, |row| row.seconds),
+            Column::new("place".into(), places),
         ],
     )?;
-    let status_is = |word: &'static str| col("status").eq(lit(word));
-    let counted = |name: &str| col(name).filter(status_is("ok"));
-    let mut columns = vec![counted("seconds").mean().alias("seconds_mean")];
-    for metric in METRICS {
-        columns.push(counted(metric).mean().alias(format!("{metric}_mean")));
-        columns.push(counted(metric).std(1).alias(format!("{metric}_std")));
-        columns.push(counted(metric).count().cast(DataType::UInt32).alias(format!("{metric}_n")));
+    let counted = |name: &str| col(name).filter(status_in(&COUNTED));
+    let mut columns = vec![
+        counted("seconds").mean().alias("seconds_mean"),
+        counted("place").n_unique().cast(DataType::UInt32).alias("places"),
+        counted("place").null_count().cast(DataType::UInt32).alias("placeless"),
+    ];
+    for (kind, statuses) in KINDS {
+        for metric in METRICS {
+            let of = || col(metric).filter(status_in(statuses));
+            columns.push(of().mean().alias(format!("{kind}_{metric}_mean")));
+            columns.push(of().std(1).alias(format!("{kind}_{metric}_std")));
+            columns.push(of().count().cast(DataType::UInt32).alias(format!("{kind}_{metric}_n")));
+        }
     }
-    for word in ["ok", "failed", "n/a"] {
-        columns.push(status_is(word).cast(DataType::UInt32).sum().alias(word));
+    for status in RowStatus::ALL {
+        columns.push(status_in(&[status]).cast(DataType::UInt32).sum().alias(status.word()));
     }
     frame.lazy().group_by_stable(KEYS.map(col)).agg(columns).collect()
 }
+
+/// The status of repeats that count, and that of repeats that are only shown.
+const COUNTED: [RowStatus; 1] = [RowStatus::Ok];
+const ASIDE: [RowStatus; 2] = [RowStatus::NotImplanted, RowStatus::Collapsed];
+const KINDS: [(&str, &[RowStatus]); 2] = [("counted", &COUNTED), ("aside", &ASIDE)];
 
 fn summaries(frame: &DataFrame) -> PolarsResult<Vec<Summary>> {
     let text = |name: &str, at: usize| -> PolarsResult<String> {
@@ -90,12 +111,25 @@ fn summaries(frame: &DataFrame) -> PolarsResult<Vec<Summary>> {
     let count = |name: &str, at: usize| -> PolarsResult<u32> {
         Ok(frame.column(name)?.u32()?.get(at).unwrap_or_default())
     };
-    let statistic = |metric: &str, at: usize| -> PolarsResult<Option<Statistic>> {
-        let (std, n) = (real(&format!("{metric}_std"), at)?, count(&format!("{metric}_n"), at)?);
-        Ok(real(&format!("{metric}_mean"), at)?.map(|mean| Statistic { mean, std, n }))
+    let statistic = |name: &str, at: usize| -> PolarsResult<Option<Statistic>> {
+        let (std, n) = (real(&format!("{name}_std"), at)?, count(&format!("{name}_n"), at)?);
+        Ok(real(&format!("{name}_mean"), at)?.map(|mean| Statistic { mean, std, n }))
+    };
+    let figures = |kind: &str, at: usize| -> PolarsResult<Figures> {
+        Ok(Figures {
+            acc: statistic(&format!("{kind}_acc"), at)?,
+            asr: statistic(&format!("{kind}_asr"), at)?,
+            ra: statistic(&format!("{kind}_ra"), at)?,
+            der: statistic(&format!("{kind}_der"), at)?,
+        })
     };
     (0..frame.height())
         .map(|at| {
+            let mut counts = [0; RowStatus::ALL.len()];
+            for (number, status) in counts.iter_mut().zip(RowStatus::ALL) {
+                *number = count(status.word(), at)?;
+            }
+            let one_place = (count("places", at)?, count("placeless", at)?) == (1, 0);
             Ok(Summary {
                 dataset: text("dataset", at)?,
                 model: text("model", at)?,
@@ -103,14 +137,10 @@ fn summaries(frame: &DataFrame) -> PolarsResult<Vec<Summary>> {
                 clean_ratio: real("clean_ratio", at)?.unwrap_or_default(),
                 attack: text("attack", at)?,
                 defense: text("defense", at)?,
-                acc: statistic("acc", at)?,
-                asr: statistic("asr", at)?,
-                ra: statistic("ra", at)?,
-                der: statistic("der", at)?,
-                seconds: real("seconds_mean", at)?,
-                ok: count("ok", at)?,
-                failed: count("failed", at)?,
-                not_applicable: count("n/a", at)?,
+                counted: figures("counted", at)?,
+                aside: figures("aside", at)?,
+                seconds: real("seconds_mean", at)?.filter(|_| one_place),
+                counts: Counts::new(counts),
             })
         })
         .collect()
@@ -120,7 +150,15 @@ fn summaries(frame: &DataFrame) -> PolarsResult<Vec<Summary>> {
 mod tests {
     use super::*;
 
-    fn row(attack: &str, seed: u64, defense: &str, numbers: [Option<f64>; 3], status: &str) -> ResultRow {
+    use RowStatus::{Collapsed, Failed, NotApplicable, NotEvaluated, NotImplanted, Ok};
+
+    fn row(
+        attack: &str,
+        seed: u64,
+        defense: &str,
+        numbers: [Option<f64>; 3],
+        status: RowStatus,
+    ) -> ResultRow {
         ResultRow {
             dataset: "signs".into(),
             model: "m".into(),
@@ -131,58 +169,77 @@ mod tests {
             defense: defense.into(),
             acc: numbers[0],
             asr: numbers[1],
-            ra: None,
             der: numbers[2],
             seconds: Some(seed as f64),
-            peak_memory_mib: None,
-            tpr: None,
-            fpr: None,
-            status: status.into(),
-            reason: String::new(),
-            key: String::new(),
+            status,
+            ..ResultRow::default()
         }
     }
 
     #[test]
     fn means_and_sample_deviations_by_hand() {
         let rows = [
-            row("b", 0, "tsbd", [Some(90.0), Some(2.0), Some(97.0)], "ok"),
-            row("a", 0, "none", [Some(50.0), None, None], "ok"),
-            row("b", 1, "tsbd", [Some(92.0), Some(4.0), Some(95.0)], "ok"),
-            row("b", 2, "tsbd", [Some(97.0), Some(9.0), None], "ok"),
-            row("b", 3, "tsbd", [Some(1.0), Some(99.0), Some(0.0)], "failed"),
-            row("b", 4, "tsbd", [None, None, None], "n/a"),
-            row("c", 0, "ft", [None, None, None], "failed"),
+            row("b", 0, "tsbd", [Some(90.0), Some(2.0), Some(97.0)], Ok),
+            row("a", 0, "none", [Some(50.0), None, None], Ok),
+            row("b", 1, "tsbd", [Some(92.0), Some(4.0), Some(95.0)], Ok),
+            row("b", 2, "tsbd", [Some(97.0), Some(9.0), None], Ok),
+            row("b", 3, "tsbd", [Some(1.0), Some(99.0), Some(0.0)], Failed),
+            row("b", 4, "tsbd", [None, None, None], NotApplicable),
+            row("b", 5, "tsbd", [Some(10.0), Some(0.0), Some(60.0)], Collapsed),
+            row("b", 6, "tsbd", [Some(80.0), Some(1.0), Some(50.0)], NotImplanted),
+            row("b", 7, "tsbd", [None, None, None], NotEvaluated),
+            row("c", 0, "ft", [None, None, None], Failed),
         ];
         let found = aggregate(&rows).unwrap();
         assert_eq!(found.iter().map(|s| s.attack.as_str()).collect::<Vec<_>>(), ["b", "a", "c"]);
         let tsbd = &found[0];
-        assert_eq!((tsbd.ok, tsbd.failed, tsbd.not_applicable, tsbd.repeats()), (3, 1, 1, 5));
+        assert_eq!(tsbd.counts, Counts::new([3, 1, 1, 1, 1, 1]));
         // ACC 90, 92, 97: mean 93, deviations -3, -1, 4, variance 26 / 2.
-        let acc = tsbd.acc.unwrap();
+        let acc = tsbd.counted.acc.unwrap();
         assert!((acc.mean - 93.0).abs() < 1e-9 && (acc.std.unwrap() - 13f64.sqrt()).abs() < 1e-9);
         // ASR 2, 4, 9: mean 5, variance (9 + 1 + 16) / 2 as well.
-        let asr = tsbd.asr.unwrap();
+        let asr = tsbd.counted.asr.unwrap();
         assert!((asr.mean - 5.0).abs() < 1e-9 && (asr.std.unwrap() - 13f64.sqrt()).abs() < 1e-9);
         // Only two of the three have a DER: 97 and 95.
-        let der = tsbd.der.unwrap();
+        let der = tsbd.counted.der.unwrap();
         assert_eq!((der.mean, der.n), (96.0, 2));
         assert!((der.std.unwrap() - 2f64.sqrt()).abs() < 1e-9);
-        assert_eq!(tsbd.ra, None);
-        // Seconds of the ok rows: 0, 1, 2.
-        assert_eq!(tsbd.seconds, Some(1.0));
-        assert_eq!(found[1].acc, Some(Statistic { mean: 50.0, std: None, n: 1 }));
-        assert_eq!((found[2].acc, found[2].failed), (None, 1));
+        assert_eq!(tsbd.counted.ra, None);
+        // What is only shown has means of its own: ACC 10 and 80, DER 60 and 50.
+        assert_eq!(tsbd.aside.acc.map(|acc| (acc.mean, acc.n)), Some((45.0, 2)));
+        assert_eq!(tsbd.aside.der.map(|der| der.mean), Some(55.0));
+        assert_eq!(found[1].counted.acc, Some(Statistic { mean: 50.0, std: None, n: 1 }));
+        assert_eq!((found[2].counted.acc, found[2].counts.get(Failed)), (None, 1));
+    }
+
+    #[test]
+    fn seconds_have_a_mean_only_within_one_machine_and_day() {
+        let on = |seed: u64, processor: &str, finished: &str| ResultRow {
+            device: "cpu".into(),
+            processor: processor.into(),
+            threads: Some(2),
+            precision: "fp32".into(),
+            finished: finished.into(),
+            ..row("b", seed, "ft", [Some(90.0), None, None], Ok)
+        };
+        let seconds = |rows: [ResultRow; 2]| aggregate(&rows).unwrap()[0].seconds;
+        let day = "2026-01-02T03:04:05Z";
+        assert_eq!(seconds([on(2, "p", day), on(4, "p", "2026-01-02T23:59:59Z")]), Some(3.0));
+        assert_eq!(seconds([on(2, "p", day), on(4, "q", day)]), None);
+        assert_eq!(seconds([on(2, "p", day), on(4, "p", "2026-01-03T00:00:00Z")]), None);
+        assert_eq!(seconds([on(2, "p", day), on(4, "p", "")]), None);
+        assert_eq!(seconds([on(2, "p", ""), on(4, "p", "")]), None);
     }
 
     #[test]
     fn ratios_tell_groups_apart() {
         let rows = [
-            row("b", 0, "ft", [Some(90.0), None, None], "ok"),
-            ResultRow { poison_ratio: 0.01, ..row("b", 0, "ft", [Some(80.0), None, None], "ok") },
-            ResultRow { clean_ratio: 0.01, ..row("b", 0, "ft", [Some(70.0), None, None], "ok") },
+            row("b", 0, "ft", [Some(90.0), None, None], Ok),
+            ResultRow { poison_ratio: 0.01, ..row("b", 0, "ft", [Some(80.0), None, None], Ok) },
+            ResultRow { clean_ratio: 0.01, ..row("b", 0, "ft", [Some(70.0), None, None], Ok) },
         ];
         let found = aggregate(&rows).unwrap();
-        assert_eq!(found.iter().map(|s| s.acc.unwrap().mean).collect::<Vec<_>>(), [90.0, 80.0, 70.0]);
+        let means: Vec<f64> = found.iter().map(|s| s.counted.acc.unwrap().mean).collect();
+        assert_eq!(means, [90.0, 80.0, 70.0]);
     }
 }

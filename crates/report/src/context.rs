@@ -3,22 +3,29 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use scour_core::ResultRow;
+use scour_core::{ResultRow, RowStatus};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::aggregate::Summary;
-use crate::cost::{Cost, costs};
+use crate::caption::caption;
+use crate::cost::{CostTable, costs};
+use crate::counts::{Counts, words};
 use crate::detection::{Detected, detected};
 use crate::failures::{Failure, failures};
 use crate::figures::{acc_asr_scatter, asr_bars, color_of, swatch};
 use crate::gallery::{Gallery, galleries};
-use crate::glance::{Glance, glances, lead};
+use crate::glance::{Glance, glances};
 use crate::glossary::{GLOSSARY, Term};
-use crate::group::{Group, NONE, groups, is_oracle};
+use crate::group::{Group, NONE, groups};
+use crate::heading::heading;
 use crate::input::ExperimentFile;
+use crate::lead::lead;
+use crate::mixture::mixtures;
 use crate::number::plural;
+use crate::provenance::{Provenance, as_text, provenance};
 use crate::published::{Published, PublishedRow, published};
+use crate::recorded::Recorded;
 use crate::seeds::{SeedRow, seed_rows};
 use crate::settings::{Setting, settings};
 use crate::table::{Table, main_table, robust_table};
@@ -40,6 +47,7 @@ pub(crate) struct Page {
     pub(crate) provenance: Provenance,
     /// Whether published figures were asked for.
     pub(crate) compared: bool,
+    /// What a reader has to know before the numbers, a line each.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -57,6 +65,10 @@ pub(crate) struct Section {
     /// The table in parts that fit a page of paper.
     pub(crate) parts: Vec<Table>,
     pub(crate) robust: Option<Table>,
+    /// What the numbers were not made alike in.
+    #[serde(skip)]
+    mixtures: Vec<String>,
+    /// Cells that do not count, with their reasons.
     pub(crate) notes: Vec<String>,
     /// SVG, one for each defense.
     pub(crate) swatches: Vec<String>,
@@ -64,26 +76,11 @@ pub(crate) struct Section {
     pub(crate) scatter: Option<String>,
     /// SVG.
     pub(crate) bars: Option<String>,
-    pub(crate) published: Vec<Published>,
+    pub(crate) published: Published,
     pub(crate) failures: Vec<Failure>,
     pub(crate) detections: Vec<Detected>,
-    pub(crate) costs: Vec<Cost>,
+    pub(crate) costs: Vec<CostTable>,
     pub(crate) seeds: Vec<SeedRow>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Provenance {
-    pub(crate) command: Option<String>,
-    /// Names and values; lists as JSON text.
-    pub(crate) facts: Vec<Fact>,
-    /// The effective experiment as JSON text.
-    pub(crate) experiment: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Fact {
-    pub(crate) name: String,
-    pub(crate) value: String,
 }
 
 /// Builds the page. Sections and pictures are made in parallel, which no order depends on.
@@ -95,23 +92,30 @@ pub(crate) fn page(
     reference: Option<&[PublishedRow]>,
     decimals: usize,
 ) -> Page {
-    let groups = groups(summaries, rows);
+    let groups = groups(summaries, rows, experiment.repeats(rows));
     let mut attacks: Vec<&str> = vec![];
     for row in rows {
         if !attacks.contains(&row.attack.as_str()) {
             attacks.push(&row.attack);
         }
     }
-    let (sections, (galleries, mut warnings)) = rayon::join(
+    let (sections, (galleries, left_out)) = rayon::join(
         || {
             groups
                 .par_iter()
-                .map(|group| section(group, reference.unwrap_or_default(), experiment.is_quick(), decimals))
+                .map(|group| section(group, reference.unwrap_or_default(), experiment, decimals))
                 .collect::<Vec<_>>()
         },
         || galleries(folder, &attacks),
     );
-    if reference.is_some() && sections.iter().all(|section| section.published.is_empty()) {
+    let mut warnings = experiment.warnings.clone();
+    for section in &sections {
+        let place = format!("{} ({})", section.heading, section.ratios);
+        warnings.extend(section.mixtures.iter().map(|mixture| format!("{place}: {mixture}")));
+    }
+    warnings.extend(left_out);
+    let none = |section: &Section| section.published.same.is_empty() && section.published.other.is_empty();
+    if reference.is_some() && sections.iter().all(none) {
         warnings.push(
             "none of the published figures is about a data set, model, attack, defense and ratios of these results"
                 .into(),
@@ -141,30 +145,40 @@ fn title(folder: &Path, experiment: &ExperimentFile) -> String {
 }
 
 fn counts(rows: &[ResultRow], planned: Option<usize>) -> String {
-    let count = |status: &str| rows.iter().filter(|row| row.status == status).count();
+    let counts = Counts::of(rows);
     let mut text = match planned.filter(|planned| *planned > rows.len()) {
         Some(planned) => format!("{} of {} in the results", rows.len(), plural(planned, "planned cell")),
         None => plural(rows.len(), "cell"),
     };
-    text += &format!(": {} ok", count("ok"));
-    for status in ["failed", "n/a"] {
-        if count(status) > 0 {
-            text += &format!(", {} {status}", count(status));
+    text += &format!(": {} ok", counts.get(RowStatus::Ok));
+    for status in RowStatus::ALL.into_iter().filter(|status| *status != RowStatus::Ok) {
+        if counts.get(status) > 0 {
+            text += &format!(", {} {}", counts.get(status), words(status));
         }
     }
     text
 }
 
-fn section(group: &Group, reference: &[PublishedRow], quick: bool, decimals: usize) -> Section {
+fn section(
+    group: &Group,
+    reference: &[PublishedRow],
+    experiment: &ExperimentFile,
+    decimals: usize,
+) -> Section {
     let table = main_table(group, decimals);
     let glances = glances(group, decimals);
     let undefended = group.defenses.iter().position(|defense| *defense == NONE);
     let failures = failures(group);
+    let recorded = experiment.recorded.as_ref();
+    let heading = heading(group, recorded);
+    let mixtures = mixtures(group);
+    let validity = recorded.map_or_else(Default::default, |recorded: &Recorded| recorded.validity);
     Section {
         anchor: group.anchor(),
-        heading: group.heading(),
         ratios: group.ratios(),
-        caption: caption(group, &table, quick),
+        caption: caption(group, &heading, &table, &mixtures, &validity, experiment.is_quick()),
+        heading,
+        mixtures,
         lead: lead(group, &glances, decimals),
         notes: failures
             .iter()
@@ -176,84 +190,12 @@ fn section(group: &Group, reference: &[PublishedRow], quick: bool, decimals: usi
         swatches: (0..group.defenses.len()).map(|at| swatch(&color_of(&group.defenses, at))).collect(),
         scatter: acc_asr_scatter(group, decimals),
         bars: asr_bars(group, decimals),
-        published: published(group, reference, decimals),
+        published: published(group, reference, experiment, decimals),
         failures,
         detections: detected(group, decimals),
         costs: costs(group),
         seeds: seed_rows(group, decimals),
         table,
-    }
-}
-
-/// What a reader of the table alone has to know.
-fn caption(group: &Group, table: &Table, quick: bool) -> String {
-    let mut text = format!("{}, {}. ACC, ASR and DER in %", group.heading(), group.ratios());
-    let (fewest, most) = group.repeat_range();
-    let n = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
-    text += &match table.any(|cell| cell.std.is_some()) {
-        true => format!(", mean ± standard deviation over n = {n} seeds."),
-        false if most > 1 => format!(", mean over n = {n} seeds."),
-        false => ", n = 1 seed.".to_string(),
-    };
-    if table.any(|cell| cell.mark == "best") {
-        text += " Bold: the best defense of a row";
-        text += if table.any(|cell| cell.mark == "second") { "; underlined: the second best." } else { "." };
-    }
-    let count = |status: &str| group.rows.iter().filter(|row| row.status == status).count();
-    let (failed, declared) = (count("failed"), count("n/a"));
-    if failed + declared > 0 {
-        text += &format!(
-            " Of {}, {failed} failed and {declared} did not apply; they are left out of all means.",
-            plural(group.rows.len(), "cell")
-        );
-    }
-    if table.any(|cell| cell.part.is_some()) {
-        text += " A superscript k/n marks numbers from k of n seeds.";
-    }
-    if table.any(|cell| cell.dagger) {
-        text += " † The average leaves out attacks for which this defense has no number, and is not ranked.";
-    }
-    if group.defenses.iter().any(|defense| is_oracle(defense)) {
-        text += " Oracle: chosen by test pictures, which no defender has; not ranked.";
-    }
-    if quick {
-        text += " Quick profile: defenses run fewer epochs and steps than published.";
-    }
-    text
-}
-
-fn provenance(experiment: &ExperimentFile) -> Provenance {
-    let mut facts = vec![];
-    flatten("", &experiment.provenance, &mut facts);
-    let experiment_text = match &experiment.experiment {
-        Value::Null => None,
-        value => serde_json::to_string_pretty(value).ok(),
-    };
-    let command = match &experiment.command {
-        Value::Array(words) => Some(words.iter().filter_map(as_text).collect::<Vec<_>>().join(" "))
-            .filter(|text| !text.is_empty()),
-        other => as_text(other),
-    };
-    Provenance { command, facts, experiment: experiment_text }
-}
-
-/// Nested names are joined, so that a list of facts is all that the page has to lay out.
-fn flatten(prefix: &str, value: &Value, facts: &mut Vec<Fact>) {
-    if let Value::Object(map) = value {
-        for (name, value) in map {
-            flatten(format!("{prefix} {}", name.replace('_', " ")).trim_start(), value, facts);
-        }
-    } else if let Some(value) = as_text(value) {
-        facts.push(Fact { name: if prefix.is_empty() { "provenance".into() } else { prefix.into() }, value });
-    }
-}
-
-/// Text as it is, nothing for null, JSON for the rest.
-fn as_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-        other => Some(other.to_string()),
     }
 }
 

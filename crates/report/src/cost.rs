@@ -1,42 +1,157 @@
-//! What each defense costs: time and memory, over all cells of a table that have a result.
+//! What each defense costs: time and memory of the cells that count. Seconds are compared only within one machine,
+//! number format, number of threads and day; images that went through a model with gradients are a cost whatever the
+//! machine.
 
-use scour_core::ResultRow;
+use std::fmt;
+
+use scour_core::{ResultRow, RowStatus, SecondsFrom};
 use serde::Serialize;
 
 use crate::group::{Group, NONE};
 use crate::names;
-use crate::number::fixed;
+use crate::number::{fixed, mean, thousands};
+
+/// Where and when seconds were measured: within one place they can be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    processor: &'a str,
+    device: &'a str,
+    threads: usize,
+    precision: &'a str,
+    day: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// Nothing where a part of it is not recorded, as in older files.
+    pub(crate) fn of(row: &'a ResultRow) -> Option<Self> {
+        let known = |text: &'a str| Some(text).filter(|text| !text.is_empty());
+        Some(Self {
+            processor: known(&row.processor)?,
+            device: known(&row.device)?,
+            threads: row.threads?,
+            precision: known(&row.precision)?,
+            day: row.finished.get(..10)?,
+        })
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { processor, device, threads, precision, day } = self;
+        write!(f, "{processor}, {device}, {threads} threads, {precision}, {day}")
+    }
+}
+
+/// Costs that were measured in one place.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CostTable {
+    /// The machine and the day, or that they are not recorded.
+    pub(crate) place: String,
+    /// Whether the place is recorded, so that seconds can be compared.
+    pub(crate) comparable: bool,
+    pub(crate) costs: Vec<Cost>,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Cost {
     pub(crate) name: String,
-    /// Mean wall-clock seconds of a cell.
+    /// Cells behind it.
+    pub(crate) cells: usize,
+    /// Mean wall-clock seconds of a cell, with the mark of those that came from the store.
     pub(crate) seconds: String,
     /// Seconds of the longest cell.
     pub(crate) longest: String,
+    /// Seconds as a multiple of the training of the same attacked models, where both were measured in this place.
+    pub(crate) trainings: String,
+    /// Mean images with gradients of a cell.
+    pub(crate) images: String,
     /// Most memory of any cell, in MiB.
     pub(crate) memory: String,
 }
 
-/// One for each defense in the table's order; `none` is the training of the attacked model. Empty where nothing tells
-/// of time or memory.
-pub(crate) fn costs(group: &Group) -> Vec<Cost> {
-    let cost = |defense: &&str| {
-        let rows = group.rows.iter().filter(|row| row.defense == *defense && row.status == "ok");
-        let rows: Vec<&ResultRow> = rows.copied().collect();
-        let seconds: Vec<f64> = rows.iter().filter_map(|row| row.seconds).collect();
-        let most = rows.iter().filter_map(|row| row.peak_memory_mib).max();
-        if seconds.is_empty() && most.is_none() {
-            return None;
+const DASH: &str = "–";
+
+/// A table for each place, in the order in which places first appear. Empty where nothing tells of a cost.
+pub(crate) fn costs(group: &Group) -> Vec<CostTable> {
+    let rows: Vec<&ResultRow> =
+        group.rows.iter().copied().filter(|row| row.status == RowStatus::Ok && tells(row)).collect();
+    let mut places: Vec<Option<Place>> = vec![];
+    for row in &rows {
+        let place = Place::of(row);
+        if !places.contains(&place) {
+            places.push(place);
         }
-        let text = |value: Option<f64>, decimals| value.map_or("–".into(), |value| fixed(value, decimals));
-        let mean = (!seconds.is_empty()).then(|| seconds.iter().sum::<f64>() / seconds.len() as f64);
-        Some(Cost {
-            name: if *defense == NONE { "Training".into() } else { names::defense(defense) },
-            seconds: text(mean, 1),
-            longest: text(seconds.iter().copied().reduce(f64::max), 1),
-            memory: text(most.map(|most| most as f64), 0),
-        })
+    }
+    let table = |place: &Option<Place>| {
+        let here: Vec<&ResultRow> = rows.iter().copied().filter(|row| Place::of(row) == *place).collect();
+        CostTable {
+            place: match place {
+                Some(place) => place.to_string(),
+                None => "machine and day not recorded: seconds cannot be compared".into(),
+            },
+            comparable: place.is_some(),
+            costs: group
+                .defenses
+                .iter()
+                .filter_map(|defense| cost(defense, &here, place.is_some()))
+                .collect(),
+        }
     };
-    group.defenses.iter().filter_map(cost).collect()
+    places.iter().map(table).collect()
 }
+
+fn tells(row: &ResultRow) -> bool {
+    row.seconds.is_some() || row.peak_memory_mib.is_some() || row.gradient_images.is_some()
+}
+
+/// `none` is the training of the attacked model.
+fn cost(defense: &str, here: &[&ResultRow], comparable: bool) -> Option<Cost> {
+    let rows: Vec<&ResultRow> = here.iter().copied().filter(|row| row.defense == defense).collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let seconds: Vec<f64> = rows.iter().filter_map(|row| row.seconds).collect();
+    let images: Vec<f64> = rows.iter().filter_map(|row| row.gradient_images).map(|n| n as f64).collect();
+    let text = |value: Option<f64>, decimals| value.map_or(DASH.into(), |value| fixed(value, decimals));
+    let stored = rows.iter().filter(|row| row.seconds_from == Some(SecondsFrom::Store)).count();
+    let mark = match stored {
+        0 => String::new(),
+        stored if stored == rows.len() => " (from store)".into(),
+        stored => format!(" ({stored} of {} from store)", rows.len()),
+    };
+    Some(Cost {
+        name: if defense == NONE { "Training".into() } else { names::defense(defense) },
+        cells: rows.len(),
+        seconds: text(mean(&seconds), 1) + if seconds.is_empty() { "" } else { &mark },
+        longest: text(seconds.iter().copied().reduce(f64::max), 1),
+        trainings: match trainings(defense, &rows, here).filter(|_| comparable) {
+            Some(ratio) => format!("{}×", fixed(ratio, 2)),
+            None => DASH.into(),
+        },
+        images: mean(&images).map_or(DASH.into(), |images| thousands(images.round() as usize)),
+        memory: rows
+            .iter()
+            .filter_map(|row| row.peak_memory_mib)
+            .max()
+            .map_or(DASH.into(), |most| most.to_string()),
+    })
+}
+
+/// Seconds of the defense's cells over those of training the same models, each pair in this place.
+fn trainings(defense: &str, rows: &[&ResultRow], here: &[&ResultRow]) -> Option<f64> {
+    if defense == NONE {
+        return None;
+    }
+    let pairs = rows.iter().filter_map(|row| {
+        let same = |other: &&&ResultRow| {
+            other.defense == NONE && (&other.attack, other.seed) == (&row.attack, row.seed)
+        };
+        Some((row.seconds?, here.iter().find(same)?.seconds?))
+    });
+    let (defended, trained) = pairs.fold((0.0, 0.0), |sums, pair| (sums.0 + pair.0, sums.1 + pair.1));
+    (trained > 0.0).then(|| defended / trained)
+}
+
+#[cfg(test)]
+#[path = "cost_tests.rs"]
+mod tests;

@@ -1,39 +1,37 @@
-//! How well defenses that look at the training set told poisoned pictures from clean ones.
+//! How well defenses that look at the training set told poisoned images from clean ones.
 
+use scour_core::RowStatus;
 use serde::Serialize;
 
 use crate::group::Group;
 use crate::names;
-use crate::number::fixed;
+use crate::number::{fixed, mean};
 
 /// One attack and defense, over its seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Detected {
     pub(crate) attack: String,
     pub(crate) defense: String,
-    /// Mean share of the poisoned pictures that are suspected; a dash where nothing was poisoned.
+    /// Mean share of the poisoned images that are suspected; a dash where nothing was poisoned.
     pub(crate) tpr: String,
-    /// Mean share of the clean pictures that are suspected.
+    /// Mean share of the clean images that are suspected.
     pub(crate) fpr: String,
+    /// `2/3` where only two of three planned seeds count.
+    pub(crate) part: Option<String>,
 }
 
-/// In the order of the table; empty where no defense looked at the training set.
+/// In the order of the table, of cells that count; empty where no defense looked at the training set.
 pub(crate) fn detected(group: &Group, decimals: usize) -> Vec<Detected> {
     let pairs =
         group.attacks.iter().flat_map(|attack| group.defenses.iter().map(move |defense| (*attack, *defense)));
     let of = |(attack, defense): (&str, &str)| {
-        let rows = || group.repeats(attack, defense).filter(|row| row.status == "ok");
-        let mean =
-            |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
-        let rates = [
-            mean(rows().filter_map(|row| row.tpr).collect()),
-            mean(rows().filter_map(|row| row.fpr).collect()),
-        ];
-        if rates == [None, None] {
-            return None;
-        }
-        let [tpr, fpr] = rates.map(|rate| rate.map_or("–".into(), |rate| fixed(rate, decimals)));
-        Some(Detected { attack: names::attack(attack), defense: names::defense(defense), tpr, fpr })
+        let rows = || group.repeats(attack, defense).filter(|row| row.status == RowStatus::Ok);
+        let rates: [Vec<f64>; 2] =
+            [rows().filter_map(|row| row.tpr).collect(), rows().filter_map(|row| row.fpr).collect()];
+        let n = rates.iter().map(Vec::len).max().filter(|n| *n > 0)?;
+        let [tpr, fpr] = rates.map(|rate| mean(&rate).map_or("–".into(), |rate| fixed(rate, decimals)));
+        let part = (n < group.planned as usize).then(|| format!("{n}/{}", group.planned));
+        Some(Detected { attack: names::attack(attack), defense: names::defense(defense), tpr, fpr, part })
     };
     pairs.filter_map(of).collect()
 }

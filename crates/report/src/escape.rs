@@ -32,6 +32,8 @@ pub(crate) fn latex(text: &str, out: &mut dyn Write) -> std::io::Result<()> {
             '"' => out.write_all(br"\textquotedbl{}")?,
             '±' => out.write_all(br"$\pm$")?,
             '†' => out.write_all(br"$\dagger$")?,
+            '‡' => out.write_all(br"$\ddagger$")?,
+            '§' => out.write_all(br"\S{}")?,
             '×' => out.write_all(br"$\times$")?,
             '–' => out.write_all(b"--")?,
             '−' => out.write_all(b"$-$")?,
@@ -72,6 +74,7 @@ mod tests {
         assert_eq!(xml("<a href='x'>&\""), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;");
         assert_eq!(written(latex, r"a_b 5% \end{x}"), r"a\_b 5\% \textbackslash{}end\{x\}");
         assert_eq!(written(latex, "1 ± 2 – 3"), r"1 $\pm$ 2 -- 3");
+        assert_eq!(written(latex, "‡ 2/3 §"), r"$\ddagger$ 2/3 \S{}");
         assert_eq!(written(markdown, "a|b_c<br>\nd"), r"a\|b\_c&lt;br&gt; d");
     }
 }

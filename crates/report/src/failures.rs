@@ -1,53 +1,76 @@
-//! Cells without a number, each with its reason: a failure is a result too.
+//! Cells that do not count, each with its reason: a failure is a result too.
 
-use scour_core::ResultRow;
+use scour_core::{ResultRow, RowStatus};
 use serde::Serialize;
 
+use crate::counts::words;
 use crate::number::listed;
 use crate::{group::Group, names};
 
-/// One reason of one cell, over the seeds that share it.
+/// One reason, over the seeds that share it and, where it is one of the attacked model, over its defenses.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Failure {
     pub(crate) attack: String,
     pub(crate) defense: String,
-    /// `failed` or `n/a`.
-    pub(crate) status: String,
+    /// In words: `failed`, `not implanted`.
+    pub(crate) status: &'static str,
     pub(crate) reason: String,
     /// `seed 0`, `seeds 0, 1 and 2`.
     pub(crate) seeds: String,
 }
 
+/// More names than these say less than their number.
+const NAMED: usize = 3;
+
 /// Everything of a group that is not `ok`, in the order of the results.
 pub(crate) fn failures(group: &Group) -> Vec<Failure> {
-    let mut found: Vec<(&ResultRow, Vec<String>)> = vec![];
-    for row in group.rows.iter().copied().filter(|row| row.status != "ok") {
+    let mut found: Vec<(&ResultRow, Vec<u64>, Vec<&str>)> = vec![];
+    for row in group.rows.iter().copied().filter(|row| row.status != RowStatus::Ok) {
+        // What is wrong with an attacked model is the same thing under every defense.
+        let of_model = matches!(row.status, RowStatus::NotImplanted | RowStatus::NotEvaluated);
         let same = |other: &ResultRow| {
-            (&other.attack, &other.defense, &other.status, &other.reason)
-                == (&row.attack, &row.defense, &row.status, &row.reason)
+            (&other.attack, other.status, &other.reason) == (&row.attack, row.status, &row.reason)
+                && (of_model || other.defense == row.defense)
         };
-        match found.iter_mut().find(|(first, _)| same(first)) {
-            Some((_, seeds)) => seeds.push(row.seed.to_string()),
-            None => found.push((row, vec![row.seed.to_string()])),
+        match found.iter_mut().find(|(first, ..)| same(first)) {
+            Some((_, seeds, defenses)) => {
+                if !seeds.contains(&row.seed) {
+                    seeds.push(row.seed);
+                }
+                if !defenses.contains(&row.defense.as_str()) {
+                    defenses.push(&row.defense);
+                }
+            }
+            None => found.push((row, vec![row.seed], vec![&row.defense])),
         }
     }
     found
         .into_iter()
-        .map(|(row, seeds)| Failure {
+        .map(|(row, seeds, defenses)| Failure {
             attack: names::attack(&row.attack),
-            defense: names::defense(&row.defense),
-            status: row.status.clone(),
+            defense: if defenses.len() == group.defenses.len() && defenses.len() > 1 {
+                "all defenses".into()
+            } else if defenses.len() > NAMED {
+                format!("{} of {} defenses", defenses.len(), group.defenses.len())
+            } else {
+                listed(&defenses.iter().map(|defense| names::defense(defense)).collect::<Vec<_>>())
+            },
+            status: words(row.status),
             reason: reason(row),
-            seeds: format!("{} {}", if seeds.len() == 1 { "seed" } else { "seeds" }, listed(&seeds)),
+            seeds: format!(
+                "{} {}",
+                if seeds.len() == 1 { "seed" } else { "seeds" },
+                listed(&seeds.iter().map(u64::to_string).collect::<Vec<_>>())
+            ),
         })
         .collect()
 }
 
-/// Why a cell has no number, or has it from fewer seeds than it should: for a tooltip.
+/// Why a cell has no number that counts, or has it from fewer seeds than it should: for a tooltip.
 pub(crate) fn why(group: &Group, attack: &str, defense: &str) -> String {
     let mut reasons: Vec<String> = vec![];
-    for row in group.repeats(attack, defense).filter(|row| row.status != "ok") {
-        let text = format!("{}: {}", row.status, reason(row));
+    for row in group.repeats(attack, defense).filter(|row| row.status != RowStatus::Ok) {
+        let text = format!("{}: {}", words(row.status), reason(row));
         if !reasons.contains(&text) {
             reasons.push(text);
         }

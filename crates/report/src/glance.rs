@@ -1,68 +1,91 @@
-//! What a table says, in words.
+//! What a table says of each defense, in words.
 
+use scour_core::{ResultRow, RowStatus};
 use serde::Serialize;
 
+use crate::average::collapsed_under;
 use crate::group::{Group, NONE, competes};
 use crate::metric::Metric;
 use crate::names;
-use crate::number::{fixed, listed, plural};
+use crate::number::{fixed, listed, mean, plural};
+use crate::table::{COLLAPSED, DASH, INCOMPLETE};
 
-/// One defense, averaged over attacks.
+/// One defense, averaged over the attacks that took.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Glance {
     pub(crate) name: String,
     pub(crate) color: usize,
     /// Mean DER as text; a dash where there is none.
     pub(crate) der: String,
+    /// `†5/6` where the DER covers five of six attacked models.
+    pub(crate) sign: Option<String>,
     /// Length of the bar, 0..100: a DER of 50, which doing nothing has, is 0.
     pub(crate) bar: String,
     pub(crate) sentence: String,
+    /// Its place by DER, from 1, among those that cover every attacked model; the others have none.
+    pub(crate) rank: Option<usize>,
     #[serde(skip)]
-    rank: Option<f64>,
-    #[serde(skip)]
-    complete: bool,
+    pub(crate) value: Option<f64>,
 }
 
-/// Means over the attacks that have both the attacked and the defended number, so that the two can be compared.
+/// Means over the attacked models of which both the attacked and the defended number count, so that the two can be
+/// compared.
 struct Change {
-    attacks: usize,
+    models: usize,
     before: [f64; 2],
     after: [f64; 2],
     der: Option<f64>,
+    /// Whether every attacked model that is planned is behind every number.
+    complete: bool,
 }
 
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+/// Attacked models that a comparison should cover.
+pub(crate) fn expected_models(group: &Group) -> usize {
+    group.counted_attacks().len() * group.planned as usize
+}
+
+/// Attacked and defended model of one repeat, where both count.
+fn pairs<'a>(group: &Group<'a>, attack: &str, defense: &str) -> Vec<(&'a ResultRow, &'a ResultRow)> {
+    let ok = |defense: &str| {
+        group.repeats(attack, defense).filter(|row| row.status == RowStatus::Ok).collect::<Vec<_>>()
+    };
+    let attacked = ok(NONE);
+    let of = |row: &'a ResultRow| Some((*attacked.iter().find(|other| other.seed == row.seed)?, row));
+    ok(defense).into_iter().filter_map(of).collect()
 }
 
 fn change(group: &Group, defense: &str) -> Option<Change> {
-    let (mut columns, mut ders): ([Vec<f64>; 4], Vec<f64>) = Default::default();
-    for attack in group.measured_attacks() {
-        let (Some(before), Some(after)) = (group.ok(attack, NONE), group.ok(attack, defense)) else {
-            continue;
-        };
-        let numbers = [before.acc, before.asr, after.acc, after.asr];
-        if let [Some(a), Some(b), Some(c), Some(d)] = numbers {
-            for (column, statistic) in columns.iter_mut().zip([a, b, c, d]) {
-                column.push(statistic.mean);
-            }
-            ders.extend(after.der.map(|der| der.mean));
+    let mut columns: [Vec<f64>; 5] = Default::default();
+    let (mut models, mut with_der) = (0, 0);
+    for attack in group.counted_attacks() {
+        let numbers: Vec<[f64; 4]> = pairs(group, attack, defense)
+            .iter()
+            .filter_map(|(before, after)| Some([before.acc?, before.asr?, after.acc?, after.asr?]))
+            .collect();
+        let ders: Vec<f64> =
+            pairs(group, attack, defense).iter().filter_map(|(_, after)| after.der).collect();
+        models += numbers.len();
+        with_der += ders.len();
+        for (at, column) in columns.iter_mut().enumerate() {
+            let values = if at < 4 { numbers.iter().map(|four| four[at]).collect() } else { ders.clone() };
+            column.extend(mean(&values));
         }
     }
-    let [Some(acc), Some(asr), Some(acc_after), Some(asr_after)] = columns.each_ref().map(|c| mean(c)) else {
-        return None;
-    };
+    let [acc, asr, acc_after, asr_after, der] = columns.each_ref().map(|column| mean(column));
+    let expected = expected_models(group);
     Some(Change {
-        attacks: columns[0].len(),
-        before: [acc, asr],
-        after: [acc_after, asr_after],
-        der: mean(&ders),
+        models,
+        before: [acc?, asr?],
+        after: [acc_after?, asr_after?],
+        der,
+        complete: models >= expected && with_der >= expected,
     })
 }
 
-/// Every defense that competes, the highest mean DER first; those without one come last, in their own order.
+/// Every defense that competes: those that cover every attacked model first, each part by mean DER; those without one
+/// come last, in their own order.
 pub(crate) fn glances(group: &Group, decimals: usize) -> Vec<Glance> {
-    let expected = group.measured_attacks().len();
+    let attacks = group.counted_attacks();
     let mut found: Vec<Glance> = group
         .defenses
         .iter()
@@ -71,25 +94,43 @@ pub(crate) fn glances(group: &Group, decimals: usize) -> Vec<Glance> {
         .map(|(color, defense)| {
             let change = change(group, defense);
             let der = change.as_ref().and_then(|change| change.der);
+            let collapsed = collapsed_under(group, &attacks, defense);
+            let mut text = match &change {
+                Some(change) => sentence(change, attacks.len(), group.planned, decimals.min(1)),
+                None => without_comparison(group, defense, decimals.min(1)),
+            };
+            if !collapsed.is_empty() {
+                text += &format!("; collapsed under {}", listed(&collapsed));
+            }
+            let complete = change.as_ref().is_some_and(|change| change.complete);
+            let sign = change.filter(|change| !change.complete).map(|change| {
+                let sign = if collapsed.is_empty() { "" } else { COLLAPSED };
+                format!("{INCOMPLETE}{sign}{}/{}", change.models, expected_models(group))
+            });
             Glance {
                 name: names::defense(defense),
                 color,
-                der: der.map_or("–".into(), |der| fixed(der, decimals)),
+                der: der.map_or(DASH.into(), |der| fixed(der, decimals)),
+                sign: sign.filter(|_| der.is_some()),
                 bar: fixed(der.map_or(0.0, |der| (2.0 * (der - 50.0)).clamp(0.0, 100.0)), 1),
-                sentence: match &change {
-                    Some(change) => sentence(change, expected, decimals.min(1)),
-                    None => without_comparison(group, defense, decimals.min(1)),
-                },
-                rank: der,
-                complete: change.is_some_and(|change| change.attacks == expected),
+                sentence: text,
+                rank: complete.then_some(0),
+                value: der,
             }
         })
         .collect();
-    found.sort_by(|a, b| b.rank.unwrap_or(f64::MIN).total_cmp(&a.rank.unwrap_or(f64::MIN)));
+    let order = |glance: &Glance| (glance.rank.is_some(), glance.value.unwrap_or(f64::MIN));
+    found.sort_by(|a, b| {
+        let ((a_complete, a), (b_complete, b)) = (order(a), order(b));
+        b_complete.cmp(&a_complete).then(b.total_cmp(&a))
+    });
+    for (at, glance) in found.iter_mut().enumerate() {
+        glance.rank = glance.rank.map(|_| at + 1);
+    }
     found
 }
 
-fn sentence(change: &Change, expected: usize, decimals: usize) -> String {
+fn sentence(change: &Change, attacks: usize, planned: u32, decimals: usize) -> String {
     let ([acc, asr], [acc_after, asr_after]) = (change.before, change.after);
     let [from, to] = [asr, asr_after].map(|value| fixed(value, decimals));
     let first = if from == to {
@@ -109,97 +150,45 @@ fn sentence(change: &Change, expected: usize, decimals: usize) -> String {
     } else {
         format!("while ACC gains {points} {unit}")
     };
-    let over = if change.attacks < expected {
-        format!(" (over {} of {expected} attacks)", change.attacks)
-    } else if expected > 1 {
-        " on average".to_string()
-    } else {
-        String::new()
-    };
+    let over = over(change.models, attacks, planned);
+    let over = if over.is_empty() && attacks > 1 { " on average".into() } else { over };
     format!("{first}{over}, {second}")
+}
+
+/// ` (over 5 of 6 attacked models)`, or nothing where it is all of them.
+pub(crate) fn over(models: usize, attacks: usize, planned: u32) -> String {
+    let expected = attacks * planned as usize;
+    if models >= expected {
+        return String::new();
+    }
+    let what = if planned == 1 { "attack" } else { "attacked model" };
+    format!(" (over {models} of {})", plural(expected, what))
 }
 
 /// Without an attacked model to compare with, only where the defense ends can be said.
 fn without_comparison(group: &Group, defense: &str, decimals: usize) -> String {
-    let average = |metric: Metric| {
-        let attacks = group.measured_attacks();
-        let found = attacks.iter().filter_map(|attack| metric.of(group.ok(attack, defense)?));
-        mean(&found.map(|statistic| statistic.mean).collect::<Vec<_>>())
+    let attacks = group.counted_attacks();
+    let found = |metric: Metric| {
+        attacks.iter().filter_map(|attack| metric.of(group.ok(attack, defense)?)).collect::<Vec<_>>()
     };
+    let average = |metric: Metric| mean(&found(metric).iter().map(|s| s.mean).collect::<Vec<_>>());
+    let models = found(Metric::Acc).iter().map(|statistic| statistic.n as usize).sum();
+    let over = over(models, attacks.len(), group.planned);
     match (average(Metric::Acc), average(Metric::Asr)) {
         (Some(acc), Some(asr)) => {
-            format!("ends at ACC {} and ASR {}", fixed(acc, decimals), fixed(asr, decimals))
+            format!("ends at ACC {} and ASR {}{over}", fixed(acc, decimals), fixed(asr, decimals))
         }
-        (Some(acc), None) => format!("ends at ACC {}", fixed(acc, decimals)),
+        (Some(acc), None) => format!("ends at ACC {}{over}", fixed(acc, decimals)),
         _ => "has no number that counts".to_string(),
     }
-}
-
-/// The paragraph above the table.
-pub(crate) fn lead(group: &Group, glances: &[Glance], decimals: usize) -> String {
-    let decimals = decimals.min(1);
-    let attacks = group.measured_attacks();
-    let (_, repeats) = group.repeat_range();
-    let mut text = vec![];
-    if let Some(clean) = group.ok(NONE, NONE).and_then(|summary| summary.acc) {
-        text.push(format!("Without an attack the model reaches ACC {}.", fixed(clean.mean, decimals)));
-    }
-    let over = match attacks.as_slice() {
-        [] => None,
-        [one] => Some(format!("Under {}", names::attack(one))),
-        several => Some(format!("Over {} attacks", several.len())),
-    };
-    let undefended: Vec<[f64; 2]> = attacks
-        .iter()
-        .filter_map(|attack| group.ok(attack, NONE))
-        .filter_map(|summary| Some([summary.acc?.mean, summary.asr?.mean]))
-        .collect();
-    if let Some(over) = over {
-        let seeds = plural(repeats as usize, "seed");
-        let averages =
-            [0, 1].map(|at| mean(&undefended.iter().map(|numbers| numbers[at]).collect::<Vec<_>>()));
-        text.push(match averages {
-            [Some(acc), Some(asr)] => format!(
-                "{over} and {seeds}, the attacked models reach ACC {} and ASR {}{}.",
-                fixed(acc, decimals),
-                fixed(asr, decimals),
-                if attacks.len() > 1 { " on average" } else { "" }
-            ),
-            _ => format!("{over} and {seeds}, no attacked model without a defense has a number that counts."),
-        });
-    }
-    let ranked = || glances.iter().filter(|glance| glance.rank.is_some());
-    // A defense that was spared some attacks is not called the best while another faced them all.
-    if let Some(best) = ranked().find(|glance| glance.complete).or_else(|| ranked().next()) {
-        let (name, sentence) = (&best.name, &best.sentence);
-        text.push(if ranked().count() == 1 {
-            format!("{name} {sentence}.")
-        } else if ranked().all(|glance| glance.complete) {
-            format!("{name} has the highest DER: it {sentence}.")
-        } else if best.complete {
-            format!("Of the defenses with a number for every attack, {name} has the highest DER: it {sentence}.")
-        } else {
-            format!("No defense has a number for every attack; on what there is, {name} has the highest DER: it {sentence}.")
-        });
-    }
-    let unhelpful: Vec<String> =
-        ranked().filter(|glance| glance.rank.is_some_and(|der| der < 50.5)).map(|g| g.name.clone()).collect();
-    if !unhelpful.is_empty() && unhelpful.len() < glances.len() {
-        let verb = if unhelpful.len() == 1 { "is" } else { "are" };
-        text.push(format!(
-            "{} {verb} hardly better than leaving the model alone, which has a DER of 50, or worse.",
-            listed(&unhelpful)
-        ));
-    }
-    text.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn said(before: [f64; 2], after: [f64; 2], attacks: usize, expected: usize) -> String {
-        sentence(&Change { attacks, before, after, der: None }, expected, 1)
+    fn said(before: [f64; 2], after: [f64; 2], models: usize, expected: usize) -> String {
+        sentence(&Change { models, before, after, der: None, complete: false }, expected, 1, 1)
     }
 
     #[test]

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use scour_core::{ORACLE, ResultRow};
+use scour_core::{ORACLE, ResultRow, RowStatus};
 
-use crate::aggregate::Summary;
-use crate::names;
+use crate::aggregate::{Figures, Summary};
 use crate::number::ratio_percent;
 
 /// The id of "no attack" and of "no defense".
@@ -31,12 +30,14 @@ pub(crate) struct Group<'a> {
     pub(crate) attacks: Vec<&'a str>,
     pub(crate) defenses: Vec<&'a str>,
     pub(crate) rows: Vec<&'a ResultRow>,
+    /// How many repeats each cell should have.
+    pub(crate) planned: u32,
     summaries: HashMap<(&'a str, &'a str), &'a Summary>,
 }
 
 /// Splits summaries into tables. A clean model has no poison ratio of its own: it joins every table of its
 /// data set, model and clean ratio, and has one to itself only where nothing was attacked.
-pub(crate) fn groups<'a>(summaries: &'a [Summary], rows: &'a [ResultRow]) -> Vec<Group<'a>> {
+pub(crate) fn groups<'a>(summaries: &'a [Summary], rows: &'a [ResultRow], planned: u32) -> Vec<Group<'a>> {
     let same_place = |a: &Summary, b: &Summary| {
         (&a.dataset, &a.model, a.clean_ratio) == (&b.dataset, &b.model, b.clean_ratio)
     };
@@ -50,11 +51,11 @@ pub(crate) fn groups<'a>(summaries: &'a [Summary], rows: &'a [ResultRow]) -> Vec
             heads.push(summary);
         }
     }
-    heads.into_iter().map(|head| Group::new(head, summaries, rows)).collect()
+    heads.into_iter().map(|head| Group::new(head, summaries, rows, planned)).collect()
 }
 
 impl<'a> Group<'a> {
-    fn new(head: &'a Summary, summaries: &'a [Summary], rows: &'a [ResultRow]) -> Self {
+    fn new(head: &'a Summary, summaries: &'a [Summary], rows: &'a [ResultRow], planned: u32) -> Self {
         let mut group = Self {
             dataset: &head.dataset,
             model: &head.model,
@@ -63,6 +64,7 @@ impl<'a> Group<'a> {
             attacks: vec![],
             defenses: vec![],
             rows: vec![],
+            planned,
             summaries: HashMap::new(),
         };
         let place = (head.dataset.as_str(), head.model.as_str(), head.clean_ratio);
@@ -92,31 +94,48 @@ impl<'a> Group<'a> {
         self.summaries.get(&(attack, defense)).copied()
     }
 
-    /// The same, where it has a repeat that counts.
-    pub(crate) fn ok(&self, attack: &str, defense: &str) -> Option<&'a Summary> {
-        self.get(attack, defense).filter(|summary| summary.ok > 0)
+    /// Every cell of the table, in no order.
+    pub(crate) fn summaries(&self) -> impl Iterator<Item = &'a Summary> {
+        self.summaries.values().copied()
     }
 
-    /// Real attacks that have a number under any defense: what an average is expected to cover.
-    pub(crate) fn measured_attacks(&self) -> Vec<&'a str> {
-        let measured = |attack: &&str| self.defenses.iter().any(|defense| self.ok(attack, defense).is_some());
-        self.attacks.iter().copied().filter(|attack| *attack != NONE).filter(measured).collect()
+    /// The figures that count, where a repeat does.
+    pub(crate) fn ok(&self, attack: &str, defense: &str) -> Option<&'a Figures> {
+        self.get(attack, defense)
+            .filter(|summary| summary.counts.get(RowStatus::Ok) > 0)
+            .map(|summary| &summary.counted)
+    }
+
+    /// Real attacks that an average is expected to cover: those that took in a repeat at least and have figures under
+    /// any defense.
+    pub(crate) fn counted_attacks(&self) -> Vec<&'a str> {
+        let counts = |attack: &str| {
+            self.has(attack, RowStatus::Ok)
+                || self.has(attack, RowStatus::Collapsed) && !self.has(attack, RowStatus::NotImplanted)
+        };
+        self.real_attacks().filter(|attack| counts(attack)).collect()
+    }
+
+    /// Real attacks that took in no repeat: shown, and left out of all that is said of defenses.
+    pub(crate) fn not_implanted(&self) -> Vec<&'a str> {
+        let counted = self.counted_attacks();
+        self.real_attacks()
+            .filter(|attack| self.has(attack, RowStatus::NotImplanted) && !counted.contains(attack))
+            .collect()
+    }
+
+    pub(crate) fn real_attacks(&self) -> impl Iterator<Item = &'a str> {
+        self.attacks.iter().copied().filter(|attack| *attack != NONE)
+    }
+
+    /// Whether a repeat under the attack ended so, whatever the defense.
+    fn has(&self, attack: &str, status: RowStatus) -> bool {
+        self.rows.iter().any(|row| row.attack == attack && row.status == status)
     }
 
     /// Rows of one cell over its seeds.
     pub(crate) fn repeats(&self, attack: &str, defense: &str) -> impl Iterator<Item = &'a ResultRow> {
         self.rows.iter().copied().filter(move |row| row.attack == attack && row.defense == defense)
-    }
-
-    /// Fewest and most repeats that a cell has.
-    pub(crate) fn repeat_range(&self) -> (u32, u32) {
-        let counts = || self.summaries.values().map(|summary| summary.repeats());
-        (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
-    }
-
-    /// `CIFAR-10, PreAct-ResNet18`.
-    pub(crate) fn heading(&self) -> String {
-        format!("{}, {}", names::dataset(self.dataset), names::model(self.model))
     }
 
     /// `poison ratio 10%, clean set 5%`.
@@ -138,6 +157,7 @@ impl<'a> Group<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counts::Counts;
 
     fn summary(dataset: &str, attack: &str, poison_ratio: f64, defense: &str) -> Summary {
         Summary {
@@ -147,14 +167,10 @@ mod tests {
             clean_ratio: 0.05,
             attack: attack.into(),
             defense: defense.into(),
-            acc: None,
-            asr: None,
-            ra: None,
-            der: None,
+            counted: Figures::default(),
+            aside: Figures::default(),
             seconds: None,
-            ok: 1,
-            failed: 0,
-            not_applicable: 0,
+            counts: Counts::default(),
         }
     }
 
@@ -167,7 +183,7 @@ mod tests {
             summary("a", "badnets", 0.01, "none"),
             summary("b", "none", 0.0, "none"),
         ];
-        let groups = groups(&summaries, &[]);
+        let groups = groups(&summaries, &[], 1);
         let found: Vec<_> = groups
             .iter()
             .map(|group| (group.dataset, group.poison_ratio, group.attacks.clone(), group.defenses.clone()))
@@ -181,6 +197,30 @@ mod tests {
             ]
         );
         assert!(groups[0].get("badnets", "ft").is_some() && groups[1].get("badnets", "ft").is_none());
-        assert_eq!(groups[0].measured_attacks(), ["badnets"]);
+    }
+
+    #[test]
+    fn attacks_that_took_in_no_repeat_are_set_aside() {
+        use RowStatus::{Collapsed, Failed, NotImplanted, Ok};
+        let rows: Vec<ResultRow> = [
+            ("none", "none", Ok),
+            ("a", "none", Ok),
+            ("a", "ft", NotImplanted),
+            ("b", "none", NotImplanted),
+            ("b", "ft", Collapsed),
+            ("c", "ft", Collapsed),
+            ("d", "none", Failed),
+        ]
+        .map(|(attack, defense, status)| ResultRow {
+            attack: attack.into(),
+            defense: defense.into(),
+            status,
+            ..ResultRow::default()
+        })
+        .into();
+        let summaries = crate::aggregate::aggregate(&rows).unwrap();
+        let group = &groups(&summaries, &rows, 1)[0];
+        assert_eq!(group.counted_attacks(), ["a", "c"]);
+        assert_eq!(group.not_implanted(), ["b"]);
     }
 }

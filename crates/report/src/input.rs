@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use scour_core::{Departure, ResultRow, read_results};
+use scour_core::{Departure, Profile, ResultRow, RowStatus, read_results};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::ReportError;
+use crate::recorded::Recorded;
 
 const WAY_OUT: &str = "restore the file, or run the sweep again, which reuses every finished stage";
 
@@ -28,12 +29,25 @@ pub(crate) struct ExperimentFile {
     pub(crate) cells: Value,
     /// Parameters of methods that are not the published ones.
     pub(crate) departures: Vec<Departure>,
+    /// What a reader should know of data sets and settings, a line each.
+    pub(crate) warnings: Vec<String>,
+    /// Whether there is such a file.
+    #[serde(skip)]
+    pub(crate) found: bool,
+    /// What `experiment` says; `None` where it says nothing.
+    #[serde(skip)]
+    pub(crate) recorded: Option<Recorded>,
 }
 
 impl ExperimentFile {
     /// Whether defenses were shortened for a small machine.
     pub(crate) fn is_quick(&self) -> bool {
-        self.experiment["profile"] == "quick"
+        self.recorded.as_ref().is_some_and(|recorded| recorded.profile == Profile::Quick)
+    }
+
+    /// How many repeats each cell should have.
+    pub(crate) fn repeats(&self, rows: &[ResultRow]) -> u32 {
+        self.recorded.as_ref().unwrap_or(&Recorded::default()).planned(rows)
     }
 
     /// Cells of the whole plan, where known.
@@ -45,7 +59,7 @@ impl ExperimentFile {
     }
 }
 
-/// Rows of `results.csv`, checked: known status, finite numbers where `ok`, no row twice.
+/// Rows of `results.csv`, checked: known status, finite numbers where they are shown, no row twice.
 pub(crate) fn read_rows(folder: &Path) -> Result<Vec<ResultRow>, ReportError> {
     let path = folder.join("results.csv");
     if !path.is_file() {
@@ -78,18 +92,17 @@ pub(crate) fn read_rows(folder: &Path) -> Result<Vec<ResultRow>, ReportError> {
 }
 
 fn problem(row: &ResultRow) -> Option<String> {
-    match row.status.as_str() {
-        "ok" => {}
-        "n/a" | "failed" => return None,
-        other => return Some(format!("status `{other}` is none of ok, n/a, failed")),
+    if !matches!(row.status, RowStatus::Ok | RowStatus::NotImplanted | RowStatus::Collapsed) {
+        return None;
     }
+    let status = row.status;
     if row.acc.is_none() {
-        return Some("status is ok, but acc is empty".into());
+        return Some(format!("status is {status}, but acc is empty"));
     }
     [("acc", row.acc), ("asr", row.asr), ("ra", row.ra), ("der", row.der)].into_iter().find_map(
         |(field, value)| {
             let value = value.filter(|value| !(0.0..=100.0).contains(value))?;
-            Some(format!("status is ok, but {field} is {value}, not a percentage in 0..100"))
+            Some(format!("status is {status}, but {field} is {value}, not a percentage in 0..100"))
         },
     )
 }
@@ -102,9 +115,16 @@ pub(crate) fn read_experiment(folder: &Path) -> Result<ExperimentFile, ReportErr
     }
     let bytes =
         std::fs::read(&path).map_err(|source| ReportError::Unreadable { path: path.clone(), source })?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        ReportError::corrupt(&path, error, "delete the file to report without it, or run the sweep again")
-    })
+    let way_out = "delete the file to report without it, or run the sweep again";
+    let mut file: ExperimentFile =
+        serde_json::from_slice(&bytes).map_err(|error| ReportError::corrupt(&path, error, way_out))?;
+    file.found = true;
+    if !file.experiment.is_null() {
+        let recorded = serde_json::from_value(file.experiment.clone())
+            .map_err(|error| ReportError::corrupt(&path, format!("field `experiment`: {error}"), way_out))?;
+        file.recorded = Some(recorded);
+    }
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -130,7 +150,7 @@ mod tests {
         assert!(message(&row("", "ok")).contains("row 1: status is ok, but acc is empty"));
         assert!(message(&row("NaN", "ok")).contains("acc is NaN"));
         assert!(message(&row("101", "ok")).contains("acc is 101"));
-        assert!(message(&row("1", "done")).contains("status `done`"));
+        assert!(message(&row("1", "done")).contains("done"));
         let twice = message(&format!("{}{}", row("1", "ok"), row("2", "failed")));
         assert!(twice.contains("row 2: s/m/a seed 0 with defense ft is there twice"), "{twice}");
     }
@@ -147,5 +167,8 @@ mod tests {
         std::fs::write(&path, "{").unwrap();
         let message = read_experiment(folder.path()).unwrap_err().to_string();
         assert!(message.contains("experiment.json: ") && message.contains("delete the file"), "{message}");
+        std::fs::write(&path, r#"{"experiment": {"train": {"epoch": 3}}}"#).unwrap();
+        let message = read_experiment(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("field `experiment`: unknown field `epoch`"), "{message}");
     }
 }

@@ -5,9 +5,13 @@
 //! processes or the store: files go in, files come out, and the same files give the same bytes.
 
 mod aggregate;
+mod average;
+mod caption;
 mod context;
 mod cost;
+mod counts;
 mod detection;
+mod difference;
 mod error;
 mod escape;
 mod failures;
@@ -16,11 +20,17 @@ mod gallery;
 mod glance;
 mod glossary;
 mod group;
+mod heading;
 mod input;
+mod lead;
 mod metric;
+mod mixture;
 mod names;
 mod number;
+mod provenance;
 mod published;
+mod ranking;
+mod recorded;
 mod render;
 mod seeds;
 mod settings;

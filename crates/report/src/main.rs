@@ -13,10 +13,11 @@ struct Arguments {
     /// The results folder: holds results.csv, and gets a folder `report`
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Published figures to show beside ours: a CSV file with the columns
+    /// Published figures, such as experiments/published/figures.csv: beside rows of the same setting, and in a comparison
+    /// of their own, which says what differs, with others. A CSV file with the columns
     /// source,dataset,model,attack,poison_ratio,clean_ratio,defense,acc,asr,ra
-    #[arg(long, value_name = "FILE.csv")]
-    reference: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.csv", alias = "reference")]
+    published: Option<PathBuf>,
     /// Decimals of percentages
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=4))]
     decimals: u8,
@@ -25,7 +26,7 @@ struct Arguments {
 fn main() -> ExitCode {
     // Clap itself ends with 2 on wrong usage, which is `ExitCode::Config`.
     let arguments = Arguments::parse();
-    let options = Options { decimals: usize::from(arguments.decimals), reference: arguments.reference };
+    let options = Options { decimals: usize::from(arguments.decimals), published: arguments.published };
     match write_report(&arguments.folder, &options) {
         Ok(written) => {
             for warning in &written.warnings {

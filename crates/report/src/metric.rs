@@ -1,6 +1,6 @@
 //! The four metrics as a type: their names, and which way is better.
 
-use crate::aggregate::Summary;
+use crate::aggregate::Figures;
 use crate::number::Statistic;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
+    pub(crate) const ALL: [Self; 4] = [Self::Acc, Self::Asr, Self::Ra, Self::Der];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Acc => "ACC",
@@ -25,12 +27,12 @@ impl Metric {
         self != Self::Asr
     }
 
-    pub(crate) fn of(self, summary: &Summary) -> Option<Statistic> {
+    pub(crate) fn of(self, figures: &Figures) -> Option<Statistic> {
         match self {
-            Self::Acc => summary.acc,
-            Self::Asr => summary.asr,
-            Self::Ra => summary.ra,
-            Self::Der => summary.der,
+            Self::Acc => figures.acc,
+            Self::Asr => figures.asr,
+            Self::Ra => figures.ra,
+            Self::Der => figures.der,
         }
     }
 }

@@ -46,7 +46,7 @@ const DATASETS: &[(&str, &str)] = &[
     ("signs", "signs"),
 ];
 
-const MODELS: &[(&str, &str)] = &[("preact_resnet18", "PreAct-ResNet18"), ("vgg19_bn", "VGG19-BN")];
+const MODELS: &[(&str, &str)] = &[("preact_resnet18", "PreAct-ResNet18")];
 
 /// The id itself where it is not known: a variant that an experiment names keeps the name it was given.
 fn shown(known: &[(&str, &str)], id: &str) -> String {
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(attack("none"), "No attack");
         assert_eq!(defense("none"), "No defense");
         assert_eq!(defense("tsbd-n0.3"), "tsbd-n0.3");
-        assert_eq!(model("vgg19_bn"), "VGG19-BN");
+        assert_eq!(model("preact_resnet18"), "PreAct-ResNet18");
         assert_eq!(dataset("my_set"), "my_set");
     }
 }

@@ -10,6 +10,38 @@ pub(crate) struct Statistic {
     pub(crate) n: u32,
 }
 
+impl Statistic {
+    /// `2/3` where only two of three planned repeats are behind it.
+    pub(crate) fn part(&self, planned: u32) -> Option<String> {
+        (self.n < planned).then(|| format!("{}/{planned}", self.n))
+    }
+
+    /// `81.00 ± 1.41`, or `81.00 ± 1.41 (2 of 3 seeds)` where not every planned repeat is behind it.
+    pub(crate) fn said(&self, decimals: usize, planned: u32) -> String {
+        let std = self.std.map(|std| format!(" ± {}", fixed(std, decimals))).unwrap_or_default();
+        let part = if self.n < planned { format!(" ({} of {planned} seeds)", self.n) } else { String::new() };
+        format!("{}{std}{part}", fixed(self.mean, decimals))
+    }
+}
+
+/// The mean, where there is anything.
+pub(crate) fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// `1,548`.
+pub(crate) fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Fixed decimals, without the minus sign that rounding can leave on a zero.
 pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
@@ -49,6 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_mean_over_fewer_repeats_than_planned_says_so() {
+        let two = Statistic { mean: 81.0, std: Some(1.4), n: 2 };
+        assert_eq!((two.part(3).as_deref(), two.part(2)), (Some("2/3"), None));
+        assert_eq!(two.said(1, 3), "81.0 ± 1.4 (2 of 3 seeds)");
+        assert_eq!(two.said(1, 2), "81.0 ± 1.4");
+    }
+
+    #[test]
     fn numbers_read_well() {
         assert_eq!(fixed(-0.001, 2), "0.00");
         assert_eq!(fixed(-0.006, 2), "-0.01");
@@ -56,6 +96,7 @@ mod tests {
         assert_eq!(ratio_percent(0.1), "10%");
         assert_eq!(ratio_percent(0.005), "0.5%");
         assert_eq!(ratio_percent(1.0), "100%");
+        assert_eq!(["1", "999", "1,548", "1,000,000"], [1, 999, 1548, 1_000_000].map(thousands));
         assert_eq!(plural(1, "seed"), "1 seed");
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
     }

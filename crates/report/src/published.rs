@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
+use scour_core::Choice;
 use serde::{Deserialize, Serialize};
 
 use crate::ReportError;
+use crate::aggregate::Figures;
+use crate::difference::{self, Difference};
 use crate::group::{Group, NONE};
+use crate::input::ExperimentFile;
 use crate::names;
 use crate::number::fixed;
+use crate::recorded::Recorded;
 
-/// A row of the file that `--reference` names. Percentages are 0..100, ratios 0..1.
+/// A row of the file that `--published` names. Percentages are 0..100, ratios 0..1.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct PublishedRow {
     source: String,
@@ -24,11 +29,22 @@ pub(crate) struct PublishedRow {
     ra: Option<f64>,
 }
 
-/// One source's figures for one of our tables.
+/// One source's figures for one of our tables, all of the same setting as ours or all of another.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Published {
+pub(crate) struct Comparison {
     pub(crate) source: String,
     pub(crate) rows: Vec<Pair>,
+}
+
+/// Published figures for one of our tables.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Published {
+    /// Of the same setting: they can be compared.
+    pub(crate) same: Vec<Comparison>,
+    /// Of another setting: they show where ours stand, no more.
+    pub(crate) other: Vec<Comparison>,
+    /// What differs in every row of `other`.
+    pub(crate) differs: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +55,8 @@ pub(crate) struct Pair {
     pub(crate) first: bool,
     /// ACC, ASR and RA.
     pub(crate) metrics: Vec<Beside>,
+    /// What differs in this row beyond what differs in all.
+    pub(crate) differs: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -46,6 +64,8 @@ pub(crate) struct Beside {
     pub(crate) published: String,
     pub(crate) ours: String,
     pub(crate) std: Option<String>,
+    /// `2/3` where only two of three planned seeds count.
+    pub(crate) sign: Option<String>,
 }
 
 pub(crate) fn read_published(path: &Path) -> Result<Vec<PublishedRow>, ReportError> {
@@ -65,41 +85,71 @@ fn same(a: f64, b: f64) -> bool {
 }
 
 /// For each source, the figures that a cell of the group stands beside. A model without a defense has no clean set,
-/// so that its clean ratio need not agree; a figure without a clean ratio is taken for any.
-pub(crate) fn published(group: &Group, rows: &[PublishedRow], decimals: usize) -> Vec<Published> {
-    let mut found: Vec<Published> = vec![];
+/// so that its clean ratio need not agree; a figure without a clean ratio is taken for any. A variant that the
+/// experiment names stands beside the figures of its method, with what differs.
+pub(crate) fn published(
+    group: &Group,
+    rows: &[PublishedRow],
+    experiment: &ExperimentFile,
+    decimals: usize,
+) -> Published {
+    let of_table = difference::of_table(group, experiment);
+    let mut found =
+        Published { differs: of_table.iter().map(Difference::to_string).collect(), ..Published::default() };
     for attack in &group.attacks {
         for defense in &group.defenses {
             let Some(ours) = group.ok(attack, defense) else { continue };
-            for row in rows.iter().filter(|row| {
-                (row.dataset.as_str(), row.model.as_str()) == (group.dataset, group.model)
-                    && (row.attack.as_str(), row.defense.as_str()) == (*attack, *defense)
-                    && same(row.poison_ratio, ours.poison_ratio)
+            let poison_ratio = if *attack == NONE { 0.0 } else { group.poison_ratio };
+            let of_row = difference::of_row(group, attack, defense, experiment);
+            let of_cell = |row: &&PublishedRow| {
+                row.dataset == name(experiment, group.dataset, |recorded| &recorded.datasets)
+                    && row.model == name(experiment, group.model, |recorded| &recorded.models)
+                    && row.attack == name(experiment, attack, |recorded| &recorded.attacks)
+                    && row.defense == name(experiment, defense, |recorded| &recorded.defenses)
+                    && same(row.poison_ratio, poison_ratio)
                     && (row.defense == NONE
                         || row.clean_ratio.is_none_or(|ratio| same(ratio, group.clean_ratio)))
-            }) {
-                let text = |value: Option<f64>| value.map_or("–".into(), |value| fixed(value, decimals));
-                let pairs = [(row.acc, ours.acc), (row.asr, ours.asr), (row.ra, ours.ra)];
-                let metrics = pairs.map(|(published, ours)| Beside {
-                    published: text(published),
-                    ours: text(ours.map(|ours| ours.mean)),
-                    std: ours.and_then(|ours| ours.std).map(|std| fixed(std, decimals)),
-                });
-                let at = found.iter().position(|published| published.source == row.source);
+            };
+            for row in rows.iter().filter(of_cell) {
+                let alike = of_table.is_empty() && of_row.is_empty();
+                let place = if alike { &mut found.same } else { &mut found.other };
+                let at = place.iter().position(|comparison| comparison.source == row.source);
                 let at = at.unwrap_or_else(|| {
-                    found.push(Published { source: row.source.clone(), rows: vec![] });
-                    found.len() - 1
+                    place.push(Comparison { source: row.source.clone(), rows: vec![] });
+                    place.len() - 1
                 });
                 let attack = names::attack(attack);
-                let first = found[at].rows.last().is_none_or(|last| last.attack != attack);
-                found[at].rows.push(Pair {
-                    first,
+                let pair = Pair {
+                    first: place[at].rows.last().is_none_or(|last| last.attack != attack),
                     attack,
                     defense: names::defense(defense),
-                    metrics: metrics.into(),
-                });
+                    metrics: beside(row, ours, group.planned, decimals),
+                    differs: of_row.iter().map(Difference::to_string).collect::<Vec<_>>().join("; "),
+                };
+                place[at].rows.push(pair);
             }
         }
     }
     found
+}
+
+/// The registered name of what results call `label`.
+fn name<'a>(
+    experiment: &'a ExperimentFile,
+    label: &'a str,
+    choices: fn(&Recorded) -> &Vec<Choice>,
+) -> &'a str {
+    experiment.recorded.as_ref().map_or(label, |recorded| Recorded::name(choices(recorded), label))
+}
+
+fn beside(row: &PublishedRow, ours: &Figures, planned: u32, decimals: usize) -> Vec<Beside> {
+    let text = |value: Option<f64>| value.map_or("–".into(), |value| fixed(value, decimals));
+    let pairs = [(row.acc, ours.acc), (row.asr, ours.asr), (row.ra, ours.ra)];
+    let beside = pairs.map(|(published, ours)| Beside {
+        published: text(published),
+        ours: text(ours.map(|ours| ours.mean)),
+        std: ours.and_then(|ours| ours.std).map(|std| fixed(std, decimals)),
+        sign: ours.and_then(|ours| ours.part(planned)),
+    });
+    beside.into()
 }

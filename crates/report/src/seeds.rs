@@ -1,10 +1,12 @@
 //! Every row as it stands in `results.csv`, for the reader who wants to see behind the means.
 
+use scour_core::SecondsFrom;
 use serde::Serialize;
 
+use crate::counts::words;
 use crate::group::Group;
 use crate::names;
-use crate::number::fixed;
+use crate::number::{fixed, thousands};
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct SeedRow {
@@ -13,15 +15,26 @@ pub(crate) struct SeedRow {
     pub(crate) seed: u64,
     /// ACC, ASR, RA and DER.
     pub(crate) metrics: [String; 4],
+    /// Test images behind ACC and behind ASR: `10,000 / 9,000`.
+    pub(crate) test_images: String,
+    /// Training images that were poisoned.
+    pub(crate) poisoned: String,
+    pub(crate) unlearn_epochs: String,
+    /// Number format.
+    pub(crate) format: String,
+    /// Marked where they came with a stored result.
     pub(crate) seconds: String,
-    pub(crate) status: String,
+    pub(crate) status: &'static str,
     pub(crate) reason: String,
     pub(crate) key: String,
 }
 
+const DASH: &str = "–";
+
 pub(crate) fn seed_rows(group: &Group, decimals: usize) -> Vec<SeedRow> {
     let text =
-        |value: Option<f64>, decimals: usize| value.map_or("–".into(), |value| fixed(value, decimals));
+        |value: Option<f64>, decimals: usize| value.map_or(DASH.into(), |value| fixed(value, decimals));
+    let count = |count: Option<usize>| count.map_or(DASH.into(), thousands);
     group
         .rows
         .iter()
@@ -30,8 +43,18 @@ pub(crate) fn seed_rows(group: &Group, decimals: usize) -> Vec<SeedRow> {
             defense: names::defense(&row.defense),
             seed: row.seed,
             metrics: [row.acc, row.asr, row.ra, row.der].map(|value| text(value, decimals)),
-            seconds: text(row.seconds, 1),
-            status: row.status.clone(),
+            test_images: match (row.acc_images, row.asr_images) {
+                (None, None) => DASH.into(),
+                (acc, asr) => format!("{} / {}", count(acc), count(asr)),
+            },
+            poisoned: count(row.poisoned_images),
+            unlearn_epochs: row.unlearn_epochs.map_or(DASH.into(), |epochs| epochs.to_string()),
+            format: if row.precision.is_empty() { DASH.into() } else { row.precision.clone() },
+            seconds: match (row.seconds, row.seconds_from) {
+                (Some(seconds), Some(SecondsFrom::Store)) => format!("{} (store)", fixed(seconds, 1)),
+                (seconds, _) => text(seconds, 1),
+            },
+            status: words(row.status),
             reason: row.reason.clone(),
             key: row.key.clone(),
         })

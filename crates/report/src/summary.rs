@@ -1,19 +1,23 @@
 //! `summary.csv`: the aggregated numbers, unrounded enough to compute with.
 
+use scour_core::RowStatus;
+
 use crate::aggregate::Summary;
 use crate::metric::Metric;
 
-/// One line for each summary, with mean, sample standard deviation and n of every metric; absent numbers are empty.
-pub(crate) fn summary_csv(summaries: &[Summary]) -> Result<Vec<u8>, csv::Error> {
-    const METRICS: [Metric; 4] = [Metric::Acc, Metric::Asr, Metric::Ra, Metric::Der];
+/// One line for each summary, with mean, sample standard deviation and n of every metric over the repeats that count;
+/// absent numbers are empty. `planned` is how many repeats there should be, and the columns after it say how they ended.
+/// `seconds_mean` is empty where its repeats were not measured on one machine and day.
+pub(crate) fn summary_csv(summaries: &[Summary], planned: u32) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(vec![]);
     let mut header: Vec<String> =
         ["dataset", "model", "attack", "poison_ratio", "clean_ratio", "defense"].map(String::from).into();
-    for metric in METRICS {
+    for metric in Metric::ALL {
         let name = metric.name().to_lowercase();
         header.extend(["mean", "std", "n"].map(|what| format!("{name}_{what}")));
     }
-    header.extend(["seconds_mean", "ok", "failed", "n/a"].map(String::from));
+    header.extend(["seconds_mean", "planned"].map(String::from));
+    header.extend(RowStatus::ALL.map(|status| status.word().to_string()));
     writer.write_record(&header)?;
     for summary in summaries {
         let mut record = vec![
@@ -25,14 +29,15 @@ pub(crate) fn summary_csv(summaries: &[Summary]) -> Result<Vec<u8>, csv::Error> 
             summary.defense.clone(),
         ];
         let four = |value: Option<f64>| value.map(|value| format!("{value:.4}")).unwrap_or_default();
-        for metric in METRICS {
-            let statistic = metric.of(summary);
+        for metric in Metric::ALL {
+            let statistic = metric.of(&summary.counted);
             record.push(four(statistic.map(|statistic| statistic.mean)));
             record.push(four(statistic.and_then(|statistic| statistic.std)));
             record.push(statistic.map_or(0, |statistic| statistic.n).to_string());
         }
         record.push(summary.seconds.map(|seconds| format!("{seconds:.1}")).unwrap_or_default());
-        record.extend([summary.ok, summary.failed, summary.not_applicable].map(|count| count.to_string()));
+        record.push(planned.to_string());
+        record.extend(RowStatus::ALL.map(|status| summary.counts.get(status).to_string()));
         writer.write_record(&record)?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())

@@ -1,15 +1,26 @@
 //! Paper-style tables: attacks down, defenses across, the best and second best of each row marked.
 
+use scour_core::RowStatus;
 use serde::Serialize;
 
+use crate::aggregate::{Figures, Summary};
+use crate::average::average_row;
+use crate::counts::words;
 use crate::failures::why;
-use crate::group::{Group, NONE, competes};
+use crate::group::{Group, NONE};
 use crate::metric::Metric;
 use crate::names;
-use crate::number::{Statistic, fixed, plural, rounded};
+use crate::number::{Statistic, fixed, plural};
+use crate::ranking::rank;
 
 /// Stands for a number that does not exist, such as the ASR of a clean model.
-const DASH: &str = "–";
+pub(crate) const DASH: &str = "–";
+/// The attack did not take.
+pub(crate) const NOT_IMPLANTED: &str = "‡";
+/// The defended model is at chance.
+pub(crate) const COLLAPSED: &str = "§";
+/// An average that leaves something out.
+pub(crate) const INCOMPLETE: &str = "†";
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Table {
@@ -29,7 +40,7 @@ pub(crate) struct Column {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// `attack`, `clean` or `average`.
+    /// `attack`, `clean`, `average`, or `aside` where the attack took in no repeat.
     pub(crate) kind: &'static str,
     /// One for each column.
     pub(crate) entries: Vec<Entry>,
@@ -50,14 +61,14 @@ pub(crate) struct Cell {
     pub(crate) std: Option<String>,
     /// `best`, `second` or nothing.
     pub(crate) mark: &'static str,
-    /// `2/3` where only two of three seeds count.
-    pub(crate) part: Option<String>,
-    /// The average leaves attacks out.
-    pub(crate) dagger: bool,
+    /// What a reader has to know of the number, in superscript: `2/3` where only two of three planned seeds count,
+    /// and the signs above.
+    pub(crate) sign: Option<String>,
     /// For a tooltip.
     pub(crate) title: Option<String>,
+    /// The number, where it may be compared with others: it has no sign.
     #[serde(skip)]
-    value: Option<f64>,
+    pub(crate) ranked: Option<f64>,
 }
 
 /// ACC, ASR and DER; a model without a defense has no DER.
@@ -70,15 +81,11 @@ pub(crate) fn main_table(group: &Group, decimals: usize) -> Table {
 
 /// RA alone, or nothing where it was never measured.
 pub(crate) fn robust_table(group: &Group, decimals: usize) -> Option<Table> {
-    let measured = |attack: &&str| {
-        group.defenses.iter().any(|defense| group.ok(attack, defense).is_some_and(|s| s.ra.is_some()))
-    };
-    group.attacks.iter().any(measured).then(|| table(group, decimals, |_| vec![Metric::Ra])).map(
-        |mut table| {
-            table.rows.retain(|row| row.kind != "clean");
-            table
-        },
-    )
+    let measured = |summary: &Summary| summary.counted.ra.is_some() || summary.aside.ra.is_some();
+    group.summaries().any(measured).then(|| table(group, decimals, |_| vec![Metric::Ra])).map(|mut table| {
+        table.rows.retain(|row| row.kind != "clean");
+        table
+    })
 }
 
 fn table(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Table {
@@ -87,12 +94,17 @@ fn table(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Ta
         color,
         metrics: metrics(defense).into_iter().map(Metric::name).collect(),
     });
+    let aside = group.not_implanted();
     let mut rows: Vec<Row> = group
         .attacks
         .iter()
         .map(|attack| Row {
             name: names::attack(attack),
-            kind: if *attack == NONE { "clean" } else { "attack" },
+            kind: match *attack {
+                NONE => "clean",
+                attack if aside.contains(&attack) => "aside",
+                _ => "attack",
+            },
             entries: group
                 .defenses
                 .iter()
@@ -100,12 +112,12 @@ fn table(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Ta
                 .collect(),
         })
         .collect();
-    if group.measured_attacks().len() > 1 {
+    if group.counted_attacks().len() > 1 {
         rows.push(average_row(group, decimals, metrics));
     }
     for row in &mut rows {
-        for metric in [Metric::Acc, Metric::Asr, Metric::Ra, Metric::Der] {
-            mark(group, row, metric, metrics, decimals);
+        for metric in Metric::ALL {
+            rank(group, row, metric, metrics, decimals);
         }
     }
     Table { columns: columns.collect(), rows }
@@ -113,93 +125,55 @@ fn table(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Ta
 
 fn entry(group: &Group, attack: &str, defense: &str, metrics: &[Metric], decimals: usize) -> Entry {
     let width = metrics.len();
-    let Some(summary) = group.get(attack, defense) else {
-        let title = Some("not in the results".to_string());
-        return Entry { cells: vec![Cell { text: DASH.into(), title, ..Cell::default() }], width };
+    let alone = |text: &str, title: String| Entry {
+        cells: vec![Cell { text: text.into(), title: Some(title), ..Cell::default() }],
+        width,
     };
-    if summary.ok == 0 {
-        let text = if summary.failed > 0 { "failed" } else { "n/a" }.to_string();
-        let title = Some(why(group, attack, defense));
-        return Entry { cells: vec![Cell { text, title, ..Cell::default() }], width };
-    }
-    let mut cells: Vec<Cell> = metrics.iter().map(|metric| number(metric.of(summary), decimals)).collect();
-    if summary.ok < summary.repeats() {
-        cells[0].part = Some(format!("{}/{}", summary.ok, summary.repeats()));
-        let seeds = plural(summary.repeats() as usize, "seed");
-        cells[0].title = Some(format!("{} of {seeds}; {}", summary.ok, why(group, attack, defense)));
-    }
-    Entry { cells, width }
-}
-
-fn number(statistic: Option<Statistic>, decimals: usize) -> Cell {
-    match statistic {
+    let Some(summary) = group.get(attack, defense) else {
+        return alone(DASH, "not in the results".into());
+    };
+    let figures: &Figures = match summary.counts.foremost() {
+        Some(RowStatus::Ok) => &summary.counted,
+        Some(RowStatus::Collapsed | RowStatus::NotImplanted) => &summary.aside,
+        status => return alone(status.map_or(DASH, words), why(group, attack, defense)),
+    };
+    let signs = signs(summary);
+    let cells = metrics.iter().map(|metric| match metric.of(figures) {
         None => Cell { text: DASH.into(), ..Cell::default() },
-        Some(Statistic { mean, std, .. }) => Cell {
-            text: fixed(mean, decimals),
-            std: std.map(|std| fixed(std, decimals)),
-            value: Some(mean),
-            ..Cell::default()
-        },
-    }
-}
-
-/// The mean over attacks of each attack's mean. Its spread would say how attacks differ, not how sure the number
-/// is, so it is left out.
-fn average_row(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Row {
-    let expected = group.measured_attacks();
-    let entries = group.defenses.iter().map(|defense| {
-        let cells = metrics(defense).into_iter().map(|metric| {
-            let values: Vec<f64> = expected
-                .iter()
-                .filter_map(|attack| group.ok(attack, defense).and_then(|summary| metric.of(summary)))
-                .map(|statistic| statistic.mean)
-                .collect();
-            if values.is_empty() {
-                return Cell { text: DASH.into(), ..Cell::default() };
+        Some(statistic) => {
+            let title = || title(group, attack, defense, &statistic);
+            let sign = signs.clone() + &statistic.part(group.planned).unwrap_or_default();
+            let sign = Some(sign).filter(|sign| !sign.is_empty());
+            Cell {
+                text: fixed(statistic.mean, decimals),
+                std: statistic.std.map(|std| fixed(std, decimals)),
+                mark: "",
+                title: sign.as_ref().map(|_| title()),
+                ranked: Some(statistic.mean).filter(|_| sign.is_none()),
+                sign,
             }
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            let dagger = values.len() < expected.len();
-            let title = dagger.then(|| format!("over {} of {} attacks", values.len(), expected.len()));
-            Cell { text: fixed(mean, decimals), value: Some(mean), dagger, title, ..Cell::default() }
-        });
-        let cells: Vec<Cell> = cells.collect();
-        Entry { width: cells.len(), cells }
+        }
     });
-    Row { name: "Average".into(), kind: "average", entries: entries.collect() }
+    Entry { cells: cells.collect(), width }
 }
 
-/// Marks the best of a metric among the real defenses of a row, and the second best where at least three compete.
-/// Values that print alike are marked alike. An average that leaves attacks out does not compete.
-fn mark(group: &Group, row: &mut Row, metric: Metric, metrics: fn(&str) -> Vec<Metric>, decimals: usize) {
-    let mut competing: Vec<(i64, &mut Cell)> = row
-        .entries
-        .iter_mut()
-        .zip(&group.defenses)
-        .filter(|(_, defense)| competes(defense))
-        .filter_map(|(entry, defense)| {
-            let at = metrics(defense).iter().position(|&other| other == metric)?;
-            let cell = entry.cells.get_mut(at).filter(|cell| !cell.dagger)?;
-            let value = rounded(cell.value?, decimals);
-            Some((if metric.higher_is_better() { -value } else { value }, cell))
-        })
-        .collect();
-    if competing.len() < 2 {
-        return;
-    }
-    let mut ranks: Vec<i64> = competing.iter().map(|(rank, _)| *rank).collect();
-    ranks.sort_unstable();
-    ranks.dedup();
-    if ranks.len() == 1 {
-        return;
-    }
-    let second = ranks.get(1).copied().filter(|_| competing.len() > 2);
-    for (rank, cell) in &mut competing {
-        if *rank == ranks[0] {
-            cell.mark = "best";
-        } else if Some(*rank) == second {
-            cell.mark = "second";
-        }
-    }
+/// The signs of a cell's numbers. Of an attack that took in some repeats the others are only missing ones; a repeat in
+/// which the defended model collapsed is told beside those in which it did not.
+fn signs(summary: &Summary) -> String {
+    let not_implanted =
+        summary.counts.foremost() != Some(RowStatus::Ok) && summary.counts.get(RowStatus::NotImplanted) > 0;
+    let collapsed = summary.counts.get(RowStatus::Collapsed) > 0;
+    [(not_implanted, NOT_IMPLANTED), (collapsed, COLLAPSED)]
+        .into_iter()
+        .filter_map(|(there, sign)| there.then_some(sign))
+        .collect()
+}
+
+fn title(group: &Group, attack: &str, defense: &str, statistic: &Statistic) -> String {
+    let part = (statistic.n < group.planned)
+        .then(|| format!("{} of {}", statistic.n, plural(group.planned as usize, "seed")));
+    let why = Some(why(group, attack, defense)).filter(|why| !why.is_empty());
+    part.into_iter().chain(why).collect::<Vec<_>>().join("; ")
 }
 
 impl Table {

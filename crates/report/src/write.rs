@@ -15,13 +15,13 @@ use crate::{ReportError, aggregate::Summary};
 pub struct Options {
     /// Decimals of percentages.
     pub decimals: usize,
-    /// A CSV file of published figures to show beside ours.
-    pub reference: Option<PathBuf>,
+    /// A CSV file of published figures to show with ours.
+    pub published: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { decimals: 2, reference: None }
+        Self { decimals: 2, published: None }
     }
 }
 
@@ -30,20 +30,20 @@ impl Default for Options {
 pub struct Written {
     /// The page to open.
     pub index: PathBuf,
-    /// What had to be left out, one line each.
+    /// What a reader has to know before the numbers, and what had to be left out; one line each.
     pub warnings: Vec<String>,
 }
 
 /// Writes `report/` inside the results folder `folder`, which must hold `results.csv`: `summary.csv`, `context.json`,
 /// `tables.md`, `tables.tex`, and last `index.html`, which needs none of the others.
 pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportError> {
-    let (page, summaries) = load(folder, options)?;
+    let Loaded { page, summaries, planned } = load(folder, options)?;
     let [html, markdown, latex] = documents(&page)?;
     let fault = |error: &dyn std::fmt::Display| ReportError::Template(error.to_string());
     let context = serde_json::to_value(&page)
         .and_then(|value| serde_json::to_string_pretty(&slim(value)))
         .map_err(|error| fault(&error))?;
-    let summary = summary_csv(&summaries).map_err(|error| fault(&error))?;
+    let summary = summary_csv(&summaries, planned).map_err(|error| fault(&error))?;
     let out = folder.join("report");
     std::fs::create_dir_all(&out).map_err(|source| ReportError::Unwritable { path: out.clone(), source })?;
     put(&out.join("summary.csv"), &summary)?;
@@ -55,13 +55,21 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
     Ok(Written { index, warnings: page.warnings })
 }
 
-pub(crate) fn load(folder: &Path, options: &Options) -> Result<(Page, Vec<Summary>), ReportError> {
+/// What a report is made of.
+pub(crate) struct Loaded {
+    pub(crate) page: Page,
+    summaries: Vec<Summary>,
+    planned: u32,
+}
+
+pub(crate) fn load(folder: &Path, options: &Options) -> Result<Loaded, ReportError> {
     let rows = read_rows(folder)?;
     let experiment = read_experiment(folder)?;
-    let reference = options.reference.as_deref().map(read_published).transpose()?;
+    let published = options.published.as_deref().map(read_published).transpose()?;
     let summaries = aggregate(&rows)?;
-    let page = page(folder, &rows, &summaries, &experiment, reference.as_deref(), options.decimals);
-    Ok((page, summaries))
+    let planned = experiment.repeats(&rows);
+    let page = page(folder, &rows, &summaries, &experiment, published.as_deref(), options.decimals);
+    Ok(Loaded { page, summaries, planned })
 }
 
 /// Whole or not at all: a reader never sees half a file.
@@ -80,3 +88,7 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
 #[cfg(test)]
 #[path = "write_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "trust_tests.rs"]
+mod trust_tests;

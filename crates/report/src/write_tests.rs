@@ -2,7 +2,8 @@ use std::path::Path;
 
 use super::*;
 
-/// Two attacks and a clean model, three defenses, two seeds, one failure, one cell that does not apply.
+/// A file from before figures were judged: two attacks and a clean model, three defenses, two seeds, one failure, one
+/// cell that does not apply.
 const RESULTS: &str = "\
 dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,peak_memory_mib,status,reason,key
 signs,preact_resnet18,none,0,0.05,0,none,95,,,,60,812,ok,,00
@@ -30,19 +31,10 @@ const EXPERIMENT: &str = r#"{
   "provenance": {"git_commit": "abc", "device": {"name": "cpu", "cores": 2}, "dirty": null}, "started": "2026-01-02T03:04:05Z", "cells": 16, "later": 1
 }"#;
 
-const REFERENCE: &str = "\
-source,dataset,model,attack,poison_ratio,clean_ratio,defense,acc,asr,ra
-paper,signs,preact_resnet18,badnets,0.1,,none,93,99.5,0.5
-paper,signs,preact_resnet18,badnets,0.1,0.05,tsbd,92,2.5,
-paper,signs,preact_resnet18,badnets,0.1,0.01,ft,1,2,3
-paper,signs,vgg19_bn,badnets,0.1,0.05,ft,4,5,6
-";
-
 fn folder(results: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("results.csv"), results).unwrap();
     std::fs::write(folder.path().join("experiment.json"), EXPERIMENT).unwrap();
-    std::fs::write(folder.path().join("reference.csv"), REFERENCE).unwrap();
     folder
 }
 
@@ -52,36 +44,6 @@ fn report(folder: &Path, options: &Options) -> Written {
 
 fn read(folder: &Path, name: &str) -> String {
     std::fs::read_to_string(folder.join("report").join(name)).unwrap()
-}
-
-#[test]
-fn small_fixture() {
-    let folder = folder(RESULTS);
-    let path = folder.path();
-    let options = Options { reference: Some(path.join("reference.csv")), ..Options::default() };
-    let written = report(path, &options);
-    assert_eq!(written.index, path.join("report/index.html"));
-    assert!(written.warnings.is_empty(), "{:?}", written.warnings);
-    insta::assert_snapshot!("tables.md", read(path, "tables.md"));
-    insta::assert_snapshot!("tables.tex", read(path, "tables.tex"));
-    insta::assert_snapshot!("summary.csv", read(path, "summary.csv"));
-    let context: serde_json::Value = serde_json::from_str(&read(path, "context.json")).unwrap();
-    insta::assert_json_snapshot!("context", context);
-    let (page, _) = load(path, &options).unwrap();
-    insta::assert_snapshot!("scatter", page.groups[0].scatter.as_ref().unwrap());
-    insta::assert_snapshot!("bars", page.groups[0].bars.as_ref().unwrap());
-    // Nothing but the page is needed to read the page.
-    let html = read(path, "index.html");
-    for outside in ["src=\"http", "href=\"http", "<link", "@import", "url("] {
-        assert!(!html.contains(outside), "{outside}");
-    }
-    // A second report puts the same bytes in the same places, and leaves nothing else behind.
-    report(path, &options);
-    assert_eq!(read(path, "index.html"), html);
-    let mut names: Vec<_> =
-        std::fs::read_dir(path.join("report")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    names.sort();
-    assert_eq!(names, ["context.json", "index.html", "summary.csv", "tables.md", "tables.tex"]);
 }
 
 #[test]
@@ -142,32 +104,27 @@ fn hostile_names_stay_text() {
 #[test]
 fn decimals_hold_everywhere() {
     let folder = folder(RESULTS);
-    report(folder.path(), &Options { decimals: 0, reference: None });
+    report(folder.path(), &Options { decimals: 0, published: None });
     let markdown = read(folder.path(), "tables.md");
     // ASR of FT on BadNets: 80 and 60, std of 14.14.
     assert!(markdown.contains("70 ± 14 |"), "{markdown}");
-    report(folder.path(), &Options { decimals: 3, reference: None });
+    report(folder.path(), &Options { decimals: 3, published: None });
     for name in ["tables.md", "index.html"] {
         assert!(read(folder.path(), name).contains("14.142"), "{name}");
     }
 }
 
 #[test]
-fn published_figures_stand_only_beside_their_own_cells() {
-    let folder = folder(RESULTS);
-    let options = Options { reference: Some(folder.path().join("reference.csv")), ..Options::default() };
-    let (page, _) = load(folder.path(), &options).unwrap();
-    let rows: Vec<_> = page.groups[0].published[0]
-        .rows
-        .iter()
-        .map(|row| (row.defense.as_str(), row.metrics[1].published.as_str(), row.metrics[1].ours.as_str()))
-        .collect();
-    assert_eq!(rows, [("No defense", "99.50", "98.00"), ("TSBD", "2.50", "4.00")]);
-    let unrelated =
-        "source,dataset,model,attack,poison_ratio,clean_ratio,defense,acc,asr,ra\np,x,m,a,0.1,,ft,1,2,3\n";
-    std::fs::write(folder.path().join("reference.csv"), unrelated).unwrap();
-    let (page, _) = load(folder.path(), &options).unwrap();
-    assert!(page.warnings[0].contains("none of the published figures"));
+fn a_file_without_an_experiment_gives_a_report_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("results.csv"), RESULTS).unwrap();
+    report(folder.path(), &Options::default());
+    assert!(read(folder.path(), "index.html").contains("There is no <code>experiment.json</code>"));
+    let markdown = read(folder.path(), "tables.md");
+    // The file holds two seeds, SIG one of them.
+    assert!(markdown.contains("91.00 <sup>1/2</sup>"), "{markdown}");
+    assert!(markdown.contains("Test images, target class and number format are not recorded."), "{markdown}");
+    assert!(markdown.contains("machine and day not recorded"), "{markdown}");
 }
 
 #[test]
@@ -184,9 +141,9 @@ fn what_is_missing_is_named_in_one_line() {
         "{missing}"
     );
     let folder = folder(RESULTS);
-    let options = Options { reference: Some(folder.path().join("gone.csv")), ..Options::default() };
+    let options = Options { published: Some(folder.path().join("gone.csv")), ..Options::default() };
     assert!(message(&options, folder.path()).contains("gone.csv: cannot be read"));
-    let options = Options { reference: Some(folder.path().join("results.csv")), ..Options::default() };
+    let options = Options { published: Some(folder.path().join("results.csv")), ..Options::default() };
     assert!(message(&options, folder.path()).contains("give a file with the columns source"));
 }
 

@@ -1,12 +1,14 @@
 //! ASR of each attack, a bar for each defense.
 
+use scour_core::RowStatus;
+
 use super::at;
 use super::axis::{Scale, ticks};
 use super::palette::color_of;
+use crate::counts::words;
 use crate::escape::xml;
 use crate::group::Group;
 use crate::names;
-use crate::number::fixed;
 
 const WIDTH: f64 = 900.0;
 const LEFT: f64 = 58.0;
@@ -19,7 +21,7 @@ const NARROWEST: f64 = 5.0;
 /// The figure as SVG text; `None` where it would have no bar, or too many to be read. Colours are those of the
 /// tables and of the scatter plot, in the same order, so that it needs no legend of its own.
 pub(crate) fn asr_bars(group: &Group, decimals: usize) -> Option<String> {
-    let attacks = group.measured_attacks();
+    let attacks = group.counted_attacks();
     let room = (RIGHT - LEFT) / attacks.len().max(1) as f64;
     let width = (0.82 * room / group.defenses.len() as f64).min(26.0);
     let any = attacks
@@ -79,30 +81,31 @@ fn bar(
 ) -> String {
     let center = left + 0.5 * width;
     let name = format!("{}, {}", names::attack(attack), names::defense(defense));
-    let Some(asr) = group.ok(attack, defense).and_then(|summary| summary.asr) else {
+    let Some(asr) = group.ok(attack, defense).and_then(|figures| figures.asr) else {
         // A gap could be taken for an ASR of 0.
+        let status = group.get(attack, defense).and_then(|summary| summary.counts.foremost());
         return format!(
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-size=\"11\" opacity=\"0.7\">×<title>{}: no number\
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-size=\"11\" opacity=\"0.7\">×<title>{}: {}\
              </title></text>\n",
             at(center),
             at(BOTTOM - 3.0),
-            xml(&name)
+            xml(&name),
+            status.filter(|status| *status != RowStatus::Ok).map_or("no number", words)
         );
     };
     let paint = color_of(&group.defenses, slot);
     let top = y.place(asr.mean).min(BOTTOM - 1.0);
     let (opacity, inset) = if paint.hollow { ("0.15", 0.9) } else { ("1", 0.4) };
-    let std = asr.std.map(|std| format!(" ± {}", fixed(std, decimals))).unwrap_or_default();
     let mut svg = format!(
         "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{color}\" fill-opacity=\"{opacity}\" \
-         stroke=\"{color}\" stroke-width=\"{}\"><title>{}: ASR {}{std}</title></rect>\n",
+         stroke=\"{color}\" stroke-width=\"{}\"><title>{}: ASR {}</title></rect>\n",
         at(left + inset),
         at(top),
         at(width - 2.0 * inset),
         at(BOTTOM - top),
         if paint.hollow { "1.4" } else { "0" },
         xml(&name),
-        fixed(asr.mean, decimals),
+        asr.said(decimals, group.planned),
         color = paint.color
     );
     if let Some(std) = asr.std.filter(|std| *std > 0.0) {

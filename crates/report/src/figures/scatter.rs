@@ -7,7 +7,7 @@ use super::palette::{Paint, color_of};
 use crate::escape::xml;
 use crate::group::{Group, NONE};
 use crate::names;
-use crate::number::{Statistic, fixed};
+use crate::number::Statistic;
 
 const WIDTH: f64 = 900.0;
 const PLOT: [f64; 4] = [58.0, 18.0, 720.0, 0.0];
@@ -16,12 +16,12 @@ const LINE: f64 = 18.0;
 
 /// The figure as SVG text; `None` where no cell has both numbers.
 pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> {
-    let attacks = group.measured_attacks();
+    let attacks = group.counted_attacks();
     let mut points: Vec<(usize, usize, Statistic, Statistic)> = vec![];
     for (defense_at, defense) in group.defenses.iter().enumerate() {
         for (attack_at, attack) in attacks.iter().enumerate() {
-            if let Some(summary) = group.ok(attack, defense)
-                && let (Some(acc), Some(asr)) = (summary.acc, summary.asr)
+            if let Some(figures) = group.ok(attack, defense)
+                && let (Some(acc), Some(asr)) = (figures.acc, figures.asr)
             {
                 points.push((attack_at, defense_at, acc, asr));
             }
@@ -71,8 +71,8 @@ pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> 
             "{}, {}: ACC {}, ASR {}",
             names::attack(attacks[*attack_at]),
             names::defense(group.defenses[*defense_at]),
-            said(acc, decimals),
-            said(asr, decimals)
+            acc.said(decimals, group.planned),
+            asr.said(decimals, group.planned)
         );
         let paint = color_of(&group.defenses, *defense_at);
         svg += &marker(*attack_at, [x.place(asr.mean), y.place(acc.mean)], 5.0, &paint, &xml(&title));
@@ -80,11 +80,6 @@ pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> 
     svg += &legend(group, &attacks, clean.is_some(), top);
     svg += "</svg>";
     Some(svg)
-}
-
-fn said(statistic: &Statistic, decimals: usize) -> String {
-    let mean = fixed(statistic.mean, decimals);
-    statistic.std.map_or(mean.clone(), |std| format!("{mean} ± {}", fixed(std, decimals)))
 }
 
 fn frame(x: &Scale, y: &Scale, [left, top, right, bottom]: [f64; 4]) -> String {

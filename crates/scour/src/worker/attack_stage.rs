@@ -120,9 +120,10 @@ fn save(
             &trigger.tensors(),
             &[("attack", config.attack.name.clone())],
         )?;
-        let similarity = gallery::write(task, &context.pictures, trigger, config.label_map)?;
-        details["psnr"] = json!(similarity.psnr);
-        details["ssim"] = json!(similarity.ssim);
+        if let Some(similarity) = gallery::write(task, &context.pictures, trigger, config.label_map)? {
+            details["psnr"] = json!(similarity.psnr);
+            details["ssim"] = json!(similarity.ssim);
+        }
     }
     let rows: Vec<String> =
         losses.iter().enumerate().map(|(epoch, loss)| format!("{},{loss}", epoch + 1)).collect();

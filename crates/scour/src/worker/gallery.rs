@@ -26,16 +26,20 @@ pub(super) struct Similarity {
     pub(super) ssim: f64,
 }
 
-/// Writes `gallery/` into the stage's folder: test pictures of as many classes as there are places.
+/// Writes `gallery/` into the stage's folder: test pictures of as many classes as there are places. `None`, and no folder,
+/// where the trigger would change the class of none of them.
 pub(super) fn write(
     task: &Task,
     pictures: &Pictures,
     trigger: &dyn Trigger,
     map: LabelMap,
-) -> Result<Similarity, TrainError> {
+) -> Result<Option<Similarity>, TrainError> {
     let labels = pictures.test.classes();
     let classes = pictures.classes;
     let counted: Vec<usize> = (0..labels.len()).filter(|&i| map.counts(labels[i], classes)).collect();
+    if counted.is_empty() {
+        return Ok(None);
+    }
     let mut shown: Vec<usize> = vec![];
     for &i in &counted {
         let known = shown.iter().any(|&other| labels[other] == labels[i]);
@@ -79,7 +83,7 @@ pub(super) fn write(
     std::fs::write(&path, text).map_err(|error| TrainError::File(format!("{}: {error}", path.display())))?;
     let (clean, triggered) = pick(&counted[..counted.len().min(COMPARED as usize)]);
     let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
-    Ok(Similarity { psnr: mean(psnr(&clean, &triggered)), ssim: mean(ssim(&clean, &triggered)) })
+    Ok(Some(Similarity { psnr: mean(psnr(&clean, &triggered)), ssim: mean(ssim(&clean, &triggered)) }))
 }
 
 /// u8 [3, h, w] as a PNG file.

@@ -1,0 +1,99 @@
+//! The paragraph above a table: what it says as a whole.
+
+use crate::glance::{Glance, over};
+use crate::group::{Group, NONE};
+use crate::names;
+use crate::number::{fixed, listed, mean, plural};
+
+/// Says only what every attacked model that is planned stands behind, or over how many of them it is.
+pub(crate) fn lead(group: &Group, glances: &[Glance], decimals: usize) -> String {
+    let decimals = decimals.min(1);
+    let parts =
+        [clean(group, decimals), attacked(group, decimals), aside(group), best(glances), unhelpful(glances)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn clean(group: &Group, decimals: usize) -> Option<String> {
+    let acc = group.ok(NONE, NONE)?.acc?;
+    let part = if acc.n < group.planned {
+        format!(" ({} of {} seeds)", acc.n, group.planned)
+    } else {
+        String::new()
+    };
+    Some(format!("Without an attack the model reaches ACC {}{part}.", fixed(acc.mean, decimals)))
+}
+
+fn attacked(group: &Group, decimals: usize) -> Option<String> {
+    let attacks = group.counted_attacks();
+    let where_ = match attacks.as_slice() {
+        [] => return None,
+        [one] => format!("Under {}", names::attack(one)),
+        several => format!("Over {} attacks", several.len()),
+    };
+    let seeds = plural(group.planned as usize, "seed");
+    let found: Vec<_> = attacks
+        .iter()
+        .filter_map(|attack| group.ok(attack, NONE))
+        .filter_map(|figures| Some((figures.acc?, figures.asr?)))
+        .collect();
+    let average = |values: Vec<f64>| mean(&values);
+    let acc = average(found.iter().map(|(acc, _)| acc.mean).collect());
+    let asr = average(found.iter().map(|(_, asr)| asr.mean).collect());
+    let models = found.iter().map(|(acc, asr)| acc.n.min(asr.n) as usize).sum();
+    Some(match (acc, asr) {
+        (Some(acc), Some(asr)) => format!(
+            "{where_} and {seeds}, the attacked models reach ACC {} and ASR {}{}{}.",
+            fixed(acc, decimals),
+            fixed(asr, decimals),
+            if attacks.len() > 1 { " on average" } else { "" },
+            over(models, attacks.len(), group.planned)
+        ),
+        _ => format!("{where_} and {seeds}, no attacked model without a defense has a number that counts."),
+    })
+}
+
+fn aside(group: &Group) -> Option<String> {
+    let attacks: Vec<String> = group.not_implanted().into_iter().map(names::attack).collect();
+    match attacks.as_slice() {
+        [] => None,
+        [one] => Some(format!("{one} did not take, and is left out.")),
+        several => Some(format!("{} did not take, and are left out.", listed(several))),
+    }
+}
+
+fn best(glances: &[Glance]) -> Option<String> {
+    let with_der = glances.iter().filter(|glance| glance.value.is_some()).count();
+    let ranked: Vec<&Glance> = glances.iter().filter(|glance| glance.rank.is_some()).collect();
+    let Some(best) = ranked.first() else {
+        return (with_der > 0).then(|| {
+            "No defense has a number that counts for every attack and planned seed, so that none is called the best.".into()
+        });
+    };
+    let (name, sentence) = (&best.name, &best.sentence);
+    Some(if with_der == 1 {
+        format!("{name} {sentence}.")
+    } else if ranked.len() == with_der {
+        format!("{name} has the highest DER: it {sentence}.")
+    } else if ranked.len() == 1 {
+        format!("Only {name} has a number that counts for every attack and planned seed: it {sentence}.")
+    } else {
+        format!(
+            "Of the {} defenses with a number that counts for every attack and planned seed, {name} has the highest \
+             DER: it {sentence}.",
+            ranked.len()
+        )
+    })
+}
+
+fn unhelpful(glances: &[Glance]) -> Option<String> {
+    let hardly = |glance: &&Glance| glance.rank.is_some() && glance.value.is_some_and(|der| der < 50.5);
+    let found: Vec<String> = glances.iter().filter(hardly).map(|glance| glance.name.clone()).collect();
+    if found.is_empty() || found.len() == glances.len() {
+        return None;
+    }
+    let verb = if found.len() == 1 { "is" } else { "are" };
+    Some(format!(
+        "{} {verb} hardly better than leaving the model alone, which has a DER of 50, or worse.",
+        listed(&found)
+    ))
+}

@@ -1,0 +1,69 @@
+//! Whether the numbers of a table were made alike: in one number format, on one device and processor, with one version.
+
+use scour_core::{ResultRow, RowStatus};
+
+use crate::group::Group;
+use crate::number::{listed, plural};
+
+/// A field of rows and what its values are called.
+type Field = (fn(&ResultRow) -> &String, &'static str);
+
+const FIELDS: [Field; 4] = [
+    (|row| &row.precision, "number formats"),
+    (|row| &row.device, "devices"),
+    (|row| &row.processor, "processors"),
+    (|row| &row.versions, "versions"),
+];
+
+/// A line for each field of which the table's rows have more than one value. Rows without figures have none to mix;
+/// a value that some rows lack is unknown there, which is told too.
+pub(crate) fn mixtures(group: &Group) -> Vec<String> {
+    let rows: Vec<&ResultRow> = group
+        .rows
+        .iter()
+        .copied()
+        .filter(|row| matches!(row.status, RowStatus::Ok | RowStatus::NotImplanted | RowStatus::Collapsed))
+        .collect();
+    FIELDS.iter().filter_map(|(field, name)| mixture(&rows, *field, name)).collect()
+}
+
+fn mixture(rows: &[&ResultRow], field: fn(&ResultRow) -> &String, name: &str) -> Option<String> {
+    let mut values: Vec<(&str, usize)> = vec![];
+    for row in rows {
+        let value = field(row).as_str();
+        match values.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, count)) => *count += 1,
+            None => values.push((value, 1)),
+        }
+    }
+    if values.len() < 2 {
+        return None;
+    }
+    let said = |&(value, count): &(&str, usize)| {
+        let value = if value.is_empty() { "not recorded" } else { value };
+        format!("{value} ({})", plural(count, "cell"))
+    };
+    Some(format!(
+        "this table mixes {name}: {}; differences between such cells may come from that",
+        listed(&values.iter().map(said).collect::<Vec<_>>())
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_is_no_mixture_and_a_missing_one_is() {
+        let row = |precision: &str| ResultRow { precision: precision.into(), ..ResultRow::default() };
+        let of = |values: &[&str]| {
+            let rows: Vec<ResultRow> = values.iter().map(|value| row(value)).collect();
+            mixture(&rows.iter().collect::<Vec<_>>(), FIELDS[0].0, FIELDS[0].1)
+        };
+        assert_eq!(of(&["fp32", "fp32"]), None);
+        assert_eq!(of(&["", ""]), None);
+        let found = of(&["fp32", "bf16", "fp32"]).unwrap();
+        assert!(found.contains("mixes number formats: fp32 (2 cells) and bf16 (1 cell)"), "{found}");
+        assert!(of(&["fp32", ""]).unwrap().contains("not recorded (1 cell)"));
+    }
+}

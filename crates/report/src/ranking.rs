@@ -1,0 +1,47 @@
+//! Which numbers of a row are the best.
+
+use crate::group::{Group, competes};
+use crate::metric::Metric;
+use crate::number::rounded;
+use crate::table::{Cell, Row};
+
+/// Marks the best of a metric among the real defenses of a row, and the second best where at least three compete.
+/// Values that print alike are marked alike. A number with a sign does not compete: it rests on fewer repeats or
+/// attacks than others, on an attack that did not take, or on a model at chance.
+pub(crate) fn rank(
+    group: &Group,
+    row: &mut Row,
+    metric: Metric,
+    metrics: fn(&str) -> Vec<Metric>,
+    decimals: usize,
+) {
+    let mut competing: Vec<(i64, &mut Cell)> = row
+        .entries
+        .iter_mut()
+        .zip(&group.defenses)
+        .filter(|(_, defense)| competes(defense))
+        .filter_map(|(entry, defense)| {
+            let at = metrics(defense).iter().position(|&other| other == metric)?;
+            let cell = entry.cells.get_mut(at)?;
+            let value = rounded(cell.ranked?, decimals);
+            Some((if metric.higher_is_better() { -value } else { value }, cell))
+        })
+        .collect();
+    if competing.len() < 2 {
+        return;
+    }
+    let mut ranks: Vec<i64> = competing.iter().map(|(rank, _)| *rank).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    if ranks.len() == 1 {
+        return;
+    }
+    let second = ranks.get(1).copied().filter(|_| competing.len() > 2);
+    for (rank, cell) in &mut competing {
+        if *rank == ranks[0] {
+            cell.mark = "best";
+        } else if Some(*rank) == second {
+            cell.mark = "second";
+        }
+    }
+}
