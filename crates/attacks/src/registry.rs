@@ -37,7 +37,7 @@ pub(crate) mod tests {
             size: 32,
             train_per_class: vec![10; 4],
             test_per_class: vec![2; 4],
-            fingerprint: String::new(),
+            ..DatasetFacts::default()
         }
     }
 
