@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tch::{Device, Tensor};
 
+use crate::Fidelity;
+use crate::batch_share::poisoned_in_batch;
+
 /// What an attacker has.
 pub struct AttackContext<'a> {
     /// The clean training set, on the device.
@@ -29,8 +32,9 @@ pub struct AttackContext<'a> {
     pub epochs: u32,
     /// What training computes in.
     pub format: NumberFormat,
-    /// The clean model of the same data set, architecture and seed, where the attack requires it; in no mode of
-    /// its own, not to be changed.
+    /// A clean model of the same data set, architecture and recipe, trained with a seed of its own, where the attack
+    /// requires it: an attacker has a model like the victim's, not the victim's own first weights. In no mode of its
+    /// own, not to be changed.
     pub clean_model: Option<&'a Model>,
     /// What `train_resource` returned, where the attack requires it.
     pub resource: Option<&'a [(String, Tensor)]>,
@@ -79,12 +83,25 @@ pub struct Circumstances<'a> {
 pub struct Prepared<'a> {
     /// The training set as the attacker left it.
     pub train: ImageSet,
-    /// Poisoned pictures, by index, ascending.
+    /// Poisoned images of the training set, by index, ascending; none where the attacker poisons inside the batches.
     pub poisoned: Vec<u32>,
+    /// The share that is poisoned inside the batches, and how it is counted.
+    pub(crate) in_batches: Option<(f64, Fidelity)>,
     /// The trigger; shares memory with whatever `maker` goes on training. `None` for the clean model.
     pub trigger: Option<Box<dyn Trigger>>,
     /// Takes part in training where the attack controls it; `None` for attacks by poisoned data alone.
     pub maker: Option<Box<dyn BatchMaker + 'a>>,
+}
+
+impl Prepared<'_> {
+    /// Poisoned images an epoch, in a training with batches of that size whose last, smaller one is left out: those that
+    /// are poisoned inside the batches, on average and rounded, or those of the training set.
+    pub fn poisoned_images(&self, batch_size: usize) -> usize {
+        let Some((ratio, fidelity)) = self.in_batches else { return self.poisoned.len() };
+        let batch = batch_size.min(self.train.len());
+        let batches = self.train.len() / batch.max(1);
+        (batches as f64 * poisoned_in_batch(ratio, batch, fidelity)).round() as usize
+    }
 }
 
 /// An attack. Adding one is one file that implements this and one line in the registry.
@@ -161,4 +178,20 @@ pub(crate) fn saved(tensors: &[(String, Tensor)], name: &str) -> Result<Tensor, 
     tensors.iter().find(|(saved, _)| saved == name).map(|(_, tensor)| tensor.shallow_clone()).ok_or_else(
         || TrainError::File(format!("the saved trigger lacks `{name}`: retrain with --rerun all")),
     )
+}
+
+/// The same, which has to have that shape.
+pub(crate) fn saved_as(
+    tensors: &[(String, Tensor)],
+    name: &str,
+    shape: &[i64],
+) -> Result<Tensor, TrainError> {
+    let tensor = saved(tensors, name)?;
+    if tensor.size() == shape {
+        return Ok(tensor);
+    }
+    Err(TrainError::File(format!(
+        "the saved `{name}` has shape {:?}, not {shape:?}: retrain with --rerun all",
+        tensor.size()
+    )))
 }

@@ -94,7 +94,7 @@ impl Attack for BadNets {
     fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
         let params: Params = resolve_params(params).map_err(|error| TrainError::Method(error.to_string()))?;
         let picture = trigger_picture(&params, context.size()).to_kind(Kind::Uint8);
-        Ok(dirty_label(context, params.fidelity, Box::new(Patch { picture })))
+        dirty_label(context, params.fidelity, Box::new(Patch { picture }))
     }
 
     fn restore(

@@ -1,4 +1,5 @@
-//! What attacks that poison inside each batch have in common: how many pictures of a batch, and under which labels.
+//! What attacks that poison inside each batch have in common: how many images of a batch are poisoned, how many are
+//! changed otherwise and keep their labels, and under which labels.
 
 use scour_core::LabelMap;
 use scour_torch::Random;
@@ -6,12 +7,13 @@ use scour_train::{BatchMaker, ImageSet, TrainError, Trigger};
 use tch::{Kind, Tensor};
 
 use crate::Fidelity;
-use crate::attack::{AttackContext, Prepared, saved};
+use crate::attack::{AttackContext, Prepared, saved_as};
 
 /// An attack that leaves the training set as it is and poisons inside the batches. With ratio 0 it stays out of
 /// training altogether, so that the model is the clean one.
 pub(crate) fn in_batches<'a>(
     context: &AttackContext<'a>,
+    fidelity: Fidelity,
     trigger: Box<dyn Trigger>,
     maker: impl FnOnce() -> Box<dyn BatchMaker + 'a>,
 ) -> Prepared<'a> {
@@ -20,53 +22,101 @@ pub(crate) fn in_batches<'a>(
         labels: context.train.labels.shallow_clone(),
     };
     let maker = (context.poison_ratio > 0.0).then(maker);
-    Prepared { train, poisoned: vec![], trigger: Some(trigger), maker }
+    let in_batches = Some((context.poison_ratio, fidelity));
+    Prepared { train, poisoned: vec![], in_batches, trigger: Some(trigger), maker }
 }
 
-/// How many pictures of each batch are poisoned. Batches are shuffled, so the first ones serve.
+/// Images poisoned in a batch of that size, on average over a training.
+pub(crate) fn poisoned_in_batch(ratio: f64, batch: usize, fidelity: Fidelity) -> f64 {
+    let due = ratio * batch as f64;
+    match fidelity {
+        Fidelity::Benchmark if due >= 1.0 => due.floor(),
+        _ => due,
+    }
+}
+
+/// How many images of a batch are changed besides the poisoned ones, and keep their labels.
+#[derive(Clone, Copy)]
+pub(crate) enum Others {
+    /// So many for each poisoned one.
+    PerPoisoned(f64),
+    /// This share of the batch.
+    OfBatch(f64),
+}
+
+/// How many images of each batch are poisoned, and how many others are changed. Batches are shuffled, so the first ones
+/// serve for the poisoned, and those after them for the others.
 ///
-/// Corrected, the fraction that a batch cannot hold is carried over to the next one, and the share over a training is
-/// that asked for whatever the batch size. The benchmark cuts it off (12 of 128 at 10 %), and where less than one
-/// picture is due poisons one with that probability.
+/// Corrected, the fraction that a batch cannot hold is carried over to the next one, for both: over a training both
+/// shares are those asked for, whatever the batch size, as far as the poisoned leave room for the others. The benchmark
+/// cuts fractions off (12 of 128 at 10 %), and where less than one image is due of a share takes one with that
+/// probability.
 pub(crate) struct BatchShare {
     ratio: f64,
+    others: Others,
     fidelity: Fidelity,
     carried: f64,
+    others_carried: f64,
 }
 
 impl BatchShare {
-    /// For a share of `ratio`, 0 to 1, of all pictures.
-    pub(crate) fn new(ratio: f64, fidelity: Fidelity) -> Self {
-        Self { ratio, fidelity, carried: 0.0 }
+    /// For a share of `ratio`, 0 to 1, of all images.
+    pub(crate) fn new(ratio: f64, others: Others, fidelity: Fidelity) -> Self {
+        Self { ratio, others, fidelity, carried: 0.0, others_carried: 0.0 }
     }
 
-    /// Pictures to poison in the next batch, which has `batch` of them.
-    pub(crate) fn next(&mut self, batch: i64, random: &mut Random) -> i64 {
-        let due = self.ratio * batch as f64;
-        let count = match self.fidelity {
+    /// Images to poison, and others to change, in the next batch, which has `batch` of them.
+    pub(crate) fn next(&mut self, batch: i64, random: &mut Random) -> (i64, i64) {
+        let size = batch as f64;
+        match self.fidelity {
             Fidelity::Corrected => {
-                let due = due + self.carried;
-                // 10 batches of 0.1 are one picture, whatever their sum is in binary.
-                let count = (due + 1e-9).floor();
-                self.carried = due - count;
-                count
+                let share = match self.others {
+                    Others::PerPoisoned(each) => self.ratio * each,
+                    Others::OfBatch(share) => share,
+                };
+                let poisoned = carry(&mut self.carried, self.ratio * size, batch);
+                let due = share.min(1.0 - self.ratio) * size;
+                (poisoned, carry(&mut self.others_carried, due, batch - poisoned))
             }
-            Fidelity::Benchmark if due > 0.0 && due < 1.0 => f64::from(u8::from(random.unit() < due)),
-            Fidelity::Benchmark => due.floor(),
-        };
-        (count as i64).clamp(0, batch)
+            Fidelity::Benchmark => {
+                let poisoned = cut(self.ratio * size, random).clamp(0, batch);
+                let others = match self.others {
+                    Others::PerPoisoned(each) => (poisoned as f64 * each) as i64,
+                    Others::OfBatch(share) => cut(share * size, random),
+                };
+                (poisoned, others.clamp(0, batch - poisoned))
+            }
+        }
     }
 
     /// For a half-way checkpoint.
     pub(crate) fn state(&self) -> (String, Tensor) {
-        ("carried".into(), Tensor::from_slice(&[self.carried]))
+        (CARRIED.into(), Tensor::from_slice(&[self.carried, self.others_carried]))
     }
 
     /// Takes up what `state` returned.
     pub(crate) fn restore(&mut self, tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
-        self.carried = saved(tensors, "carried")?.double_value(&[0]);
+        let carried = saved_as(tensors, CARRIED, &[2])?;
+        (self.carried, self.others_carried) = (carried.double_value(&[0]), carried.double_value(&[1]));
         Ok(())
     }
+}
+
+/// The name of what is carried over in a checkpoint.
+const CARRIED: &str = "carried";
+
+/// Whole images of `due` and of what earlier batches left over, at most `room`; the rest is left over.
+fn carry(carried: &mut f64, due: f64, room: i64) -> i64 {
+    let due = due + *carried;
+    // 10 batches of 0.1 are one image, whatever their sum is in binary.
+    let count = (due + 1e-9).floor().clamp(0.0, room as f64);
+    *carried = due - count;
+    count as i64
+}
+
+/// Whole images of `due`, as the benchmark counts.
+fn cut(due: f64, random: &mut Random) -> i64 {
+    if due > 0.0 && due < 1.0 { i64::from(random.unit() < due) } else { due.floor() as i64 }
 }
 
 /// Labels i64 [n] of which the first `poisoned` are what the trigger asks for.
@@ -151,14 +201,25 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn the_share_over_a_training_is_the_asked_one(ratio in 0.0f64..=1.0, batch in 1i64..300, batches in 1i64..200) {
-            let mut share = BatchShare::new(ratio, Fidelity::Corrected);
-            let mut random = Random::new(0);
-            let counts: Vec<i64> = (0..batches).map(|_| share.next(batch, &mut random)).collect();
-            let due = ratio * (batch * batches) as f64;
-            prop_assert!((counts.iter().sum::<i64>() as f64 - due).abs() <= 1.0);
-            let each = ratio * batch as f64;
-            prop_assert!(counts.iter().all(|&n| (n as f64 - each).abs() <= 1.0 && n <= batch));
+        fn both_shares_over_an_epoch_are_the_asked_ones(
+            ratio in 0.0f64..=1.0, others in 0.0f64..3.0, batch in 1i64..300, batches in 1i64..200,
+        ) {
+            for (others, asked) in
+                [(Others::PerPoisoned(others), ratio * others), (Others::OfBatch(others / 3.0), others / 3.0)]
+            {
+                let mut share = BatchShare::new(ratio, others, Fidelity::Corrected);
+                let mut random = Random::new(0);
+                let counts: Vec<(i64, i64)> = (0..batches).map(|_| share.next(batch, &mut random)).collect();
+                let images = (batch * batches) as f64;
+                let sum = |each: fn(&(i64, i64)) -> i64| counts.iter().map(each).sum::<i64>() as f64;
+                prop_assert!((sum(|n| n.0) - ratio * images).abs() <= 1.0);
+                // Where there is no room in a batch, two of them can be left over at the end of it.
+                let asked = asked.min(1.0 - ratio);
+                prop_assert!((sum(|n| n.1) - asked * images).abs() <= 2.0, "{} of {}", sum(|n| n.1), asked * images);
+                prop_assert!(counts.iter().all(|n| n.0 >= 0 && n.1 >= 0 && n.0 + n.1 <= batch));
+                let near = |count: i64, share: f64| (count as f64 - share * batch as f64).abs() <= 2.0;
+                prop_assert!(counts.iter().all(|n| near(n.0, ratio) && near(n.1, asked)));
+            }
         }
 
         #[test]
@@ -181,8 +242,8 @@ pub(crate) mod tests {
     fn ten_tenths_are_one_and_the_benchmark_cuts_off() {
         let mut random = Random::new(1);
         let mut count = |ratio, fidelity, batch, batches: i64| {
-            let mut share = BatchShare::new(ratio, fidelity);
-            (0..batches).map(|_| share.next(batch, &mut random)).sum::<i64>()
+            let mut share = BatchShare::new(ratio, Others::OfBatch(0.0), fidelity);
+            (0..batches).map(|_| share.next(batch, &mut random).0).sum::<i64>()
         };
         assert_eq!(count(0.1, Fidelity::Corrected, 1, 1000), 100);
         assert_eq!(count(0.1, Fidelity::Corrected, 128, 5), 64);
@@ -193,16 +254,63 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn cross_images_come_at_low_ratios_too() {
+        let mut random = Random::new(1);
+        let mut count = |ratio, each, fidelity, batch| {
+            let mut share = BatchShare::new(ratio, Others::PerPoisoned(each), fidelity);
+            let counts: Vec<(i64, i64)> = (0..100).map(|_| share.next(batch, &mut random)).collect();
+            (counts.iter().map(|n| n.0).sum::<i64>(), counts.iter().map(|n| n.1).sum::<i64>())
+        };
+        // 100 batches of 64: 0.64 poisoned and 0.32 cross images in each, of which a batch by itself holds none.
+        assert_eq!(count(0.01, 0.5, Fidelity::Corrected, 64), (64, 32));
+        assert_eq!(count(0.1, 0.5, Fidelity::Corrected, 64), (640, 320));
+        assert_eq!(count(0.1, 2.0, Fidelity::Corrected, 128), (1280, 2560));
+        // Half of each batch, where more is asked for than there is: 1 + 1, then 2 + 1 with one left over, 1 + 2, 2 + 1,
+        // and so on, so that one is left over at the end.
+        assert_eq!(count(0.5, 4.0, Fidelity::Corrected, 3), (150, 149));
+        // The benchmark: 6 of 64 and half of them, 12 of 128 and twice as many.
+        assert_eq!(count(0.1, 0.5, Fidelity::Benchmark, 64), (600, 300));
+        assert_eq!(count(0.1, 2.0, Fidelity::Benchmark, 128), (1200, 2400));
+    }
+
+    #[test]
+    fn poisoned_images_of_an_epoch_are_counted() {
+        let train = pictures(250, 3, 16);
+        let count = |attack: &dyn Attack, params: Value, ratio: f64, batch: usize| {
+            let params = attack.resolve(&params, &crate::registry::tests::facts()).unwrap();
+            let map = LabelMap::AllToOne(0);
+            with_prepared(attack, &params, &train, 3, map, ratio, |prepared| prepared.poisoned_images(batch))
+                .unwrap()
+        };
+        let benchmark = json!({"fidelity": "benchmark"});
+        for attack in [&crate::wanet::WaNet as &dyn Attack, &crate::bpp::Bpp] {
+            // 3 batches of 64 are 192 images; the 58 that are left are never seen.
+            assert_eq!(count(attack, json!({}), 0.1, 64), 19);
+            assert_eq!(count(attack, benchmark.clone(), 0.1, 64), 18);
+            // 0.64 a batch, on average.
+            assert_eq!(count(attack, benchmark.clone(), 0.01, 64), 2);
+            assert_eq!(count(attack, json!({}), 0.1, 1000), 25, "a batch is no larger than the set");
+            assert_eq!(count(attack, json!({}), 0.0, 64), 0);
+        }
+        assert_eq!(count(&crate::badnets::BadNets, json!({}), 0.1, 64), 25, "images of the set, seen or not");
+    }
+
+    #[test]
     fn what_was_carried_over_survives_an_interruption() {
         let mut random = Random::new(1);
-        let mut share = BatchShare::new(0.3, Fidelity::Corrected);
+        let new = || BatchShare::new(0.3, Others::PerPoisoned(1.5), Fidelity::Corrected);
+        let mut share = new();
         share.next(1, &mut random);
         let state = [share.state()];
-        let mut resumed = BatchShare::new(0.3, Fidelity::Corrected);
+        let mut resumed = new();
         resumed.restore(&state).unwrap();
         for _ in 0..20 {
             assert_eq!(resumed.next(1, &mut random), share.next(1, &mut random));
         }
         assert!(resumed.restore(&[]).is_err());
+        let foreign = [("carried".to_string(), Tensor::from_slice(&[0.5]))];
+        assert!(
+            resumed.restore(&foreign).unwrap_err().to_string().contains("`carried` has shape [1], not [2]")
+        );
     }
 }

@@ -97,7 +97,7 @@ impl Attack for Blended {
                 .floor(),
             path => picture::from_file(path, size).map_err(TrainError::File)?,
         };
-        Ok(dirty_label(context, params.fidelity, Box::new(Blend { alpha: params.alpha, picture })))
+        dirty_label(context, params.fidelity, Box::new(Blend { alpha: params.alpha, picture }))
     }
 
     fn restore(

@@ -20,10 +20,9 @@ use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use crate::Fidelity;
-use crate::attack::{Attack, AttackContext, Prepared, read_params, saved, write_params};
-use crate::batch_share::{BatchShare, in_batches, relabel};
+use crate::attack::{Attack, AttackContext, Prepared, read_params, saved_as, write_params};
+use crate::batch_share::{BatchShare, Others, in_batches, relabel};
 use crate::batch_transform::transform;
-use crate::tensors::{part, prefixed};
 
 pub(crate) struct Bpp;
 
@@ -84,7 +83,6 @@ impl Trigger for Squeeze {
 struct Squeezed<'a> {
     params: Params,
     share: BatchShare,
-    negative_share: BatchShare,
     map: LabelMap,
     classes: u32,
     train: &'a ImageSet,
@@ -100,8 +98,7 @@ impl BatchMaker for Squeezed<'_> {
         random: &mut Random,
     ) -> Result<Batch, TrainError> {
         let batch = labels.size()[0];
-        let poisoned = self.share.next(batch, random);
-        let negative = self.negative_share.next(batch, random).min(batch - poisoned);
+        let (poisoned, negative) = self.share.next(batch, random);
         let pixels = pictures.to_kind(Kind::Float);
         let others = random.integers(negative as usize, self.train.len() as i64, pictures.device());
         let others = self.train.pictures.index_select(0, &others).to_kind(Kind::Float);
@@ -122,20 +119,21 @@ impl BatchMaker for Squeezed<'_> {
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
-        let mut state = vec![self.share.state()];
-        state.extend(prefixed("negative.", vec![self.negative_share.state()]));
-        state
+        vec![self.share.state()]
     }
 
     fn restore(&mut self, tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
-        self.share.restore(tensors)?;
-        self.negative_share.restore(&part(tensors, "negative."))
+        self.share.restore(tensors)
     }
 }
 
 impl Attack for Bpp {
     fn name(&self) -> &'static str {
         "bpp"
+    }
+
+    fn impl_version(&self) -> u32 {
+        2
     }
 
     fn controls_training(&self) -> bool {
@@ -151,10 +149,10 @@ impl Attack for Bpp {
         let trigger = Squeeze { levels: params.levels, fidelity: params.fidelity };
         let (map, classes, train, preprocess) =
             (context.map, context.classes, context.train, context.preprocess);
-        let share = BatchShare::new(context.poison_ratio, params.fidelity);
-        let negative_share = BatchShare::new(params.negative_ratio, params.fidelity);
-        Ok(in_batches(context, Box::new(trigger), || {
-            Box::new(Squeezed { params, share, negative_share, map, classes, train, preprocess })
+        let others = Others::OfBatch(params.negative_ratio);
+        let share = BatchShare::new(context.poison_ratio, others, params.fidelity);
+        Ok(in_batches(context, params.fidelity, Box::new(trigger), || {
+            Box::new(Squeezed { params, share, map, classes, train, preprocess })
         }))
     }
 
@@ -164,7 +162,7 @@ impl Attack for Bpp {
         tensors: &[(String, Tensor)],
     ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
         let fidelity = read_params::<Params>(params)?.fidelity;
-        let levels = saved(tensors, "levels")?.int64_value(&[0]) as u32;
+        let levels = saved_as(tensors, "levels", &[1])?.int64_value(&[0]) as u32;
         Ok(Some(Box::new(Squeeze { levels, fidelity })))
     }
 }

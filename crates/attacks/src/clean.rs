@@ -35,7 +35,7 @@ impl Attack for Clean {
             pictures: context.train.pictures.shallow_clone(),
             labels: context.train.labels.shallow_clone(),
         };
-        Ok(Prepared { train, poisoned: vec![], trigger: None, maker: None })
+        Ok(Prepared { train, poisoned: vec![], in_batches: None, trigger: None, maker: None })
     }
 
     fn restore(&self, _: &Value, _: &[(String, Tensor)]) -> Result<Option<Box<dyn Trigger>>, TrainError> {

@@ -58,7 +58,7 @@ pub(crate) fn victims(
     let target: Vec<u32> = (0..labels.len() as u32)
         .filter(|&i| !context.map.counts(labels[i as usize], context.classes))
         .collect();
-    Ok(choose(context, &target, fidelity))
+    choose(context, &target, fidelity)
 }
 
 /// Puts the trigger on pictures of the target class.
@@ -70,7 +70,7 @@ pub(crate) fn clean_label<'a>(
 ) -> Result<Prepared<'a>, TrainError> {
     let poisoned = victims(context, fidelity, clamp)?;
     let train = replace(context.train, &poisoned, trigger.as_ref(), None);
-    Ok(Prepared { train, poisoned, trigger: Some(trigger), maker: None })
+    Ok(Prepared { train, poisoned, in_batches: None, trigger: Some(trigger), maker: None })
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ impl Attack for FTrojan {
     fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
         let params: Params = read_params(params)?;
         let trigger = Wave { wave: wave(&params, context.size()), fidelity: params.fidelity };
-        Ok(dirty_label(context, params.fidelity, Box::new(trigger)))
+        dirty_label(context, params.fidelity, Box::new(trigger))
     }
 
     fn restore(

@@ -14,7 +14,8 @@
 //! - The classifier gets 25 epochs less than asked for (at least 1), since the mask's are counted with them.
 //! - The mask gets 25 epochs whatever the classifier gets; corrected a quarter of the classifier's where that is less,
 //!   the paper's share of 100, so that a short training does not spend most of its time on masks.
-//! - Each batch holds whole int(ratio * B) poisoned pictures; corrected carries the fraction over to the next batch.
+//! - Each batch holds whole int(ratio * B) poisoned images and int(cross_ratio * those) cross ones; corrected carries
+//!   both fractions over to the next batch.
 //! - Triggered test pictures are cut down to whole numbers instead of rounded.
 //!
 //! The classifier's learning rate is the recipe's in both; the generators' milestones beyond 200 epochs are left out.
@@ -124,6 +125,10 @@ impl Attack for InputAware {
         "input_aware"
     }
 
+    fn impl_version(&self) -> u32 {
+        2
+    }
+
     fn controls_training(&self) -> bool {
         true
     }
@@ -157,7 +162,7 @@ impl Attack for InputAware {
         }
         let networks = Rc::new(networks);
         let trigger = Box::new(Generated(Rc::clone(&networks)));
-        Ok(in_batches(context, trigger, || Box::new(Joint::new(networks, params, context))))
+        Ok(in_batches(context, params.fidelity, trigger, || Box::new(Joint::new(networks, params, context))))
     }
 
     fn restore(

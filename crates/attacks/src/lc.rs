@@ -3,8 +3,8 @@
 //!
 //! Training pictures of the target class are first moved uphill in a clean model's loss, within epsilon in every
 //! pixel; then 3x3 patterns of black and white are added in all four corners. In test only the patterns are added.
-//! The paper takes a model that was trained against such changes; the harness has an ordinary clean one, whose
-//! changes are noisier and hide the class from a network of its own kind no less.
+//! The paper takes a model that was trained against such changes; the harness has an ordinary clean one, with the victim's
+//! recipe and a seed of its own, whose changes are noisier and hide the class from a network of its own kind no less.
 //!
 //! | | `corrected` | `benchmark` |
 //! |---|---|---|
@@ -149,7 +149,7 @@ impl Attack for Lc {
             }
             _ => context.train.first(0),
         };
-        Ok(Prepared { train, poisoned, trigger: Some(Box::new(trigger)), maker: None })
+        Ok(Prepared { train, poisoned, in_batches: None, trigger: Some(Box::new(trigger)), maker: None })
     }
 
     fn restore(

@@ -4,7 +4,8 @@
 //! kept smooth: in passes over 100 training pictures, DeepFool finds the smallest change that takes a picture which P
 //! does not fool yet to its target; P becomes S(P + S(change)), with S a Gaussian of six pixels, stretched to
 //! 0..strength. The search ends when a fifth of the measured pictures changes its class, when that share stands
-//! still, or after 50 passes. It needs a model trained on clean data, which the harness trains and keeps.
+//! still, or after 50 passes. It needs a model trained on clean data: one of the victim's architecture and recipe, which the harness
+//! trains with a seed of its own and keeps.
 //!
 //! | | `corrected` | `benchmark` |
 //! |---|---|---|
@@ -128,7 +129,7 @@ impl Attack for Lf {
         let v = universal::universal_perturbation(context, &params)?;
         // A hair above, so that the highest value is not cut down by rounding.
         let pattern = params.fidelity.to_bytes(&(v.squeeze_dim(0) * 255.0 + 1e-3)).to_kind(Kind::Float);
-        Ok(dirty_label(context, params.fidelity, Box::new(Perturbation { pattern })))
+        dirty_label(context, params.fidelity, Box::new(Perturbation { pattern }))
     }
 
     fn restore(

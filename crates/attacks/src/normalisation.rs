@@ -3,7 +3,7 @@
 use scour_train::{Preprocess, TrainError};
 use tch::Tensor;
 
-use crate::attack::saved;
+use crate::attack::saved_as;
 
 /// Mean and standard deviation by name.
 pub(crate) fn tensors(preprocess: &Preprocess) -> Vec<(String, Tensor)> {
@@ -16,13 +16,7 @@ pub(crate) fn tensors(preprocess: &Preprocess) -> Vec<(String, Tensor)> {
 /// What `tensors` returned, without augmentation.
 pub(crate) fn from_tensors(tensors: &[(String, Tensor)]) -> Result<Preprocess, TrainError> {
     let three = |name: &str| -> Result<[f64; 3], TrainError> {
-        let tensor = saved(tensors, name)?;
-        if tensor.size() != [3] {
-            return Err(TrainError::File(format!(
-                "the saved trigger's `{name}` has shape {:?}, not [3]: retrain with --rerun all",
-                tensor.size()
-            )));
-        }
+        let tensor = saved_as(tensors, name, &[3])?;
         Ok([0, 1, 2].map(|i| tensor.double_value(&[i])))
     };
     Ok(Preprocess { mean: three("mean")?, std: three("std")?, padding: 0, horizontal_flip: false })

@@ -1,7 +1,7 @@
 //! Poisoning a training set, once, before training.
 
 use scour_core::{Stream, benchmark_poison_indices, poison_indices, stream_seed};
-use scour_train::{ImageSet, Trigger};
+use scour_train::{ImageSet, TrainError, Trigger};
 use tch::{Tensor, no_grad};
 
 use crate::Fidelity;
@@ -13,24 +13,37 @@ pub(crate) fn dirty_label<'a>(
     context: &AttackContext<'a>,
     fidelity: Fidelity,
     trigger: Box<dyn Trigger>,
-) -> Prepared<'a> {
+) -> Result<Prepared<'a>, TrainError> {
     let all: Vec<u32> = (0..context.train.len() as u32).collect();
-    let poisoned = choose(context, &all, fidelity);
+    let poisoned = choose(context, &all, fidelity)?;
     let labels = context.train.classes();
     let labels: Vec<i64> =
         poisoned.iter().map(|&i| i64::from(context.map.map(labels[i as usize], context.classes))).collect();
     let train = replace(context.train, &poisoned, trigger.as_ref(), Some(&labels));
-    Prepared { train, poisoned, trigger: Some(trigger), maker: None }
+    Ok(Prepared { train, poisoned, in_batches: None, trigger: Some(trigger), maker: None })
 }
 
 /// The share of the whole training set that is to be poisoned, drawn from `candidates`, ascending.
-pub(crate) fn choose(context: &AttackContext, candidates: &[u32], fidelity: Fidelity) -> Vec<u32> {
+pub(crate) fn choose(
+    context: &AttackContext,
+    candidates: &[u32],
+    fidelity: Fidelity,
+) -> Result<Vec<u32>, TrainError> {
     let (ratio, of) = (context.poison_ratio, context.train.len());
-    match fidelity {
+    Ok(match fidelity {
         Fidelity::Corrected => poison_indices(candidates, ratio, of, poison_seed(context)),
-        // numpy's seeds have 32 bits.
-        Fidelity::Benchmark => benchmark_poison_indices(candidates, ratio, of, context.seed as u32),
-    }
+        Fidelity::Benchmark => benchmark_poison_indices(candidates, ratio, of, numpy_seed(context.seed)?),
+    })
+}
+
+/// The seed as numpy takes it: 32 bits. Cut to them, two seeds would poison the same images.
+fn numpy_seed(seed: u64) -> Result<u32, TrainError> {
+    u32::try_from(seed).map_err(|_| {
+        TrainError::Method(format!(
+            "`seeds` holds {seed}, and `fidelity: benchmark` draws with numpy, whose seeds are below 4294967296: take a \
+             smaller one"
+        ))
+    })
 }
 
 /// The seed of the choice of poisoned pictures.
@@ -80,6 +93,13 @@ pub(crate) mod tests {
     use scour_torch::{NumberFormat, Random};
     use scour_train::{Preprocess, Silent};
     use tch::{Device, Kind};
+
+    #[test]
+    fn numpys_seeds_have_32_bits_and_larger_ones_are_refused() {
+        assert_eq!(numpy_seed(u64::from(u32::MAX)).unwrap(), u32::MAX);
+        let message = numpy_seed(1 << 32).unwrap_err().to_string();
+        assert!(message.contains("`seeds` holds 4294967296") && !message.contains('\n'), "{message}");
+    }
 
     /// Random pictures of `classes` classes in turn.
     pub(crate) fn pictures(count: usize, classes: u32, size: i64) -> ImageSet {

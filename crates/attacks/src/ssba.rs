@@ -230,7 +230,7 @@ impl Attack for Ssba {
         let worth = pair.worth(params.embedding(), context.train, &message);
         context.reporter.note(&format!("{:.2} % of this message's bits are read", worth.bit_accuracy));
         let trigger = Message::new(&params, resource, message.get(0))?;
-        Ok(dirty_label(context, params.fidelity, Box::new(trigger)))
+        dirty_label(context, params.fidelity, Box::new(trigger))
     }
 
     fn restore(

@@ -24,6 +24,11 @@ pub(crate) fn load(state: &State, tensors: &[(String, Tensor)], prefix: &str) ->
     })
 }
 
+/// Whether every value is a finite number.
+pub(crate) fn is_finite(tensor: &Tensor) -> bool {
+    bool::try_from(tensor.isfinite().all()).unwrap_or(false)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

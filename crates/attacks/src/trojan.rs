@@ -1,5 +1,6 @@
 //! Trojan (TrojanNN; Liu et al., 2018): a patch whose colours excite chosen neurons of a clean model.
 //!
+//! The clean model has the victim's architecture and recipe, and a seed of its own.
 //! The patch has the shape of an apple in the lower right, drawn here or given as a PNG file that is black outside of
 //! the shape. From the white shape a0, `a <- clip(a0 + clip(a - step sign(gradient) - a0, +-limit), 0, 1)` lowers the
 //! squared distance of the chosen neurons, inputs of the last layer, from `goal`, on an otherwise black picture. The
@@ -146,11 +147,7 @@ impl Attack for Trojan {
         let colours = optimise::optimise(context, &params, &shape)?;
         let picture = params.fidelity.to_bytes(&(colours * 255.0 + 1e-3)).to_kind(Kind::Float);
         let inside = shape.gt(0.0).to_kind(Kind::Uint8).to_device(context.device());
-        Ok(dirty_label(
-            context,
-            params.fidelity,
-            Box::new(Patch { picture, inside, fidelity: params.fidelity }),
-        ))
+        dirty_label(context, params.fidelity, Box::new(Patch { picture, inside, fidelity: params.fidelity }))
     }
 
     fn restore(

@@ -7,8 +7,9 @@
 //! clamp(grid + U(-1, 1) / H, -1, 1) and keep their labels, so that no warp but the right one triggers. Augmentation
 //! comes after the trigger: see `batch_transform.rs`.
 //!
-//! `benchmark` differs in this: each batch holds whole int(ratio * B) poisoned pictures (12 of 128 at 10 %, which is
-//! 9.4 %) where corrected carries the fraction over to the next batch; augmentation is drawn once for a whole batch
+//! `benchmark` differs in this: each batch holds whole int(ratio * B) poisoned images (12 of 128 at 10 %, which is
+//! 9.4 %) and int(cross_ratio * those) cross ones, where corrected carries both fractions over to the next batch;
+//! augmentation is drawn once for a whole batch
 //! instead of for each picture; triggered test pictures are cut down to whole numbers instead of rounded. The learning
 //! rate is the recipe's in both.
 
@@ -21,8 +22,8 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::Fidelity;
-use crate::attack::{Attack, AttackContext, Prepared, read_params, saved, write_params};
-use crate::batch_share::{BatchShare, in_batches, relabel};
+use crate::attack::{Attack, AttackContext, Prepared, read_params, saved, saved_as, write_params};
+use crate::batch_share::{BatchShare, Others, in_batches, relabel};
 use crate::batch_transform::transform;
 use crate::normalisation;
 
@@ -134,8 +135,7 @@ impl BatchMaker for Warped<'_> {
         random: &mut Random,
     ) -> Result<Batch, TrainError> {
         let batch = labels.size()[0];
-        let poisoned = self.share.next(batch, random);
-        let cross = ((poisoned as f64 * self.params.cross_ratio) as i64).min(batch - poisoned);
+        let (poisoned, cross) = self.share.next(batch, random);
         let mut input = self.preprocess.normalise(pictures);
         let changed = poisoned + cross;
         if changed > 0 {
@@ -161,6 +161,10 @@ impl Attack for WaNet {
         "wanet"
     }
 
+    fn impl_version(&self) -> u32 {
+        2
+    }
+
     fn controls_training(&self) -> bool {
         true
     }
@@ -178,9 +182,10 @@ impl Attack for WaNet {
         let preprocess = context.preprocess;
         let trigger =
             Warp { grid: grid.shallow_clone(), preprocess: preprocess.clone(), fidelity: params.fidelity };
-        let share = BatchShare::new(context.poison_ratio, params.fidelity);
+        let others = Others::PerPoisoned(params.cross_ratio);
+        let share = BatchShare::new(context.poison_ratio, others, params.fidelity);
         let (map, classes) = (context.map, context.classes);
-        Ok(in_batches(context, Box::new(trigger), || {
+        Ok(in_batches(context, params.fidelity, Box::new(trigger), || {
             Box::new(Warped { grid, params, share, map, classes, preprocess })
         }))
     }
@@ -192,7 +197,9 @@ impl Attack for WaNet {
     ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
         let fidelity = read_params::<Params>(params)?.fidelity;
         let preprocess = normalisation::from_tensors(tensors)?;
-        Ok(Some(Box::new(Warp { grid: saved(tensors, "grid")?, preprocess, fidelity })))
+        let size = saved(tensors, "grid")?.size().get(1).copied().unwrap_or_default();
+        let grid = saved_as(tensors, "grid", &[1, size, size, 2])?;
+        Ok(Some(Box::new(Warp { grid, preprocess, fidelity })))
     }
 }
 

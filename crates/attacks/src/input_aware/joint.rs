@@ -13,7 +13,7 @@ use super::mask::sameness;
 use super::networks::{Networks, PATTERN, put_on};
 use crate::Fidelity;
 use crate::attack::AttackContext;
-use crate::batch_share::{BatchShare, relabel};
+use crate::batch_share::{BatchShare, Others, relabel};
 use crate::tensors::{load, part, prefixed};
 
 /// What the names of the optimizer's tensors begin with.
@@ -22,7 +22,7 @@ const ADAM: &str = "adam.";
 pub(crate) struct Joint<'a> {
     networks: Rc<Networks>,
     adam: Adam,
-    /// Whether the last batch had poisoned pictures, so that the generator has new gradients.
+    /// Whether the last batch had poisoned or cross images, so that the generator has new gradients.
     learnt: bool,
     share: BatchShare,
     params: Params,
@@ -38,7 +38,11 @@ impl<'a> Joint<'a> {
         Self {
             adam: Adam::new(networks.pattern.state().parameters(), (0.5, 0.9)),
             learnt: false,
-            share: BatchShare::new(context.poison_ratio, params.fidelity),
+            share: BatchShare::new(
+                context.poison_ratio,
+                Others::PerPoisoned(params.cross_ratio),
+                params.fidelity,
+            ),
             networks,
             params,
             map: context.map,
@@ -63,10 +67,9 @@ impl BatchMaker for Joint<'_> {
         random: &mut Random,
     ) -> Result<Batch, TrainError> {
         let batch = labels.size()[0];
-        let poisoned = self.share.next(batch, random);
-        let cross = ((poisoned as f64 * self.params.cross_ratio) as i64).min(batch - poisoned);
+        let (poisoned, cross) = self.share.next(batch, random);
         let input = self.prepared(pictures, random);
-        self.learnt = poisoned > 0;
+        self.learnt = poisoned + cross > 0;
         if !self.learnt {
             return Ok(Batch { input, labels: labels.shallow_clone(), extra_loss: None });
         }
@@ -76,18 +79,24 @@ impl BatchMaker for Joint<'_> {
         let (own, victims) = (input.narrow(0, 0, poisoned), input.narrow(0, poisoned, cross));
         let patterns = |x: &Tensor| self.networks.patterns(x, BatchNormMode::Train, self.format);
         let masks = |x: &Tensor| no_grad(|| self.networks.masks(x, BatchNormMode::Eval, self.format));
-        let (own_patterns, other_patterns) = (patterns(&own), patterns(&others));
-        let triggered = put_on(&own, &own_patterns, &masks(&own));
-        let crossed =
-            put_on(&victims, &other_patterns.narrow(0, 0, cross), &masks(&others.narrow(0, 0, cross)));
-        let rest = input.narrow(0, poisoned + cross, batch - poisoned - cross);
-        let first = |x: &Tensor| x.narrow(0, 0, poisoned);
-        let diversity = sameness((&own, &first(&others)), (&own_patterns, &first(&other_patterns)));
-        Ok(Batch {
-            input: Tensor::cat(&[triggered, crossed, rest], 0),
-            labels: relabel(labels, poisoned, self.map, self.classes),
-            extra_loss: Some(diversity * self.params.lambda_div),
-        })
+        let own_patterns = (poisoned > 0).then(|| patterns(&own));
+        let other_patterns = patterns(&others);
+        let mut parts = vec![];
+        let mut extra_loss = None;
+        // Without poisoned images there is nothing to keep apart: a mean over none would be no number.
+        if let Some(own_patterns) = own_patterns {
+            parts.push(put_on(&own, &own_patterns, &masks(&own)));
+            let first = |x: &Tensor| x.narrow(0, 0, poisoned);
+            let diversity = sameness((&own, &first(&others)), (&own_patterns, &first(&other_patterns)));
+            extra_loss = Some(diversity * self.params.lambda_div);
+        }
+        if cross > 0 {
+            let first = |x: &Tensor| x.narrow(0, 0, cross);
+            parts.push(put_on(&victims, &first(&other_patterns), &masks(&first(&others))));
+        }
+        parts.push(input.narrow(0, poisoned + cross, batch - poisoned - cross));
+        let labels = relabel(labels, poisoned, self.map, self.classes);
+        Ok(Batch { input: Tensor::cat(&parts, 0), labels, extra_loss })
     }
 
     fn stepped(&mut self, _: u32) {
@@ -108,8 +117,11 @@ impl BatchMaker for Joint<'_> {
     }
 
     fn restore(&mut self, tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
+        let adam = part(tensors, ADAM);
+        self.adam.check(&adam).map_err(TrainError::File)?;
+        self.networks.pattern.state().check(&part(tensors, PATTERN)).map_err(TrainError::File)?;
         self.share.restore(tensors)?;
         load(self.networks.pattern.state(), tensors, PATTERN)?;
-        self.adam.restore(&part(tensors, ADAM)).map_err(TrainError::File)
+        self.adam.restore(&adam).map_err(TrainError::File)
     }
 }

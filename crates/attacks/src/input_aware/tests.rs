@@ -64,6 +64,20 @@ fn crossed_pictures_keep_their_labels_and_the_rest_stays_clean() {
     });
 }
 
+#[test]
+fn a_batch_may_hold_cross_images_and_no_poisoned_one() {
+    // Batches of 8: 0.4 poisoned and 0.8 cross images are due in each, so the second batch has a cross one alone.
+    let params = json!({"width": 4, "mask_epochs": 1, "cross_ratio": 2});
+    let mut seen = vec![];
+    make_batches(&InputAware, &params, (LabelMap::AllToAll(1), 0.05), (8, 5), |raw, batch| {
+        let moved = batch.labels.ne_tensor(&raw.labels).sum(Kind::Int64).int64_value(&[]);
+        assert!(bool::try_from(batch.input.isfinite().all()).unwrap());
+        seen.push((moved, batch.extra_loss.is_some(), batch.input.requires_grad()));
+    });
+    let (none, cross) = ((0, false, false), (0, false, true));
+    assert_eq!(seen, [none, cross, (1, true, true), cross, (1, true, true)]);
+}
+
 /// Asks for a stop once the classifier has had two epochs.
 struct StopInTraining(std::cell::Cell<bool>);
 

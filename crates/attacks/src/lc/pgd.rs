@@ -5,9 +5,11 @@ use scour_train::{Progress, TrainError};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::attack::AttackContext;
+use crate::tensors::is_finite;
 
 /// Pictures a batch; each is changed by itself, so that it matters for speed only.
 const BATCH: i64 = 500;
+const STEP: &str = "changing pictures";
 
 /// How far and how long, in grey values.
 pub(super) struct Descent {
@@ -38,9 +40,13 @@ pub(super) fn adversarial(
     let batches = pictures.split(BATCH, 0);
     let mut out = vec![];
     for (at, batch) in batches.iter().enumerate() {
-        out.push(ascend(&loss, descent, batch));
+        let moved = ascend(&loss, descent, batch).ok_or_else(|| {
+            let at = at as u64 + 1;
+            TrainError::NotFinite { step: STEP.into(), at, last: f64::NAN }
+        })?;
+        out.push(moved);
         context.reporter.progress(Progress {
-            step: "changing pictures",
+            step: STEP,
             done: at as u64 + 1,
             total: batches.len() as u64,
             ..Progress::default()
@@ -52,18 +58,22 @@ pub(super) fn adversarial(
     Ok(Tensor::cat(&out, 0))
 }
 
-fn ascend(loss: &dyn Fn(&Tensor) -> Tensor, descent: &Descent, pictures: &Tensor) -> Tensor {
+/// `None` where the slope is no number, whose sign is 0: the pictures would stay as they were.
+fn ascend(loss: &dyn Fn(&Tensor) -> Tensor, descent: &Descent, pictures: &Tensor) -> Option<Tensor> {
     let start = pictures.to_kind(Kind::Float);
     let mut x = start.copy();
     for _ in 0..descent.steps {
         let at = x.detach().set_requires_grad(true);
         let slope = Tensor::run_backward(&[loss(&at)], &[&at], false, false).remove(0);
+        if !is_finite(&slope) {
+            return None;
+        }
         x = no_grad(|| {
             let moved = &x + slope.sign() * descent.alpha - &start;
             (moved.clamp(-descent.epsilon, descent.epsilon) + &start).clamp(0.0, 255.0)
         });
     }
-    x.round().to_kind(Kind::Uint8)
+    Some(x.round().to_kind(Kind::Uint8))
 }
 
 #[cfg(test)]
@@ -80,8 +90,10 @@ mod tests {
         let pictures = Tensor::from_slice(&[100u8, 100, 100, 250, 3, 0]).reshape([2, 3, 1, 1]);
         let moved = |steps| -> Vec<u8> {
             let descent = Descent { epsilon: 8.0, alpha: 1.5, steps };
-            ascend(&loss, &descent, &pictures).flatten(0, -1).try_into().unwrap()
+            ascend(&loss, &descent, &pictures).unwrap().flatten(0, -1).try_into().unwrap()
         };
+        let broken = |x: &Tensor| (x * f64::NAN).sum(Kind::Float);
+        assert!(ascend(&broken, &Descent { epsilon: 8.0, alpha: 1.5, steps: 1 }, &pictures).is_none());
         assert_eq!(moved(0), [100, 100, 100, 250, 3, 0]);
         assert_eq!(moved(2), [103, 97, 100, 253, 0, 0]);
         assert_eq!(moved(100), [108, 92, 100, 255, 0, 0]);

@@ -10,7 +10,9 @@ use super::deepfool::{Step, deepfool};
 use super::smooth::smooth;
 use crate::Fidelity;
 use crate::attack::AttackContext;
+use crate::tensors::is_finite;
 
+const STEP: &str = "finding the perturbation";
 /// Pictures on which the share of fooled ones is measured.
 const MEASURED: i64 = 500;
 /// The search ends when so many shares in a row differ by less than `STEADY`.
@@ -85,10 +87,17 @@ impl Search<'_> {
         for pass in 0..self.params.passes {
             v = self.one_pass(&v, random)?;
             let after = self.logits_of_measured(measured, Some(&v));
+            if !is_finite(&v) {
+                return Err(TrainError::NotFinite {
+                    step: STEP.into(),
+                    at: u64::from(pass) + 1,
+                    last: f64::NAN,
+                });
+            }
             let fooled = after.ne_tensor(&before).to_kind(Kind::Double).mean(Kind::Double);
             shares.push(fooled.double_value(&[]));
             self.context.reporter.progress(Progress {
-                step: "finding the perturbation",
+                step: STEP,
                 done: u64::from(pass) + 1,
                 total: u64::from(self.params.passes),
                 ..Progress::default()

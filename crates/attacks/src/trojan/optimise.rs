@@ -9,7 +9,9 @@ use tch::{Kind, Tensor, no_grad};
 use super::Params;
 use crate::Fidelity;
 use crate::attack::AttackContext;
+use crate::tensors::is_finite;
 
+const STEP: &str = "optimising the trigger";
 /// Outputs of the benchmark's head, which no data set's model fits, so that it stays as initialised.
 const RANDOM_OUTPUTS: i64 = 1000;
 /// The corrected search ends when so many steps in a row have brought nothing.
@@ -37,10 +39,18 @@ pub(super) fn optimise(
     let (mut a, mut best, mut best_loss, mut best_at) = (shape.copy(), shape.copy(), f64::INFINITY, 0);
     for step in 0..params.iterations {
         let x = a.detach().set_requires_grad(true);
-        let excitation = features(model, &feed(&x)).index_select(1, &neurons);
+        let excitation = features(model, &feed(&x))?.index_select(1, &neurons);
         let loss = (excitation - params.goal).square().sum(Kind::Float);
         let slope = Tensor::run_backward(&[&loss], &[&x], false, false).remove(0);
         let value = loss.double_value(&[]);
+        // The sign of what is no number is 0: the search would stand still and return what it began with.
+        if !value.is_finite() || !is_finite(&slope) {
+            return Err(TrainError::NotFinite {
+                step: STEP.into(),
+                at: u64::from(step) + 1,
+                last: best_loss,
+            });
+        }
         if value < best_loss {
             (best, best_loss, best_at) = (a.shallow_clone(), value, step);
         }
@@ -53,8 +63,7 @@ pub(super) fn optimise(
         });
         if (step + 1) % 100 == 0 {
             let (done, total) = (u64::from(step) + 1, u64::from(params.iterations));
-            let progress =
-                Progress { step: "optimising the trigger", done, total, loss: Some(value), accuracy: None };
+            let progress = Progress { step: STEP, done, total, loss: Some(value), accuracy: None };
             context.reporter.progress(progress);
             if context.reporter.interrupted() {
                 return Err(TrainError::Interrupted);
@@ -66,7 +75,7 @@ pub(super) fn optimise(
 }
 
 /// Input of the model's last layer, f32 [n, features], in eval mode.
-fn features(model: &Model, x: &Tensor) -> Tensor {
+fn features(model: &Model, x: &Tensor) -> Result<Tensor, TrainError> {
     let mut seen = None;
     let mut tap = |name: &str, output: Tensor| {
         if name == "features" {
@@ -75,7 +84,12 @@ fn features(model: &Model, x: &Tensor) -> Tensor {
         output
     };
     let _ = model.forward(x, &mut Pass::tapped(BatchNormMode::Eval, &mut tap));
-    seen.expect("every architecture names its features")
+    seen.ok_or_else(|| {
+        TrainError::Method(format!(
+            "trojan: {} shows no `features`, the input of its last layer: take another model",
+            model.spec.name
+        ))
+    })
 }
 
 /// The neurons before the last layer whose outgoing weights are largest in sum, i64.

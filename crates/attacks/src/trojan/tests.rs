@@ -73,3 +73,48 @@ fn a_shape_of_ones_own_is_read_and_hashed() {
     assert!(super::shape(&black, 8).unwrap_err().to_string().contains("black.png: all black"));
     assert!(Trojan.resolve(&json!({"mask": "nowhere.png"}), &facts).is_err());
 }
+
+/// Runs the search on a small model that `change` has spoilt.
+fn search(change: impl FnOnce(&scour_models::Model)) -> Result<Tensor, TrainError> {
+    let spec = scour_models::ModelSpec {
+        name: "preact_resnet18".into(),
+        params: json!({"width": 2}),
+        classes: 4,
+        size: 32,
+    };
+    let model = scour_models::Model::new(&spec, Device::Cpu, 1).unwrap();
+    change(&model);
+    let train = pictures(4, 4, 32);
+    let scratch = tempfile::tempdir().unwrap();
+    let preprocess =
+        scour_train::Preprocess { mean: [0.5; 3], std: [0.25; 3], padding: 0, horizontal_flip: false };
+    let context = AttackContext {
+        train: &train,
+        classes: 4,
+        map: LabelMap::AllToOne(0),
+        poison_ratio: 0.1,
+        seed: 1,
+        preprocess: &preprocess,
+        epochs: 1,
+        format: scour_torch::NumberFormat::Fp32,
+        clean_model: Some(&model),
+        resource: None,
+        scratch: scratch.path(),
+        reporter: &scour_train::Silent,
+    };
+    optimise::optimise(&context, &Params { iterations: 5, ..Params::default() }, &mask::drawn(32))
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_an_error_and_no_trigger() {
+    assert!(search(|_| ()).is_ok());
+    let spoilt = search(|model| {
+        let weight = model.state().get("conv1.weight").unwrap().shallow_clone();
+        let _ = tch::no_grad(|| weight.narrow(0, 0, 1).fill_(f64::NAN));
+    });
+    let message = spoilt.unwrap_err().to_string();
+    assert!(
+        message.starts_with("optimising the trigger 1:") && message.contains("no finite loss"),
+        "{message}"
+    );
+}

@@ -62,7 +62,7 @@ fn a_batch_has_poisoned_cross_and_clean_pictures() {
     let context = |share| Warped {
         grid: grid(&Random::new(1).uniform(&[1, 2, 4, 4], -1.0, 1.0, Device::Cpu), 0.5, 1.0, 16),
         params: Params::default(),
-        share: BatchShare::new(share, Fidelity::Corrected),
+        share: BatchShare::new(share, Others::PerPoisoned(2.0), Fidelity::Corrected),
         map: LabelMap::AllToOne(0),
         classes: 3,
         preprocess: &preprocess,
@@ -84,4 +84,21 @@ fn the_first_pictures_are_warped_and_the_last_ones_only_augmented() {
         assert_eq!(batch.labels.narrow(0, 2, 6), raw.labels.narrow(0, 2, 6));
         assert_eq!(batch.input.size(), [8, 3, 16, 16]);
     });
+}
+
+#[test]
+fn a_grid_of_another_shape_is_refused() {
+    let mut tensors = normalisation::tensors(&Preprocess {
+        mean: [0.5; 3],
+        std: [0.2; 3],
+        padding: 0,
+        horizontal_flip: false,
+    });
+    let params = WaNet.resolve(&json!({}), &crate::registry::tests::facts()).unwrap();
+    for shape in [vec![4], vec![1, 4, 5, 2], vec![]] {
+        tensors.push(("grid".into(), Tensor::zeros(shape, (Kind::Float, Device::Cpu))));
+        let message = WaNet.restore(&params, &tensors).err().unwrap().to_string();
+        assert!(message.contains("`grid` has shape") && message.contains("--rerun all"), "{message}");
+        tensors.pop();
+    }
 }
