@@ -55,6 +55,7 @@ pub(super) fn run(
     let model = Model::new(&context.spec, pictures.device, stream_seed(config.seed, Stream::Init, 0))
         .map_err(TrainError::Method)?;
     let mut plain = Plain(&pictures.preprocess);
+    let poisoned = prepared.poisoned_images(config.recipe.batch_size);
     let mut maker = prepared.maker;
     let epochs = attack.epochs(&config.attack.params, config.recipe.epochs);
     let recipe = Recipe { epochs, ..config.recipe.clone() };
@@ -79,7 +80,7 @@ pub(super) fn run(
     let trigger = prepared.trigger.as_deref();
     let measured = context.measure(&model, trigger);
     poisoned::save(task, config, &prepared.train, &prepared.poisoned)?;
-    let details = save(task, config, &context, &model, trigger, prepared.poisoned.len(), &summary.losses)?;
+    let details = save(task, config, &context, &model, trigger, poisoned, &summary.losses)?;
     let chance = measures::chance(&pictures.test, pictures.classes);
     Ok(TaskResult {
         status: gate(measured.acc, chance),
