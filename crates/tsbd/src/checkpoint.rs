@@ -112,7 +112,7 @@ impl<'a> Checkpoint<'a> {
         let momenta = momenta?;
         // Refuses before it changes anything; after it nothing can fail.
         model.state().load(&parts.under("model.")).ok()?;
-        sgd.restore(&momenta);
+        sgd.restore(&momenta).ok()?;
         Some((epochs, own))
     }
 
