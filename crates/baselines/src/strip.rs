@@ -108,6 +108,7 @@ impl Defense for Strip {
     }
 
     fn quick(&self) -> Value {
+        // A tenth, not tuned.
         json!({"overlays": 10})
     }
 
