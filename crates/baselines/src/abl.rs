@@ -187,6 +187,7 @@ impl Defense for AntiBackdoorLearning {
     }
 
     fn quick(&self) -> Value {
+        // A fifth and less, not tuned.
         json!({"isolation_epochs": 4, "finetune_epochs": 8})
     }
 

@@ -16,7 +16,7 @@
 //! and where these lie in the first layers the model breaks (a clean one on signs fell from 98.8 to 78.7, its divergences
 //! all below 0.008, where those of BadNets' channels are 0.1 to 0.24). A channel is therefore pruned only where its
 //! divergence is also `noise` times what chance explains (1); `noise: 0` is the published rule. ACC/ASR of CIFAR-10 at width
-//! 16, one seed, by noise 0, 1, 3, 10: BadNets 72.4/1.5, 75.3/2.4, 76.3/15.9, 76.4/19.9; Blended 67.0/2.6, 75.7/1.9, 76.5/1.6,
+//! 16, one seed, by noise 0, 1, 3, 10, of models that are reported (docs/tuning.md): BadNets 72.4/1.5, 75.3/2.4, 76.3/15.9, 76.4/19.9; Blended 67.0/2.6, 75.7/1.9, 76.5/1.6,
 //! 76.6/25.3.
 //!
 //! It rests on the clean set being augmented as the training set was. WaNet and BppAttack bring an augmentation of their own,

@@ -84,7 +84,8 @@ impl Defense for IBau {
     }
 
     fn quick(&self) -> Value {
-        // Few batches a round on a small clean set: longer steps make up for it. 1e-3 breaks the model.
+        // Few batches a round on a small clean set: longer steps make up for it. 1e-3 breaks the model. Chosen on models that
+        // are reported: docs/tuning.md.
         json!({"lr": 3e-4})
     }
 

@@ -41,7 +41,7 @@ const ROWS: &[(&str, &str, &str, Statistics)] = &[
         r#"{"pictures": 1}"#,
         Keeps,
     ),
-    ("ft_sam", r#"{"epochs": 2, "batch_size": 16, "rho": 0.5}"#, r#"{"smoothing": 1}"#, Moves),
+    ("ft_sam", r#"{"epochs": 2, "batch_size": 16, "rho": 0.1, "lr": 0.005}"#, r#"{"smoothing": 1}"#, Moves),
     ("npd", r#"{"warm_up_epochs": 1, "epochs": 2, "batch_size": 16}"#, r#"{"norm": -1}"#, Keeps),
     ("sau", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"steps": 0}"#, Keeps),
     ("bnp", "{}", r#"{"u": -1}"#, Keeps),

@@ -15,7 +15,8 @@
 //! narrow network may be wrong with a loss of 40 (Blended on CIFAR-10 at width 16). Recovery's gradients are as large and
 //! drive a fifth of all masks to 0, so that already the first threshold costs too much and nothing is pruned. Corrected,
 //! the first batch whose loss is that of guessing, ln C for C classes, ends it before its own step: the model then knows
-//! no more, and has not learnt to be wrong (the same model: 27 of 848 channels pruned, ASR 99.9 to 0.0).
+//! no more, and has not learnt to be wrong (the same model: 27 of 848 channels pruned, ASR 99.9 to 0.0). Both rules were
+//! found on that model, which is among those reported (docs/tuning.md): `fidelity: benchmark` has neither.
 //!
 //! | | `corrected` | `benchmark` |
 //! |---|---|---|
@@ -268,7 +269,7 @@ impl Defense for Rnp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, clean_accuracy, facts, trained, values};
+    use crate::testing::{View, clean_accuracy, facts, trained, unsure, values};
     use serde_json::json;
 
     fn params(params: Value) -> Params {
@@ -299,8 +300,8 @@ mod tests {
 
     #[test]
     fn unlearning_ends_where_the_model_guesses_and_clipping_makes_it_slower() {
-        let view = View::new(96);
-        let start = trained(4);
+        // A model that is sure of everything has no gradient to climb at first, and how long it stays there is chance.
+        let (view, start) = (View::new(96), unsure(4));
         let run = |value: Value| {
             let model = start.duplicate().unwrap();
             let done = unlearn(&model, &params(value), &view.clean, &view.of()).unwrap();
@@ -311,10 +312,17 @@ mod tests {
         assert!(done.epochs < 20 && (done.accuracy <= 20.0 || done.loss >= guessing), "{done:?}");
         let (slow, _) = run(json!({"batch_size": 16, "unlearn_lr": 0.1, "clip": 1e-6, "unlearn_epochs": 2}));
         assert!(slow.epochs == 2 && slow.accuracy > 80.0 && slow.loss < guessing, "{slow:?}");
-        let benchmark = json!({"batch_size": 16, "unlearn_lr": 0.1, "clip": 1e-6, "fidelity": "benchmark"});
-        let (far, after) = run(benchmark);
-        assert!(far.accuracy <= 20.0 && after < 60.0, "its clip has no effect: {far:?} {after}");
-        assert!(far.loss > 2.0 * done.loss, "only a low accuracy over an epoch ends it: {far:?}, {done:?}");
+        // So few epochs that the loss, which nothing holds, stays finite.
+        let benchmark = json!({
+            "batch_size": 16, "unlearn_lr": 0.02, "clip": 1e-6, "fidelity": "benchmark", "unlearn_epochs": 4,
+        });
+        let (far, _) = run(benchmark);
+        assert!(far.accuracy < 60.0, "its clip has no effect: {far:?}");
+        assert!(
+            far.epochs == 4 || far.accuracy <= 20.0,
+            "only a low accuracy over an epoch ends it: {far:?}"
+        );
+        assert!(far.loss > 2.0 * guessing, "guessing does not: {far:?}");
     }
 
     #[test]
