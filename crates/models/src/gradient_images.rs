@@ -13,6 +13,12 @@ pub fn gradient_images() -> u64 {
     COUNT.load(Ordering::Relaxed)
 }
 
+/// Goes on counting from `count`, where that is more: what an earlier process did of the same work, up to the state that
+/// this one takes up.
+pub fn resume_gradient_images(count: u64) {
+    COUNT.fetch_max(count, Ordering::Relaxed);
+}
+
 /// To be called with the input [n, ...] of each forward pass.
 pub(crate) fn count(input: &Tensor) {
     if scour_torch::gradients_enabled() {

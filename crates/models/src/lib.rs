@@ -10,7 +10,7 @@ mod polarizer;
 mod preact_resnet;
 mod registry;
 
-pub use gradient_images::gradient_images;
+pub use gradient_images::{gradient_images, resume_gradient_images};
 pub use model::{Model, ModelSpec, Network};
 pub use pass::{Pass, Tap};
 pub use registry::{ARCHITECTURES, Architecture, architecture};

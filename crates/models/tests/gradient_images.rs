@@ -1,6 +1,6 @@
 //! The count is the process's: this test has one of its own.
 
-use scour_models::{Model, ModelSpec, gradient_images};
+use scour_models::{Model, ModelSpec, gradient_images, resume_gradient_images};
 use tch::{Device, Kind, Tensor, no_grad};
 
 #[test]
@@ -21,11 +21,16 @@ fn images_count_where_gradients_are_recorded_in_any_model_and_thread() {
     assert!(scour_torch::gradients_enabled());
     assert_eq!(gradient_images(), 7);
     std::thread::spawn(move || {
-        Model::new(&spec, Device::Cpu, 2)
-            .unwrap()
-            .train(&Tensor::zeros([3, 3, 16, 16], (Kind::Float, Device::Cpu)))
+        let model = Model::new(&spec, Device::Cpu, 2).unwrap();
+        let _ = model.train(&Tensor::zeros([3, 3, 16, 16], (Kind::Float, Device::Cpu)));
     })
     .join()
     .unwrap();
     assert_eq!(gradient_images(), 10);
+    // What an earlier process did counts on; a state from before this process's own work takes nothing back.
+    resume_gradient_images(100);
+    let _ = model.train(&images(1));
+    assert_eq!(gradient_images(), 101);
+    resume_gradient_images(50);
+    assert_eq!(gradient_images(), 101);
 }

@@ -130,9 +130,11 @@ fn of_recipe(recorded: &Recorded, dataset: &str) -> Vec<Difference> {
         }
     };
     let cosine = used.get("schedule").is_none_or(|schedule| schedule == "cosine");
+    // The number of images has words of its own, and only a cosine has a length.
+    let told = |field: &str| field != "train_pictures" && (cosine || field != "cosine_epochs");
+    let mut used: Vec<(String, Value)> = used.into_iter().filter(|(field, _)| told(field)).collect();
+    used.sort_by_key(|(field, _)| RECIPE_FIELDS.iter().position(|known| known == field));
     used.into_iter()
-        // The number of images has words of its own, and only a cosine has a length.
-        .filter(|(field, _)| field != "train_pictures" && (cosine || field != "cosine_epochs"))
         .filter(|(field, value)| published.get(field) != Some(value))
         .map(|(field, used)| {
             let published = published.get(&field).cloned();
@@ -140,6 +142,10 @@ fn of_recipe(recorded: &Recorded, dataset: &str) -> Vec<Difference> {
         })
         .collect()
 }
+
+/// The fields of a recipe in the order in which differences are told.
+const RECIPE_FIELDS: [&str; 7] =
+    ["epochs", "batch_size", "lr", "momentum", "weight_decay", "schedule", "cosine_epochs"];
 
 /// Differences of one attack and defense.
 pub(crate) fn of_row(

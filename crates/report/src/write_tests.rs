@@ -65,7 +65,7 @@ fn what_detectors_found_is_told_and_nothing_where_none_looked() {
     let detecting = folder(&results);
     report(detecting.path(), &Options::default());
     let markdown = read(detecting.path(), "tables.md");
-    assert!(markdown.contains("| No attack | STRIP | – | 10.00 |"), "{markdown}");
+    assert!(markdown.contains("| No attack | STRIP | – <sup>1/2</sup> | 10.00 <sup>1/2</sup> |"), "{markdown}");
     assert!(markdown.contains("| BadNets | STRIP | 80.00 | 11.25 |"), "{markdown}");
     assert!(read(detecting.path(), "index.html").contains("<td class=\"right\">11.25</td>"));
 }
@@ -167,8 +167,8 @@ fn odd_shapes_of_results_still_give_a_report() {
     let clean = folder(&lines(&|line| line.contains(",none,0,")));
     report(clean.path(), &Options::default());
     let markdown = read(clean.path(), "tables.md");
-    assert!(markdown.contains("Without an attack the model reaches ACC 95.0."), "{markdown}");
-    assert!(markdown.contains("| No attack | 95.00 | – |"), "{markdown}");
+    assert!(markdown.contains("Without an attack the model reaches ACC 95.0 (1 of 2 seeds)."), "{markdown}");
+    assert!(markdown.contains("| No attack | 95.00 <sup>1/2</sup> | – |"), "{markdown}");
     assert!(!read(clean.path(), "index.html").contains("<figure>"));
     // Nothing but failures.
     let failed = folder(&lines(&|line| line.contains("failed") || line.contains("n/a")));

@@ -83,7 +83,10 @@ fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
     assert!(half < whole.len(), "it was over before it was killed");
     let output = run(dir, &["sweep", "mini.yaml", "--out", "killed"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    assert_eq!(rows(&dir.join("killed")), whole);
+    for (row, undisturbed) in rows(&dir.join("killed")).iter().zip(&whole) {
+        assert_eq!(row, undisturbed);
+    }
+    assert_eq!(rows(&dir.join("killed")).len(), whole.len());
 
     // Another seed is another result.
     let output = run(dir, &["sweep", "mini.yaml", "--out", "other", "--set", "seeds=[2]"]);
@@ -158,8 +161,9 @@ fn a_defense_may_look_at_the_training_set_and_its_verdicts_are_judged() {
     }
     // What the clean model makes of the triggers stands beside each attacked model, and counts.
     assert!(rate(&of("badnets", "none")["clean_model_asr"]), "{:?}", of("badnets", "none"));
-    // An attack inside the batches poisons a tenth of each: 18 batches of 32, without the rest of 600.
-    assert_eq!(of("wanet", "none")["poisoned_images"], "57");
+    // An attack inside the batches poisons a tenth of each, fractions carried over: 18 batches of 32, without the rest
+    // of 600.
+    assert_eq!(of("wanet", "none")["poisoned_images"], "58");
     let folder = folder_of(&dir.join("out"), &[("attack", "badnets"), ("defense", "strip")]);
     let suspects = std::fs::read_to_string(folder.join("suspects.csv")).unwrap();
     assert_eq!(suspects.lines().count(), 1 + 600);

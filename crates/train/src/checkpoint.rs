@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use scour_models::{gradient_images, resume_gradient_images};
 use scour_torch::{CheckpointError, NumberFormat, load_tensors, read_metadata, save_tensors};
 use tch::{Device, Tensor};
 
@@ -24,6 +25,8 @@ pub struct Checkpoint {
 
 /// Under which name the number format is kept.
 const FORMAT: &str = "format";
+/// Under which name the work done so far is kept.
+const GRADIENT_IMAGES: &str = "gradient_images";
 
 impl CheckpointFile {
     /// `name` in `scratch`, of the training `step`, which computes in `format`.
@@ -35,6 +38,7 @@ impl CheckpointFile {
     pub fn save(&self, tensors: &[(String, Tensor)], fields: &[(&str, String)]) -> Result<(), TrainError> {
         let mut metadata = fields.to_vec();
         metadata.push((FORMAT, self.format.word().into()));
+        metadata.push((GRADIENT_IMAGES, gradient_images().to_string()));
         Ok(save_tensors(&self.path, tensors, &metadata)?)
     }
 
@@ -49,8 +53,15 @@ impl CheckpointFile {
         if !self.path.exists() {
             return None;
         }
-        match self.read(device).and_then(|kept| apply(&kept).map_err(|why| self.damaged(&why))) {
-            Ok(taken) => Some(taken),
+        let taken = self.read(device).and_then(|kept| {
+            let images: u64 = kept.value(GRADIENT_IMAGES).map_err(|why| self.damaged(&why))?;
+            Ok((apply(&kept).map_err(|why| self.damaged(&why))?, images))
+        });
+        match taken {
+            Ok((taken, images)) => {
+                resume_gradient_images(images);
+                Some(taken)
+            }
             Err(note) => {
                 reporter.note(&note);
                 None
