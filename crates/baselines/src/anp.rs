@@ -11,7 +11,7 @@
 //! such one prunes. With `holdout: 0` all pictures serve for both. The benchmark instead takes, of all thresholds whose
 //! test accuracy falls by less, the one of lowest test ASR: `choose: oracle`, whose rows are marked so.
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
+use scour_core::{Check, DatasetFacts, ParamError, Stream, TunedOn, stream_seed};
 use scour_models::Model;
 use scour_torch::Random;
 use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError};
@@ -24,6 +24,7 @@ use crate::chosen_on::ChosenOn;
 use crate::clean_pictures::{augmented, random_part};
 use crate::mask_threshold::{Thresholds, prune_masked};
 use crate::params;
+use crate::tuned;
 
 /// The registry entry.
 pub(crate) struct Anp;
@@ -160,6 +161,10 @@ impl Defense for Anp {
 
     fn is_oracle(&self, params: &Value) -> bool {
         ChosenOn::is_oracle(params)
+    }
+
+    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
+        tuned::on("signs", "`lr` and `batch_size`", params["lr"] == 0.4).into_iter().collect()
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {

@@ -24,7 +24,7 @@
 //! (CIFAR-10, width 16; 0.0001 under BadNets), 0.0002 if the clean pictures are augmented in the attacker's way, warped or
 //! not. What BNP prunes there are channels of detail, and the model loses accuracy and keeps the backdoor.
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
+use scour_core::{Check, DatasetFacts, ParamError, Stream, TunedOn, stream_seed};
 use scour_models::{Model, Pass, Tap};
 use scour_torch::{BatchNormMode, Random};
 use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
@@ -36,6 +36,7 @@ use crate::batch_norms::{BatchNormLayer, batch_norms};
 use crate::clean_pictures::augmented;
 use crate::outliers::{prune_outliers, published_u};
 use crate::params;
+use crate::tuned;
 
 /// The registry entry.
 pub(crate) struct Bnp;
@@ -155,6 +156,10 @@ fn divergences(
 impl Defense for Bnp {
     fn name(&self) -> &'static str {
         "bnp"
+    }
+
+    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
+        tuned::on("cifar10", "`noise`", params["noise"] != 0.0).into_iter().collect()
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {

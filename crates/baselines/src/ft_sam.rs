@@ -15,7 +15,7 @@
 //! benchmark's own rho and epsilon for GTSRB and Tiny ImageNet are overridden by those of CIFAR-10: `{rho: 2, smoothing:
 //! 0.1}`. It draws a clean set with equally many pictures of each class; here all defenses have the same, random one.
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe};
+use scour_core::{Check, DatasetFacts, ParamError, Recipe, TunedOn};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Sgd};
 use scour_train::{
@@ -28,6 +28,7 @@ use tch::{Kind, Tensor, no_grad};
 use crate::epochs::{Epochs, Tally};
 use crate::fidelity::Fidelity;
 use crate::params;
+use crate::tuned;
 
 /// The registry entry.
 pub(crate) struct FtSam;
@@ -116,6 +117,12 @@ impl Defense for FtSam {
         // Smaller batches, so that few epochs are enough steps: 80 of 256 pictures left BadNets on CIFAR-10 an ASR of 44,
         // 320 of 64 left 8. That model is among those reported: docs/tuning.md.
         json!({"epochs": 20, "batch_size": 64})
+    }
+
+    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
+        let batches = params["batch_size"] == 64;
+        let signs = tuned::on("signs", "`lr` and `batch_size`", batches && params["lr"] == 0.05);
+        tuned::on("cifar10", "`batch_size`", batches).into_iter().chain(signs).collect()
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {

@@ -14,7 +14,7 @@
 
 mod hypergradient;
 
-use scour_core::{Check, DatasetFacts, ParamError};
+use scour_core::{Check, DatasetFacts, ParamError, TunedOn};
 use scour_models::Model;
 use scour_torch::{Adam, Random, channels_last};
 use scour_train::{DefenderView, Defense, Outcome, TrainError};
@@ -25,6 +25,7 @@ use tch::{Kind, Tensor, no_grad};
 use crate::adversarial::{Bound, Descent, Step};
 use crate::epochs::{Epochs, Tally};
 use crate::params;
+use crate::tuned;
 use hypergradient::surrogate;
 
 /// The registry entry.
@@ -87,6 +88,10 @@ impl Defense for IBau {
         // Few batches a round on a small clean set: longer steps make up for it. 1e-3 breaks the model. Chosen on models that
         // are reported: docs/tuning.md.
         json!({"lr": 3e-4})
+    }
+
+    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
+        tuned::on_both("`lr`", params["lr"] == 3e-4)
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {

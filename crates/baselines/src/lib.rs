@@ -32,6 +32,7 @@ mod sau;
 mod ss;
 mod strip;
 mod suspects;
+mod tuned;
 
 pub use registry::BASELINES;
 

@@ -138,6 +138,35 @@ fn parameters_are_filled_in_once_and_the_impossible_is_refused_by_name() {
     }
 }
 
+/// By the tables in docs/tuning.md: of which defenses a row of seed 0 was chosen by ASR, as its default, in the quick profile
+/// and in signs-all.yaml.
+#[test]
+fn what_was_chosen_on_reported_cells_says_so() {
+    let tuned = |dataset: &str, params: &dyn Fn(&dyn Defense) -> Value| -> Vec<&str> {
+        let says = |defense: &&&dyn Defense| {
+            let resolved = defense.resolve(&params(**defense), &facts(dataset)).unwrap();
+            defense.tuned_on(&resolved).iter().any(|tuned| !tuned.note(dataset, 0).is_empty())
+        };
+        BASELINES.iter().filter(says).map(|defense| defense.name()).collect()
+    };
+    let (plain, quick) = (|_: &dyn Defense| json!({}), |defense: &dyn Defense| defense.quick());
+    assert_eq!(tuned("cifar10", &plain), ["rnp", "bnp"]);
+    assert_eq!(tuned("cifar10", &quick), ["i_bau", "rnp", "ft_sam", "sau", "bnp"]);
+    assert_eq!(tuned("signs", &quick), ["i_bau", "sau"]);
+    let published = |defense: &dyn Defense| match defense.name() {
+        "rnp" => json!({"fidelity": "benchmark"}),
+        "bnp" => json!({"noise": 0}),
+        _ => json!({}),
+    };
+    assert!(tuned("cifar10", &published).is_empty());
+    let signs_all = |defense: &dyn Defense| match defense.name() {
+        "anp" => json!({"iterations": 15, "batch_size": 100, "lr": 0.4}),
+        "ft_sam" => json!({"epochs": 5, "batch_size": 64, "lr": 0.05}),
+        _ => json!({}),
+    };
+    assert_eq!(tuned("signs", &signs_all), ["anp", "ft_sam"]);
+}
+
 fn same(a: &[(String, Tensor)], b: &[(String, Tensor)]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && a.1 == b.1)
 }

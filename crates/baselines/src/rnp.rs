@@ -24,7 +24,7 @@
 //! | unlearning ends | with a batch, by accuracy or loss | with an epoch, by accuracy |
 //! | unlearning's gradient | its norm is cut to `clip` | not cut: that comes before there is a gradient |
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
+use scour_core::{Check, DatasetFacts, ParamError, Stream, TunedOn, stream_seed};
 use scour_models::Model;
 use scour_torch::Sgd;
 use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError, check_batches};
@@ -38,6 +38,7 @@ use crate::epochs::{Epochs, Tally};
 use crate::fidelity::Fidelity;
 use crate::mask_threshold::{Thresholds, prune_masked};
 use crate::params;
+use crate::tuned;
 
 /// The registry entry.
 pub(crate) struct Rnp;
@@ -235,6 +236,10 @@ impl Defense for Rnp {
 
     fn impl_version(&self) -> u32 {
         3
+    }
+
+    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
+        tuned::on("cifar10", "`fidelity: corrected`", params["fidelity"] == "corrected").into_iter().collect()
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {

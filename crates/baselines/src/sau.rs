@@ -11,7 +11,7 @@
 
 mod losses;
 
-use scour_core::{Check, DatasetFacts, ParamError};
+use scour_core::{Check, DatasetFacts, ParamError, TunedOn};
 use scour_models::Model;
 use scour_torch::Adam;
 use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError};
@@ -22,6 +22,7 @@ use tch::{Kind, Tensor, no_grad};
 use crate::adversarial::{Bound, Descent, Step, frozen, perturbed};
 use crate::epochs::{Epochs, Tally};
 use crate::params;
+use crate::tuned;
 use losses::{Clean, search_loss, shared_risk};
 
 /// The registry entry.
@@ -103,6 +104,10 @@ impl Defense for Sau {
     fn quick(&self) -> Value {
         // Adam's published rate is for 100 epochs. Chosen on models that are reported: docs/tuning.md.
         json!({"epochs": 8, "lr": 5e-4})
+    }
+
+    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
+        tuned::on_both("`lr`", params["lr"] == 5e-4)
     }
 
     fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {

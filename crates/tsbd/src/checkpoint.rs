@@ -3,12 +3,11 @@
 //! Batch order and augmentation are drawn anew for each epoch, so weights, momentum, the number of epochs and what the
 //! loop itself carries along are all there is to keep: it ends exactly as an undisturbed one.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use scour_models::Model;
-use scour_torch::{Sgd, load_tensors, read_metadata, save_tensors};
-use scour_train::{DefenderView, TrainError};
+use scour_torch::{NumberFormat, Sgd};
+use scour_train::{CheckpointFile, DefenderView, TrainError};
 use serde::Serialize;
 use serde_json::json;
 use tch::Tensor;
@@ -20,32 +19,28 @@ const INTERVAL: Duration = Duration::from_secs(30);
 pub(crate) struct Checkpoint<'a> {
     view: &'a DefenderView<'a>,
     step: &'static str,
-    path: PathBuf,
+    file: CheckpointFile,
     /// All that the loop's result depends on besides the model it starts from; the folder stands for that one.
-    identity: String,
+    settings: String,
     saved: Instant,
 }
 
-/// Named tensors of a checkpoint.
+/// What a loop carries along: named tensors.
 pub(crate) struct Parts(Vec<(String, Tensor)>);
 
 impl Parts {
     /// The tensor of that name.
-    pub(crate) fn tensor(&self, name: &str) -> Option<&Tensor> {
-        self.0.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor)
+    pub(crate) fn tensor(&self, name: &str) -> Result<Tensor, String> {
+        let found = self.0.iter().find(|(own, _)| own == name);
+        found.map(|(_, tensor)| tensor.shallow_clone()).ok_or_else(|| format!("`{name}` is missing"))
     }
 
     /// The single number of that name.
-    pub(crate) fn number(&self, name: &str) -> Option<f64> {
-        self.tensor(name).filter(|tensor| tensor.numel() == 1).map(|tensor| tensor.double_value(&[0]))
-    }
-
-    /// Those whose name starts with `prefix`, without it.
-    fn under(&self, prefix: &str) -> Vec<(String, Tensor)> {
-        let own = |(name, tensor): &(String, Tensor)| {
-            Some((name.strip_prefix(prefix)?.to_string(), tensor.shallow_clone()))
-        };
-        self.0.iter().filter_map(own).collect()
+    pub(crate) fn number(&self, name: &str) -> Result<f64, String> {
+        match self.tensor(name)? {
+            tensor if tensor.size() == [1] => Ok(tensor.double_value(&[0])),
+            tensor => Err(format!("`{name}` is {:?}, not one number", tensor.size())),
+        }
     }
 }
 
@@ -58,62 +53,46 @@ impl<'a> Checkpoint<'a> {
     /// Of the loop named `step` with these settings.
     pub(crate) fn new(view: &'a DefenderView<'a>, step: &'static str, settings: &impl Serialize) -> Self {
         let device = if view.clean.device().is_cuda() { "cuda" } else { "cpu" };
-        let identity = json!({
-            "step": step, "settings": json!(settings), "seed": view.seed, "images": view.clean.len(), "device": device,
+        let settings = json!({
+            "params": json!(settings), "seed": view.seed, "images": view.clean.len(), "device": device,
         });
-        let path = view.scratch.join(format!("{step}.safetensors"));
-        Self { view, step, path, identity: identity.to_string(), saved: Instant::now() }
+        let file = CheckpointFile::new(view.scratch, step, step, NumberFormat::Fp32);
+        Self { view, step, file, settings: settings.to_string(), saved: Instant::now() }
     }
 
     /// Puts the state of an earlier worker into model and optimizer: the number of epochs done, and what `read` makes of
-    /// the loop's own tensors. All of it or nothing: where a part is missing or does not fit, the loop starts from the
-    /// beginning, and says so.
+    /// the loop's own tensors. All of it or nothing: where a part is missing or does not fit, or was made by other
+    /// settings, the loop starts from the beginning, and says so.
     pub(crate) fn restore<T>(
         &self,
         model: &Model,
         sgd: &mut Sgd,
-        read: impl FnOnce(&Parts) -> Option<T>,
+        read: impl FnOnce(&Parts) -> Result<T, String>,
     ) -> Option<(u32, T)> {
-        if !self.path.is_file() {
-            return None;
-        }
-        let restored = self.try_restore(model, sgd, read);
-        self.view.reporter.note(&match &restored {
-            Some((epochs, _)) => format!("{} goes on after epoch {epochs}", self.step),
-            None => {
-                format!("{} starts again: {} is damaged or of other settings", self.step, self.path.display())
+        let device = self.view.clean.device();
+        let restored = self.file.take_up(device, self.view.reporter, |kept| {
+            let settings = kept.text("settings")?;
+            if settings != self.settings {
+                return Err(format!("it is of other settings, {settings}"));
             }
+            let epochs = kept.value("epochs")?;
+            let own = read(&Parts(kept.part("own.")))?;
+            let weights = kept.part("model.");
+            let buffer = |i: usize| {
+                let mut found =
+                    kept.part(&format!("momentum.{i}")).into_iter().filter(|(rest, _)| rest.is_empty());
+                found.next().map(|(_, tensor)| tensor).ok_or_else(|| format!("`momentum.{i}` is missing"))
+            };
+            let momenta = (0..sgd.momenta().len()).map(buffer).collect::<Result<Vec<_>, _>>()?;
+            model.state().check(&weights)?;
+            sgd.restore(&momenta)?;
+            model.state().load(&weights)?;
+            Ok((epochs, own))
         });
-        restored
-    }
-
-    fn try_restore<T>(
-        &self,
-        model: &Model,
-        sgd: &mut Sgd,
-        read: impl FnOnce(&Parts) -> Option<T>,
-    ) -> Option<(u32, T)> {
-        let metadata = read_metadata(&self.path).ok()?;
-        let epochs = metadata.get("epochs")?.parse().ok()?;
-        if *metadata.get("identity")? != self.identity {
-            return None;
+        if let Some((epochs, _)) = &restored {
+            self.view.reporter.note(&format!("{} goes on after epoch {epochs}", self.step));
         }
-        let parts = Parts(load_tensors(&self.path, model.device()).ok()?);
-        let own = read(&parts)?;
-        let momenta: Option<Vec<Tensor>> = sgd
-            .momenta()
-            .iter()
-            .enumerate()
-            .map(|(i, own)| {
-                Some(parts.tensor(&format!("momentum.{i}"))?.shallow_clone())
-                    .filter(|m| m.size() == own.size())
-            })
-            .collect();
-        let momenta = momenta?;
-        // Refuses before it changes anything; after it nothing can fail.
-        model.state().load(&parts.under("model.")).ok()?;
-        sgd.restore(&momenta).ok()?;
-        Some((epochs, own))
+        restored
     }
 
     /// Saves after an epoch if it is time, or if told to.
@@ -128,16 +107,14 @@ impl<'a> Checkpoint<'a> {
         if !now && self.saved.elapsed() <= INTERVAL {
             return Ok(());
         }
-        let weights =
-            model.state().copies().into_iter().map(|(name, tensor)| (format!("model.{name}"), tensor));
+        let under = |prefix: &'static str| move |(name, tensor)| (format!("{prefix}.{name}"), tensor);
         let momenta = sgd.momenta().iter().enumerate();
         let momenta = momenta.map(|(i, tensor)| (format!("momentum.{i}"), tensor.shallow_clone()));
-        let tensors: Vec<(String, Tensor)> = weights.chain(momenta).chain(own()).collect();
-        save_tensors(
-            &self.path,
-            &tensors,
-            &[("identity", self.identity.clone()), ("epochs", epochs.to_string())],
-        )?;
+        let mut tensors: Vec<(String, Tensor)> =
+            model.state().copies().into_iter().map(under("model")).collect();
+        tensors.extend(momenta.chain(own().into_iter().map(under("own"))));
+        let fields = [("settings", self.settings.clone()), ("epochs", epochs.to_string())];
+        self.file.save(&tensors, &fields)?;
         self.saved = Instant::now();
         Ok(())
     }

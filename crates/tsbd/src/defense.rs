@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use scour_core::{DatasetFacts, ParamError, resolve_params};
+use scour_core::{DatasetFacts, ParamError, TunedOn, resolve_params};
 use scour_models::Model;
 use scour_train::{DefenderView, Defense, Outcome, Preparation, TrainError};
 use serde_json::{Value, json};
@@ -26,6 +26,12 @@ impl Defense for Tsbd {
     fn quick(&self) -> Value {
         // Unlearning takes as many epochs as its rate is low; a quarter of them, and half of stage 2. Not tuned.
         json!({"unlearn_lr": 4e-4, "finetune_epochs": 10})
+    }
+
+    /// Quick cuts on signs were chosen by ASR on its seed 0: docs/tuning.md.
+    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
+        let tuned = TunedOn { dataset: "signs", seeds: &[0], parameters: "`n` and `unlearn_lr`" };
+        if params["n"] == 0.3 && params["unlearn_lr"] == 0.008 { vec![tuned] } else { vec![] }
     }
 
     fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {

@@ -87,7 +87,7 @@ fn a_state_that_is_damaged_or_of_other_settings_is_not_taken_up() {
     assert!(run(&own(0.001), &Watch::stopping_after(1)).is_err());
     let watch = Watch::default();
     assert_eq!(values(&run(&own(0.002), &watch).unwrap()), undisturbed, "that state is of another rate");
-    assert!(watch.notes.borrow()[0].contains("starts again"), "{:?}", watch.notes);
+    assert!(watch.notes.borrow()[0].contains("other settings"), "{:?}", watch.notes);
     assert!(run(&own(0.002), &Watch::stopping_after(1)).is_err());
     let file = stage.scratch().join("unlearning.safetensors");
     let bytes = std::fs::read(&file).unwrap();
@@ -186,4 +186,15 @@ fn a_missing_or_foreign_preparation_is_named() {
     let foreign = Preparation { tensors: vec![("a".into(), Tensor::from(1.0))], ..Preparation::default() };
     let message = run(Some(&foreign)).unwrap_err().to_string();
     assert!(message.contains("not an unlearned model") && message.contains("`a`"), "{message}");
+}
+
+#[test]
+fn what_was_chosen_on_reported_cells_says_so() {
+    let notes = |given: Value| -> Vec<String> {
+        Tsbd.tuned_on(&params(&given)).iter().map(|tuned| tuned.note("signs", 0)).collect()
+    };
+    assert!(notes(json!({"n": 0.3, "unlearn_lr": 0.008}))[0].contains("`n` and `unlearn_lr`"));
+    assert!(
+        notes(json!({})).is_empty() && notes(json!({"n": 0.3})).is_empty() && notes(Tsbd.quick()).is_empty()
+    );
 }

@@ -44,7 +44,7 @@ pub(crate) fn unlearn(
     let stop = stop_accuracy(params, &view.clean.classes());
     let mut checkpoint = Checkpoint::new(view, "unlearning", params);
     let restored = checkpoint.restore(model, &mut sgd, |parts| {
-        Some((parts.number("accuracy")?, parts.number("loss")?, parts.tensor("activeness")?.shallow_clone()))
+        Ok((parts.number("accuracy")?, parts.number("loss")?, parts.tensor("activeness")?))
     });
     let (mut epochs, mut accuracy, mut last_loss) = (0, 1.0, f64::NAN);
     if let Some((done, (its_accuracy, its_loss, table))) = restored {
