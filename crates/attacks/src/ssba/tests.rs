@@ -89,8 +89,10 @@ fn a_training_that_was_stopped_ends_as_an_undisturbed_one() {
     // A checkpoint that lacks one of Adam's tensors or the decoder's, or is of another format, is as none, and is named.
     let file = stopped.path().join("encoder.safetensors");
     let tensors = load_tensors(&file, Device::Cpu).unwrap();
-    let fields =
-        |format: &str| [("round", "1".to_string()), ("since", String::new()), ("format", format.into())];
+    let fields = |format: &str| {
+        let text = String::from;
+        [("round", text("1")), ("since", text("")), ("gradient_images", text("0")), ("format", text(format))]
+    };
     for (missing, format, why) in [
         ("adam.square.3", "fp32", "`square.3` is missing"),
         ("decoder.dense.2.bias", "fp32", "`dense.2.bias` is missing"),
