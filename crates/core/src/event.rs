@@ -31,6 +31,6 @@ pub enum WorkerEvent {
     /// The last line of a worker that ended by itself.
     Finished {
         /// What came out.
-        result: TaskResult,
+        result: Box<TaskResult>,
     },
 }

@@ -112,9 +112,9 @@ impl Store {
             |store: &Self| store.find(key).map(|entry| (entry.result.status.clone(), entry.result.measured));
         if let Some(there) = figures(self) {
             if Some(there) == figures(source) {
-                joined.same += 1
+                joined.same += 1;
             } else {
-                joined.other += 1
+                joined.other += 1;
             }
             return Ok(());
         }

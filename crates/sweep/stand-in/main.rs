@@ -100,7 +100,7 @@ fn work() -> io::Result<()> {
         details: serde_json::json!({"poisoned": 7, "unlearn_epochs": 3}),
         ..TaskResult::of_status(status)
     };
-    say(&WorkerEvent::Finished { result })
+    say(&WorkerEvent::Finished { result: Box::new(result) })
 }
 
 /// Figures that count, but where the behaviour asks for others. The test set has two even classes.

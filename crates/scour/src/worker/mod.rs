@@ -60,7 +60,7 @@ pub(crate) fn run() -> ExitCode {
             failed(reason_of(&text), &text)
         }
     };
-    line.send(&WorkerEvent::Finished { result });
+    line.send(&WorkerEvent::Finished { result: Box::new(result) });
     ExitCode::Done
 }
 

@@ -18,7 +18,7 @@ impl Scheduler<'_> {
         match message.event {
             None => running.worker.drained = true,
             Some(WorkerEvent::Finished { result }) => {
-                running.result = Some(result);
+                running.result = Some(*result);
                 running.worker.expect_end();
             }
             Some(event) => self.ledger.heard(&running.stage, slot, &event)?,
