@@ -23,6 +23,7 @@ pub(crate) fn caption(
     text.extend(bold(table));
     text.extend(not_counted(group));
     text.extend(not_implanted(group, validity));
+    text.extend(averaged(group, table));
     text.extend(signs(table));
     if group.defenses.iter().any(|defense| is_oracle(defense)) {
         text.push("Oracle: chosen by test images, which no defender has; not ranked.".into());
@@ -57,11 +58,9 @@ fn measured(group: &Group) -> String {
         .into_iter()
         .filter_map(|(metric, count)| Some(format!("{metric} over {} test images", count?)));
     let formats: Vec<String> = distinct(group, |row| &row.precision).into_iter().map(String::from).collect();
-    let formats = Some(listed(&formats)).filter(|formats| !formats.is_empty());
-    let said: Vec<String> = images
-        .chain(targets(group))
-        .chain(formats.map(|formats| format!("number format {formats}")))
-        .collect();
+    let word = if formats.len() == 1 { "number format" } else { "number formats" };
+    let formats = (!formats.is_empty()).then(|| format!("{word} {}", listed(&formats)));
+    let said: Vec<String> = images.chain(targets(group)).chain(formats).collect();
     if said.is_empty() {
         return "Test images, target class and number format are not recorded.".into();
     }
@@ -134,6 +133,13 @@ fn not_implanted(group: &Group, validity: &Validity) -> Option<String> {
         ));
     }
     (!text.is_empty()).then(|| text.join(" "))
+}
+
+/// Which attacks an average is over, where these are not all of the table.
+fn averaged(group: &Group, table: &Table) -> Option<String> {
+    let (attacks, all) = (group.counted_attacks(), group.real_attacks().count());
+    (table.rows.iter().any(|row| row.kind == "average") && attacks.len() < all)
+        .then(|| format!("The average is over {} of {}.", attacks.len(), plural(all, "attack")))
 }
 
 fn signs(table: &Table) -> Vec<String> {

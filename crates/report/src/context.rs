@@ -110,7 +110,7 @@ pub(crate) fn page(
     );
     let mut warnings = experiment.warnings.clone();
     for section in &sections {
-        let place = format!("{} ({})", section.heading, section.ratios);
+        let place = format!("{}, {}", section.heading, section.ratios);
         warnings.extend(section.mixtures.iter().map(|mixture| format!("{place}: {mixture}")));
     }
     warnings.extend(left_out);

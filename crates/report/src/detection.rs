@@ -12,12 +12,18 @@ use crate::number::{fixed, mean};
 pub(crate) struct Detected {
     pub(crate) attack: String,
     pub(crate) defense: String,
-    /// Mean share of the poisoned images that are suspected; a dash where nothing was poisoned.
-    pub(crate) tpr: String,
-    /// Mean share of the clean images that are suspected.
-    pub(crate) fpr: String,
+    /// Of the poisoned images, those that are suspected; a dash where nothing was poisoned.
+    pub(crate) tpr: Rate,
+    /// Of the clean images, those that are suspected.
+    pub(crate) fpr: Rate,
+}
+
+/// A mean share.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Rate {
+    pub(crate) text: String,
     /// `2/3` where only two of three planned seeds count.
-    pub(crate) part: Option<String>,
+    pub(crate) sign: Option<String>,
 }
 
 /// In the order of the table, of cells that count; empty where no defense looked at the training set.
@@ -28,10 +34,15 @@ pub(crate) fn detected(group: &Group, decimals: usize) -> Vec<Detected> {
         let rows = || group.repeats(attack, defense).filter(|row| row.status == RowStatus::Ok);
         let rates: [Vec<f64>; 2] =
             [rows().filter_map(|row| row.tpr).collect(), rows().filter_map(|row| row.fpr).collect()];
-        let n = rates.iter().map(Vec::len).max().filter(|n| *n > 0)?;
-        let [tpr, fpr] = rates.map(|rate| mean(&rate).map_or("–".into(), |rate| fixed(rate, decimals)));
-        let part = (n < group.planned as usize).then(|| format!("{n}/{}", group.planned));
-        Some(Detected { attack: names::attack(attack), defense: names::defense(defense), tpr, fpr, part })
+        if rates.iter().all(Vec::is_empty) {
+            return None;
+        }
+        let [tpr, fpr] = rates.map(|rates| Rate {
+            text: mean(&rates).map_or("–".into(), |rate| fixed(rate, decimals)),
+            sign: (0 < rates.len() && rates.len() < group.planned as usize)
+                .then(|| format!("{}/{}", rates.len(), group.planned)),
+        });
+        Some(Detected { attack: names::attack(attack), defense: names::defense(defense), tpr, fpr })
     };
     pairs.filter_map(of).collect()
 }

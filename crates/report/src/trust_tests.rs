@@ -145,7 +145,7 @@ fn every_format_says_what_does_not_count() {
             "8 were not evaluated",
             "mixes number formats",
             "CIFAR-10 (not whole: 45,000 of 50,000 training images; 20,000 training images), PreAct-ResNet18 (width 16)",
-            "ACC over 10,000 test images; ASR over 9,000 test images; target class 0 airplane; number format fp32 and bf16",
+            "ACC over 10,000 test images; ASR over 9,000 test images; target class 0 airplane; number formats fp32 and bf16",
         ] {
             assert!(text.contains(said), "{said}: {text}");
         }
