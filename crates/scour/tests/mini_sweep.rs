@@ -53,7 +53,8 @@ fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
         // 150 test images, of which 15 are of the target class; a tenth of 600 training images is poisoned.
         assert_eq!([&row["acc_images"], &row["asr_images"], &row["poisoned_images"]], ["150", "135", "60"]);
         assert!(["fp32", "bf16"].contains(&row["precision"].as_str()), "{row:?}");
-        assert!(row["device"] == "cpu" && row["versions"].contains("libtorch 2.") && row["threads"] == "1");
+        assert!(row["device"] == "cpu" && row["versions"].contains("libtorch 2."));
+        assert!(row["threads"].parse::<usize>().is_ok_and(|threads| threads >= 1), "{row:?}");
         assert_eq!(row["defense"] == "tsbd", row["unlearn_epochs"] == "2");
     }
 
