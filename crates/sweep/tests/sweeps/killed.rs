@@ -21,8 +21,9 @@ fn started(place: &Place) -> (Child, Pid) {
 }
 
 fn command(place: &Place) -> Command {
-    let mut command = Command::new(STAND_IN);
-    command.arg("sweep").arg(place.dir.path()).stderr(Stdio::null());
+    // The tests themselves may run under `nohup`, whose ignored signal every child would inherit.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", STAND_IN, "sweep"]).arg(place.dir.path()).stderr(Stdio::null());
     command
 }
 
