@@ -39,7 +39,7 @@ pub(crate) fn detected(group: &Group, decimals: usize) -> Vec<Detected> {
         }
         let [tpr, fpr] = rates.map(|rates| Rate {
             text: mean(&rates).map_or("–".into(), |rate| fixed(rate, decimals)),
-            sign: (0 < rates.len() && rates.len() < group.planned as usize)
+            sign: (!rates.is_empty() && rates.len() < group.planned as usize)
                 .then(|| format!("{}/{}", rates.len(), group.planned)),
         });
         Some(Detected { attack: names::attack(attack), defense: names::defense(defense), tpr, fpr })
