@@ -81,9 +81,8 @@ pub(super) fn run(
     let measured = context.measure(&model, trigger);
     poisoned::save(task, config, &prepared.train, &prepared.poisoned)?;
     let details = save(task, config, &context, &model, trigger, poisoned, &summary.losses)?;
-    let chance = measures::chance(&pictures.test, pictures.classes);
     Ok(TaskResult {
-        status: gate(measured.acc, chance),
+        status: gate(measured.acc, pictures.chance),
         measured: Some(measured),
         test_images: Some(measures::test_images(&pictures.test, config.label_map, pictures.classes)),
         peak_memory_mib: scour_torch::peak_memory_mib(),

@@ -23,6 +23,8 @@ pub(super) struct Pictures {
     pub(super) classes: u32,
     pub(super) size: u32,
     pub(super) class_names: Vec<String>,
+    /// ACC, in percent, of always naming the most frequent class of the test set.
+    pub(super) chance: f64,
     /// The clean training set, cut to the number of pictures asked for.
     pub(super) train: ImageSet,
     pub(super) test: ImageSet,
@@ -70,6 +72,7 @@ impl Pictures {
             classes,
             size,
             class_names,
+            chance: facts.chance(),
             train: on_device(&train.part(train_pictures)),
             test: on_device(&test),
         })

@@ -32,11 +32,3 @@ pub(super) fn test_images(test: &ImageSet, map: LabelMap, classes: u32) -> TestI
     let labels = test.classes();
     TestImages { acc: labels.len(), asr: labels.iter().filter(|label| map.counts(**label, classes)).count() }
 }
-
-/// ACC, in percent, of always naming the most frequent class.
-pub(super) fn chance(test: &ImageSet, classes: u32) -> f64 {
-    let mut counts = vec![0usize; classes as usize];
-    test.classes().iter().for_each(|label| counts[*label as usize] += 1);
-    let most = counts.iter().max().copied().unwrap_or(0);
-    if test.is_empty() { 0.0 } else { 100.0 * most as f64 / test.len() as f64 }
-}

@@ -97,6 +97,7 @@ fn scrambled(images: &Pictures) -> Pictures {
         classes: images.classes,
         size: images.size,
         class_names: images.class_names.clone(),
+        chance: images.chance,
         train: ImageSet { pictures: images.train.pictures.copy(), labels: images.train.labels.copy() },
         test: ImageSet {
             pictures: Noise.apply(&images.test.pictures),
