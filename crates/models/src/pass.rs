@@ -44,6 +44,17 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// max(x, 0) of an output that came from [`Pass::output`], in the same memory where no tap may have kept that. What made
+    /// `x` must not need it for its own gradient: a BatchNorm or a convolution does not.
+    pub(crate) fn relu(&self, mut x: Tensor) -> Tensor {
+        if self.tap.is_some() { x.relu() } else { x.relu_() }
+    }
+
+    /// The sum of two such outputs, likewise.
+    pub(crate) fn sum(&self, mut x: Tensor, y: &Tensor) -> Tensor {
+        if self.tap.is_some() { x + y } else { x.g_add_(y) }
+    }
+
     /// What networks call with each BatchNorm layer's input.
     pub(crate) fn batch_norm_input(&mut self, name: impl FnOnce() -> String, input: &Tensor) {
         if let Some(tap) = &mut self.tap {

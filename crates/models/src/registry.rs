@@ -3,7 +3,7 @@ use scour_torch::{Random, State};
 use serde_json::Value;
 use tch::Device;
 
-use crate::preact_resnet::PreActResNet18;
+use crate::preact_resnet::{PREACT_RESNET10, PREACT_RESNET18};
 use crate::{ModelSpec, Network};
 
 /// An architecture as the registry knows it.
@@ -32,7 +32,7 @@ pub trait Architecture: Sync {
 }
 
 /// Every architecture.
-pub static ARCHITECTURES: &[&dyn Architecture] = &[&PreActResNet18];
+pub static ARCHITECTURES: &[&dyn Architecture] = &[&PREACT_RESNET18, &PREACT_RESNET10];
 
 /// The architecture of that name.
 pub fn architecture(name: &str) -> Option<&'static dyn Architecture> {

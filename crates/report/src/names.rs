@@ -46,7 +46,8 @@ const DATASETS: &[(&str, &str)] = &[
     ("signs", "signs"),
 ];
 
-const MODELS: &[(&str, &str)] = &[("preact_resnet18", "PreAct-ResNet18")];
+const MODELS: &[(&str, &str)] =
+    &[("preact_resnet18", "PreAct-ResNet18"), ("preact_resnet10", "PreAct-ResNet10")];
 
 /// The id itself where it is not known: a variant that an experiment names keeps the name it was given.
 fn shown(known: &[(&str, &str)], id: &str) -> String {

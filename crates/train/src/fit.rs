@@ -6,7 +6,7 @@ use std::time::Instant;
 use scour_core::{Recipe, Stream, stream_seed};
 use scour_models::Model;
 use scour_torch::{NumberFormat, Random, Sgd, channels_last, with_autocast, with_format};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::halfway::Halfway;
 use crate::{BatchMaker, ImageSet, LearningRate, Progress, Reporter, TrainError, check_batches};
@@ -53,7 +53,7 @@ pub fn fit(
     }
     let seen = if options.drop_last { steps * batch } else { data.len() };
     check_batches(model, seen, batch, options.step)?;
-    if options.format == NumberFormat::Bf16 {
+    if in_channels_last(options.format, data.device()) {
         model.state().to_channels_last();
     }
     let mut sgd = Sgd::new(model.state().parameters(), recipe.momentum, recipe.weight_decay);
@@ -90,6 +90,12 @@ pub fn fit(
     Ok(FitSummary { losses, seconds: before + started.elapsed().as_secs_f64() })
 }
 
+/// Whether a training keeps its tensors with the channels last. On a CPU always: on AVX2 it takes a fifth off a training
+/// at width 16 and costs nothing at width 64. On a GPU cuDNN wants it for bf16 only.
+fn in_channels_last(format: NumberFormat, device: Device) -> bool {
+    format == NumberFormat::Bf16 || device == Device::Cpu
+}
+
 #[expect(clippy::too_many_arguments, reason = "the loop's own state, split off for length only")]
 fn one_epoch(
     model: &Model,
@@ -115,8 +121,10 @@ fn one_epoch(
         let indices = order.narrow(0, start as i64, batch.min(data.len() - start) as i64);
         let raw = data.select(&indices);
         let made = maker.make(model, &raw.pictures, &raw.labels, &mut augmentation)?;
-        let input =
-            if options.format == NumberFormat::Bf16 { channels_last(&made.input) } else { made.input };
+        let input = match in_channels_last(options.format, device) {
+            true => channels_last(&made.input),
+            false => made.input,
+        };
         let logits = with_autocast(options.format, device, || model.train(&input)).to_kind(Kind::Float);
         let loss = logits.cross_entropy_for_logits(&made.labels);
         loss_sum += loss.detach();
