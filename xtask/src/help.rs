@@ -105,7 +105,9 @@ cargo xtask data list | get NAME [--mirror URL|file:PATH] | check NAME   [--data
                              names, or the one archive itself
 
 An archive counts only with the right checksum. A download that broke off is resumed by the same command. A data set
-appears in its place whole or not at all. Needs no libtorch.";
+appears in its place whole or not at all.
+
+Needs no libtorch. `list` and `check` need no network code either: the first `get` builds it in a minute or two.";
 
 const BENCH: &str = "\
 cargo xtask bench [OPTIONS]

@@ -12,7 +12,7 @@ use crate::project::Project;
 use crate::say;
 
 /// The program that makes reports.
-const PROGRAM: &str = "scour-report";
+pub(crate) const PROGRAM: &str = "scour-report";
 
 /// `cargo xtask report DIR [ARGUMENTS]`.
 pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
@@ -35,7 +35,7 @@ pub(crate) struct Made {
 /// Builds the report program and runs it with these arguments.
 pub(crate) fn make(project: &Project, arguments: &[OsString]) -> anyhow::Result<Made> {
     if !project.program(PROGRAM).exists() {
-        say::progress("Building the report program; the first time, its table library takes some minutes.");
+        say::progress("Building the report program; the first time, its table library takes two minutes.");
     }
     let build = builder::program(project, PROGRAM)?;
     let began = Instant::now();

@@ -21,9 +21,9 @@ pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u
     setup::ensure(project)?;
     times.add("set-up", began.elapsed());
     if !project.program("scour").exists() {
-        say::progress("Building scour; the first time this takes some minutes.");
+        say::progress("Building scour and its report program; the first time this takes some minutes.");
     }
-    times.add("build", builder::program(project, "scour")?);
+    times.add("build", builder::programs(project, &["scour", report::PROGRAM])?);
 
     let note = std::env::temp_dir().join(format!("scour-results-{}.txt", std::process::id()));
     let began = Instant::now();

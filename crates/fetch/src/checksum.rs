@@ -5,10 +5,11 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use md5::Md5;
+use scour_inspect::{Archive, Checksum, Voice};
 use sha2::{Digest, Sha256};
 
-use crate::originals::{Archive, Checksum};
-use crate::{FetchError, Voice};
+use crate::FetchError;
+use crate::progress_bar::Bar;
 
 /// What is wrong with the file at `path` if it is not `archive`, in a few words; `None` if it is.
 pub(crate) fn problem(path: &Path, archive: &Archive, voice: &Voice) -> Result<Option<String>, FetchError> {
@@ -18,7 +19,7 @@ pub(crate) fn problem(path: &Path, archive: &Archive, voice: &Voice) -> Result<O
     if let Some(expected) = archive.bytes.filter(|expected| *expected != length) {
         return Ok(Some(format!("it has {length} bytes where {expected} are expected")));
     }
-    let bar = voice.bar("checking", archive.file, Some(length));
+    let bar = Bar::new(voice, "checking", archive.file, Some(length));
     let tell = |done| bar.at(done);
     let (kind, found, expected) = match archive.checksum {
         Checksum::Sha256(expected) => ("SHA-256", digest::<Sha256>(&mut file, tell), expected),

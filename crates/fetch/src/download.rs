@@ -9,13 +9,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use scour_inspect::{Voice, bytes};
 use serde::{Deserialize, Serialize};
 use ureq::http::{HeaderMap, StatusCode};
 use ureq::{Agent, Body};
 
 use crate::error::one_line;
-use crate::voice::{Bar, bytes};
-use crate::{FetchError, Voice, space};
+use crate::progress_bar::Bar;
+use crate::{FetchError, space};
 
 /// How long a server is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +77,7 @@ impl Download<'_> {
             .timeout_connect(Some(self.patience.silence))
             .timeout_recv_response(Some(self.patience.silence))
             .timeout_per_read(Some(self.patience.silence))
-            .user_agent(concat!("scour-data/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("scour-fetch/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
         let mut pieced = false;
@@ -188,7 +189,7 @@ impl Download<'_> {
             let text = serde_json::to_vec(&note).unwrap_or_default();
             fs::write(self.note(), text).map_err(|error| FetchError::writing(&self.note(), error))?;
         }
-        let bar = self.voice.bar("fetching", &self.name(), total);
+        let bar = Bar::new(self.voice, "fetching", &self.name(), total);
         bar.from(start);
         let arrived = self.copy(body, &mut file, start, &bar)?;
         file.sync_all().map_err(writing)?;

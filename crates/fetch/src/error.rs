@@ -3,14 +3,14 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use scour_core::ExitCode;
-use scour_datasets::DatasetError;
+use scour_inspect::InspectError;
 
 /// Why a data set cannot be fetched. Every message is one line with the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// A data set that is there cannot be read.
+    /// There is no such data set, or what is there cannot be read.
     #[error(transparent)]
-    Dataset(#[from] DatasetError),
+    Inspect(#[from] InspectError),
     /// Wrong words on the command line.
     #[error("{0}")]
     Usage(String),
@@ -98,6 +98,7 @@ impl FetchError {
     /// The exit code that the error stands for.
     pub fn exit_code(&self) -> ExitCode {
         match self {
+            Self::Inspect(error) => error.exit_code(),
             Self::Usage(_) => ExitCode::Config,
             _ => ExitCode::Environment,
         }

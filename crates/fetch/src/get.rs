@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use scour_inspect::{Archive, Original, Voice};
+
 use crate::download::{Download, Patience};
 use crate::lock;
 use crate::mirror::{Mirror, Place};
-use crate::originals::{Archive, Original};
-use crate::{FetchError, Voice, checksum, unpack};
+use crate::{FetchError, checksum, unpack};
 
 /// The hidden folder in the data folder where data sets come into being. Loaders leave out what starts with a dot.
 const FOLDER: &str = ".scour-fetch";

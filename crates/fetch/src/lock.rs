@@ -4,7 +4,9 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::{FetchError, Voice};
+use scour_inspect::Voice;
+
+use crate::FetchError;
 
 /// Held until dropped, also by a process that is killed. The file itself stays: removing it would let a third process
 /// lock a new file of the same name.

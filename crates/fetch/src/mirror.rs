@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::originals::{Archive, Original};
-use crate::{FetchError, Voice};
+use scour_inspect::{Archive, Original, Voice, bytes};
+
+use crate::FetchError;
 
 /// Another place for a data set's archives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,15 +93,16 @@ impl Place {
             Self::Url(url) => url.clone(),
             Self::Path(path) => path.display().to_string(),
         };
-        let size = archive.bytes.map(|bytes| format!(", {}", crate::voice::bytes(bytes))).unwrap_or_default();
+        let size = archive.bytes.map(|length| format!(", {}", bytes(length))).unwrap_or_default();
         voice.line(&format!("{}: from {from}{size}", archive.file));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use scour_inspect::original;
+
     use super::*;
-    use crate::original;
 
     #[test]
     fn three_spellings_of_a_path_and_two_of_a_url() {

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use scour_inspect::bytes;
+
 use crate::FetchError;
-use crate::voice::bytes;
 
 /// An error if fewer than `needed` bytes are free where `folder` lies. A system that does not tell is not asked twice.
 pub(crate) fn ensure(folder: &Path, needed: u64) -> Result<(), FetchError> {

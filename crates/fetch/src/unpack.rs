@@ -6,10 +6,11 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use flate2::bufread::GzDecoder;
+use scour_inspect::Voice;
 use zip::ZipArchive;
 
-use crate::voice::Bar;
-use crate::{FetchError, Voice};
+use crate::FetchError;
+use crate::progress_bar::Bar;
 
 /// More than any of the data sets has, and less than what an archive made to fill a disk comes to.
 const LARGEST: u64 = 16 << 30;
@@ -20,7 +21,7 @@ pub(crate) fn unpack(archive: &Path, into: &Path, voice: &Voice) -> Result<(), F
     let file = File::open(archive).map_err(reading)?;
     let length = file.metadata().map_err(reading)?.len();
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
-    let bar = voice.bar("unpacking", &name, Some(length));
+    let bar = Bar::new(voice, "unpacking", &name, Some(length));
     let mut sink = Sink { archive, into, made: HashSet::new(), written: 0 };
     if archive.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip")) {
         unzip(file, &mut sink, &bar)

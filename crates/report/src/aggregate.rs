@@ -36,21 +36,22 @@ pub(crate) struct Figures {
 }
 
 const KEYS: [&str; 6] = ["dataset", "model", "poison_ratio", "clean_ratio", "attack", "defense"];
-const METRICS: [&str; 4] = ["acc", "asr", "ra", "der"];
+
+/// The status of repeats that count, and that of repeats that are only shown.
+const COUNTED: [RowStatus; 1] = [RowStatus::Ok];
+const ASIDE: [RowStatus; 2] = [RowStatus::NotImplanted, RowStatus::Collapsed];
 
 /// One summary for each group, in the order in which groups first appear.
+///
+/// Eager on purpose: polars' lazy engine would take minutes more to build, for tables of some thousand rows.
 pub(crate) fn aggregate(rows: &[ResultRow]) -> Result<Vec<Summary>, ReportError> {
-    grouped(rows)
-        .and_then(|frame| summaries(&frame))
+    table(rows)
+        .and_then(|table| table.partition_by_stable(KEYS, true))
+        .and_then(|groups| groups.iter().map(summary).collect())
         .map_err(|error| ReportError::Grouping(error.to_string()))
 }
 
-/// `status` is one of these.
-fn status_in(statuses: &[RowStatus]) -> Expr {
-    statuses.iter().fold(lit(false), |any, status| any.or(col("status").eq(lit(status.word()))))
-}
-
-fn grouped(rows: &[ResultRow]) -> PolarsResult<DataFrame> {
+fn table(rows: &[ResultRow]) -> PolarsResult<DataFrame> {
     fn text<'a>(name: &str, rows: &'a [ResultRow], get: impl Fn(&'a ResultRow) -> &'a str) -> Column {
         Column::new(name.into(), rows.iter().map(get).collect::<Vec<_>>())
     }
@@ -59,7 +60,7 @@ fn grouped(rows: &[ResultRow]) -> PolarsResult<DataFrame> {
     }
     let places: Vec<Option<String>> =
         rows.iter().map(|row| Place::of(row).map(|place| place.to_string())).collect();
-    let frame = DataFrame::new(
+    DataFrame::new(
         rows.len(),
         vec![
             text("dataset", rows, |row| &row.dataset),
@@ -76,74 +77,63 @@ fn grouped(rows: &[ResultRow]) -> PolarsResult<DataFrame> {
             real("seconds", rows, |row| row.seconds),
             Column::new("place".into(), places),
         ],
-    )?;
-    let counted = |name: &str| col(name).filter(status_in(&COUNTED));
-    let mut columns = vec![
-        counted("seconds").mean().alias("seconds_mean"),
-        counted("place").n_unique().cast(DataType::UInt32).alias("places"),
-        counted("place").null_count().cast(DataType::UInt32).alias("placeless"),
-    ];
-    for (kind, statuses) in KINDS {
-        for metric in METRICS {
-            let of = || col(metric).filter(status_in(statuses));
-            columns.push(of().mean().alias(format!("{kind}_{metric}_mean")));
-            columns.push(of().std(1).alias(format!("{kind}_{metric}_std")));
-            columns.push(of().count().cast(DataType::UInt32).alias(format!("{kind}_{metric}_n")));
-        }
-    }
-    for status in RowStatus::ALL {
-        columns.push(status_in(&[status]).cast(DataType::UInt32).sum().alias(status.word()));
-    }
-    frame.lazy().group_by_stable(KEYS.map(col)).agg(columns).collect()
+    )
 }
 
-/// The status of repeats that count, and that of repeats that are only shown.
-const COUNTED: [RowStatus; 1] = [RowStatus::Ok];
-const ASIDE: [RowStatus; 2] = [RowStatus::NotImplanted, RowStatus::Collapsed];
-const KINDS: [(&str, &[RowStatus]); 2] = [("counted", &COUNTED), ("aside", &ASIDE)];
+/// The rows of one group whose status is one of these.
+fn with_status(group: &DataFrame, statuses: &[RowStatus]) -> PolarsResult<DataFrame> {
+    let words = group.column("status")?.str()?;
+    let is_one = |word: Option<&str>| statuses.iter().any(|status| word == Some(status.word()));
+    group.filter(&words.iter().map(is_one).collect())
+}
 
-fn summaries(frame: &DataFrame) -> PolarsResult<Vec<Summary>> {
-    let text = |name: &str, at: usize| -> PolarsResult<String> {
-        Ok(frame.column(name)?.str()?.get(at).unwrap_or_default().to_string())
+/// Mean, sample standard deviation and number of the values that there are.
+fn statistic(rows: &DataFrame, metric: &str) -> PolarsResult<Option<Statistic>> {
+    let values = rows.column(metric)?.f64()?;
+    let n = (values.len() - values.null_count()) as u32;
+    let std = if n > 1 { values.std(1) } else { None };
+    Ok(values.mean().map(|mean| Statistic { mean, std, n }))
+}
+
+fn figures(rows: &DataFrame) -> PolarsResult<Figures> {
+    Ok(Figures {
+        acc: statistic(rows, "acc")?,
+        asr: statistic(rows, "asr")?,
+        ra: statistic(rows, "ra")?,
+        der: statistic(rows, "der")?,
+    })
+}
+
+/// Mean seconds of these rows, if one machine, number format and day measured them all.
+fn seconds(counted: &DataFrame) -> PolarsResult<Option<f64>> {
+    let places = counted.column("place")?;
+    let one_place = places.null_count() == 0 && places.n_unique()? == 1;
+    Ok(counted.column("seconds")?.f64()?.mean().filter(|_| one_place))
+}
+
+fn summary(group: &DataFrame) -> PolarsResult<Summary> {
+    let text = |name: &str| -> PolarsResult<String> {
+        Ok(group.column(name)?.str()?.first().unwrap_or_default().to_string())
     };
     let real =
-        |name: &str, at: usize| -> PolarsResult<Option<f64>> { Ok(frame.column(name)?.f64()?.get(at)) };
-    let count = |name: &str, at: usize| -> PolarsResult<u32> {
-        Ok(frame.column(name)?.u32()?.get(at).unwrap_or_default())
-    };
-    let statistic = |name: &str, at: usize| -> PolarsResult<Option<Statistic>> {
-        let (std, n) = (real(&format!("{name}_std"), at)?, count(&format!("{name}_n"), at)?);
-        Ok(real(&format!("{name}_mean"), at)?.map(|mean| Statistic { mean, std, n }))
-    };
-    let figures = |kind: &str, at: usize| -> PolarsResult<Figures> {
-        Ok(Figures {
-            acc: statistic(&format!("{kind}_acc"), at)?,
-            asr: statistic(&format!("{kind}_asr"), at)?,
-            ra: statistic(&format!("{kind}_ra"), at)?,
-            der: statistic(&format!("{kind}_der"), at)?,
-        })
-    };
-    (0..frame.height())
-        .map(|at| {
-            let mut counts = [0; RowStatus::ALL.len()];
-            for (number, status) in counts.iter_mut().zip(RowStatus::ALL) {
-                *number = count(status.word(), at)?;
-            }
-            let one_place = (count("places", at)?, count("placeless", at)?) == (1, 0);
-            Ok(Summary {
-                dataset: text("dataset", at)?,
-                model: text("model", at)?,
-                poison_ratio: real("poison_ratio", at)?.unwrap_or_default(),
-                clean_ratio: real("clean_ratio", at)?.unwrap_or_default(),
-                attack: text("attack", at)?,
-                defense: text("defense", at)?,
-                counted: figures("counted", at)?,
-                aside: figures("aside", at)?,
-                seconds: real("seconds_mean", at)?.filter(|_| one_place),
-                counts: Counts::new(counts),
-            })
-        })
-        .collect()
+        |name: &str| -> PolarsResult<f64> { Ok(group.column(name)?.f64()?.first().unwrap_or_default()) };
+    let counted = with_status(group, &COUNTED)?;
+    let mut counts = [0; RowStatus::ALL.len()];
+    for (number, status) in counts.iter_mut().zip(RowStatus::ALL) {
+        *number = with_status(group, &[status])?.height() as u32;
+    }
+    Ok(Summary {
+        dataset: text("dataset")?,
+        model: text("model")?,
+        poison_ratio: real("poison_ratio")?,
+        clean_ratio: real("clean_ratio")?,
+        attack: text("attack")?,
+        defense: text("defense")?,
+        counted: figures(&counted)?,
+        aside: figures(&with_status(group, &ASIDE)?)?,
+        seconds: seconds(&counted)?,
+        counts: Counts::new(counts),
+    })
 }
 
 #[cfg(test)]

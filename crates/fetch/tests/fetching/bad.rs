@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use scour_core::ExitCode;
-use scour_fetch::{FetchError, Mirror, Original};
+use scour_fetch::{FetchError, Mirror};
+use scour_inspect::Original;
 
 use crate::place::{
     PICTURES, TABLE, as_it_is, assert_kept, assert_nothing, fetch, noise, original, pictures, serve, table,

@@ -8,9 +8,8 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use md5::{Digest, Md5};
-use scour_fetch::{
-    Archive, Checksum, FetchError, Got, Mirror, Original, Patience, PerClass, Request, Voice, get,
-};
+use scour_fetch::{FetchError, Got, Mirror, Patience, Request, get};
+use scour_inspect::{Archive, Checksum, Original, PerClass, Voice};
 use sha2::Sha256;
 
 use crate::server::{Answer, Asked, Server};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use scour_fetch::{Got, Mirror, Voice};
+use scour_fetch::{Got, Mirror};
+use scour_inspect::Voice;
 
 use crate::place::{
     PICTURES, TABLE, as_it_is, assert_kept, assert_nothing, assert_whole, fetch, fetch_within, noise,

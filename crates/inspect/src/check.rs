@@ -8,7 +8,7 @@ use scour_datasets::{DatasetError, Source};
 use serde_json::json;
 
 use crate::originals::{Original, PerClass, original};
-use crate::{FetchError, Voice};
+use crate::{InspectError, Voice};
 
 /// At most so many classes are named one by one.
 const NAMED: usize = 8;
@@ -159,10 +159,10 @@ fn wrong_classes(counts: &[usize], official: PerClass, names: &[String]) -> Stri
 }
 
 /// The data set registered under `name`.
-pub fn registered(name: &str) -> Result<&'static dyn Source, FetchError> {
+pub fn registered(name: &str) -> Result<&'static dyn Source, InspectError> {
     scour_datasets::source(name).ok_or_else(|| {
         let names: Vec<&str> = scour_datasets::SOURCES.iter().map(|source| source.name()).collect();
-        FetchError::Usage(format!("there is no data set `{name}`: there are {}", names.join(", ")))
+        InspectError::Usage(format!("there is no data set `{name}`: there are {}", names.join(", ")))
     })
 }
 
