@@ -70,6 +70,10 @@ pub struct Experiment {
     /// When an attack counts as implanted.
     #[serde(default)]
     pub validity: Validity,
+    /// Shares of the trigger, each in [0, 1], at which the ASR of every model is measured besides: how it grows as the
+    /// trigger is faded in. Costs no training.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trigger_strengths: Vec<f64>,
 }
 
 fn default_models() -> Vec<Choice> {
@@ -121,10 +125,14 @@ impl Experiment {
         if let Some(bad) = self.poison_ratios.iter().find(|x| !unit(x)) {
             return Some(format!("`poison_ratios` holds {bad}: each must be in [0, 1]"));
         }
+        if let Some(bad) = self.trigger_strengths.iter().find(|x| !unit(x)) {
+            return Some(format!("`trigger_strengths` holds {bad}: each must be in [0, 1]"));
+        }
         if let Some(bad) = self.clean_ratios.iter().find(|x| !unit(x) || **x == 0.0) {
             return Some(format!("`clean_ratios` holds {bad}: each must be in (0, 1]"));
         }
         for (field, empty, repeated) in [
+            ("trigger_strengths", false, has_repeat(&self.trigger_strengths)),
             ("poison_ratios", self.poison_ratios.is_empty(), has_repeat(&self.poison_ratios)),
             ("clean_ratios", self.clean_ratios.is_empty(), has_repeat(&self.clean_ratios)),
             ("seeds", self.seeds.is_empty(), has_repeat(&self.seeds)),

@@ -27,6 +27,7 @@ mod recipe;
 mod result;
 mod seed;
 mod status;
+mod strength;
 mod suggest;
 mod task;
 mod validity;
@@ -55,8 +56,10 @@ pub use recipe::{Recipe, RecipePatch, Schedule};
 pub use result::{ResultRow, SecondsFrom, read_results, write_results};
 pub use seed::{Stream, stream_seed};
 pub use status::{FailureReason, RowStatus, Status};
+pub use strength::{StrengthRow, read_strengths, write_strengths};
 pub use suggest::{nearest, unknown};
 pub use task::{
-    AttackConfig, DefenseConfig, Environment, ResourceConfig, StageConfig, Task, TaskResult, TestImages,
+    AtStrength, AttackConfig, DefenseConfig, Environment, ResourceConfig, StageConfig, Task, TaskResult,
+    TestImages,
 };
 pub use validity::{Validity, at_chance, no_better_than_guessing};

@@ -27,6 +27,9 @@ pub struct AttackConfig {
     pub recipe: Recipe,
     /// Number format of training.
     pub precision: Precision,
+    /// Shares of the trigger at which ASR is measured besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trigger_strengths: Vec<f64>,
 }
 
 /// Everything a defended model depends on.
@@ -99,6 +102,9 @@ pub struct TaskResult {
     pub status: Status,
     /// Measured by the engine, where a model came out.
     pub measured: Option<Measured>,
+    /// ASR under weaker triggers, where it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asr_by_strength: Vec<AtStrength>,
     /// Wall-clock seconds of the method itself, evaluation and data loading left out.
     pub seconds: f64,
     /// Seconds of the preparation that it builds on, which was a stage of its own.
@@ -130,6 +136,7 @@ impl TaskResult {
         Self {
             status,
             measured: None,
+            asr_by_strength: vec![],
             seconds: 0.0,
             preparation_seconds: 0.0,
             precision: String::new(),
@@ -141,6 +148,15 @@ impl TaskResult {
             details: serde_json::Value::Null,
         }
     }
+}
+
+/// ASR under a trigger that is faded in by a share: image + strength * (triggered image - image).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AtStrength {
+    /// The share, in [0, 1]: 0 is the clean image, 1 the whole trigger.
+    pub strength: f64,
+    /// Attack success rate in percent; at 0 it is how often clean images are taken for the target class.
+    pub asr: f64,
 }
 
 /// How many test images figures rest on.

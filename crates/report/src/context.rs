@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use scour_core::{ResultRow, RowStatus};
+use scour_core::{ResultRow, RowStatus, StrengthRow};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::cost::{CostTable, costs};
 use crate::counts::{Counts, words};
 use crate::detection::{Detected, detected};
 use crate::failures::{Failure, failures};
-use crate::figures::{acc_asr_scatter, asr_bars, color_of, swatch};
+use crate::figures::{acc_asr_scatter, asr_bars, color_of, strength_curves, swatch};
 use crate::gallery::{Gallery, galleries};
 use crate::glance::{Glance, glances};
 use crate::glossary::{GLOSSARY, Term};
@@ -76,6 +76,9 @@ pub(crate) struct Section {
     pub(crate) scatter: Option<String>,
     /// SVG.
     pub(crate) bars: Option<String>,
+    /// SVG: ASR as the trigger is faded in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) strengths: Option<String>,
     pub(crate) published: Published,
     pub(crate) failures: Vec<Failure>,
     pub(crate) detections: Vec<Detected>,
@@ -86,7 +89,7 @@ pub(crate) struct Section {
 /// Builds the page. Sections and pictures are made in parallel, which no order depends on.
 pub(crate) fn page(
     folder: &Path,
-    rows: &[ResultRow],
+    (rows, strengths): (&[ResultRow], &[StrengthRow]),
     summaries: &[Summary],
     experiment: &ExperimentFile,
     reference: Option<&[PublishedRow]>,
@@ -103,7 +106,7 @@ pub(crate) fn page(
         || {
             groups
                 .par_iter()
-                .map(|group| section(group, reference.unwrap_or_default(), experiment, decimals))
+                .map(|group| section(group, strengths, reference.unwrap_or_default(), experiment, decimals))
                 .collect::<Vec<_>>()
         },
         || galleries(folder, &attacks),
@@ -161,6 +164,7 @@ fn counts(rows: &[ResultRow], planned: Option<usize>) -> String {
 
 fn section(
     group: &Group,
+    strengths: &[StrengthRow],
     reference: &[PublishedRow],
     experiment: &ExperimentFile,
     decimals: usize,
@@ -190,6 +194,7 @@ fn section(
         swatches: (0..group.defenses.len()).map(|at| swatch(&color_of(&group.defenses, at))).collect(),
         scatter: acc_asr_scatter(group, decimals),
         bars: asr_bars(group, decimals),
+        strengths: strength_curves(group, strengths, decimals),
         published: published(group, reference, experiment, decimals),
         failures,
         detections: detected(group, decimals),

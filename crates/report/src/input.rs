@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use scour_core::{Departure, Profile, ResultRow, RowStatus, read_results};
+use scour_core::{Departure, Profile, ResultRow, RowStatus, StrengthRow, read_results, read_strengths};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -105,6 +105,26 @@ fn problem(row: &ResultRow) -> Option<String> {
             Some(format!("status is {status}, but {field} is {value}, not a percentage in 0..100"))
         },
     )
+}
+
+/// `strengths.csv`, where triggers were faded in; nothing where there is no such file.
+pub(crate) fn read_measured_strengths(folder: &Path) -> Result<Vec<StrengthRow>, ReportError> {
+    let path = folder.join("strengths.csv");
+    if !path.is_file() {
+        return Ok(vec![]);
+    }
+    let rows = read_strengths(&path).map_err(|error| ReportError::corrupt(&path, error, WAY_OUT))?;
+    match rows
+        .iter()
+        .position(|row| !(0.0..=100.0).contains(&row.asr) || !(0.0..=1.0).contains(&row.strength))
+    {
+        Some(at) => Err(ReportError::corrupt(
+            &path,
+            format!("row {}: asr must be in 0..100 and strength in 0..1", at + 1),
+            WAY_OUT,
+        )),
+        None => Ok(rows),
+    }
 }
 
 /// `experiment.json`, or an empty one where there is none.

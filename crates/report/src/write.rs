@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::aggregate::aggregate;
 use crate::context::{Page, page, slim};
-use crate::input::{read_experiment, read_rows};
+use crate::input::{read_experiment, read_measured_strengths, read_rows};
 use crate::published::read_published;
 use crate::render::documents;
 use crate::summary::summary_csv;
@@ -68,7 +68,9 @@ pub(crate) fn load(folder: &Path, options: &Options) -> Result<Loaded, ReportErr
     let published = options.published.as_deref().map(read_published).transpose()?;
     let summaries = aggregate(&rows)?;
     let planned = experiment.repeats(&rows);
-    let page = page(folder, &rows, &summaries, &experiment, published.as_deref(), options.decimals);
+    let strengths = read_measured_strengths(folder)?;
+    let page =
+        page(folder, (&rows, &strengths), &summaries, &experiment, published.as_deref(), options.decimals);
     Ok(Loaded { page, summaries, planned })
 }
 

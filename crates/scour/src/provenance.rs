@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::worker::versions;
 
 /// Facts for `experiment.json`.
-pub(crate) fn provenance(devices: &[String], threads: usize, jobs: u32) -> Value {
+pub(crate) fn provenance(devices: &[String], threads: usize, jobs: usize) -> Value {
     let git = |args: &[&str]| {
         let output = std::process::Command::new("git").args(args).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use scour_core::ExitCode;
-use scour_sweep::{SweepOptions, parse_devices, slots};
+use scour_sweep::{Cores, SweepOptions, parse_devices, slots};
 
 use crate::command::{Rerun, SweepArgs, say};
 use crate::planning::{Failure, Planned, auto_precision, planned};
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &SweepArgs) -> ExitCode {
 fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
     let devices = parse_devices(&args.devices, visible.as_deref(), tch::Cuda::device_count() as usize)?;
-    let Planned { experiment, plan, complete, out, store } =
+    let Planned { experiment, mut plan, complete, out, store } =
         planned(&args.plan, auto_precision(&torch_devices(&devices)))?;
     let rerun = match args.rerun {
         None => scour_sweep::Rerun::No,
@@ -31,20 +31,18 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
         say(scour_sweep::dry_run(&plan, &store, rerun).trim_end());
         return Ok(ExitCode::Done);
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // Two small trainings side by side use a CPU better than one that waits for its slowest thread at every operation.
-    let jobs = args.jobs_per_device.unwrap_or(if devices.iter().all(|d| d.device == "cpu") && cores > 1 {
-        2
-    } else {
-        1
-    });
-    let mut slots = slots(&devices, jobs as usize, cores);
+    let cores = Cores::here();
+    let on_cpu = devices.iter().all(|device| device.device == "cpu");
+    let jobs =
+        args.jobs_per_device.map_or(if on_cpu { cores.default_workers() } else { 1 }, |jobs| jobs as usize);
+    let mut slots = slots(&devices, jobs, cores.count);
     for slot in &mut slots {
         // Without it cuBLAS chooses among algorithms that differ in the last digit from run to run.
         slot.environment.push(("CUBLAS_WORKSPACE_CONFIG".into(), ":4096:8".into()));
     }
     let names: Vec<String> = devices.iter().map(|device| device.name.clone()).collect();
     let threads = slots.first().map_or(1, |slot| slot.threads);
+    plan.warnings.extend(cores.warnings(slots.len(), threads));
     let worker = std::env::current_exe()
         .map_err(|error| Failure::Environment(format!("cannot find this program's own file: {error}")))?;
     let summary = scour_sweep::sweep(SweepOptions {

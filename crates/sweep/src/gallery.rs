@@ -30,6 +30,11 @@ impl Gallery {
         Self { folder: out.join("gallery"), shown }
     }
 
+    /// Where the images of an attack stage lie, if it is shown.
+    pub(crate) fn folder_of(&self, key: &Key) -> Option<PathBuf> {
+        self.shown.iter().find(|(shown, _)| shown == key).map(|(_, name)| self.folder.join(name))
+    }
+
     /// Copies the pictures of a finished stage, if it is shown and has any. `anew` replaces what is there.
     pub(crate) fn copy(&self, key: &Key, stage_folder: &Path, anew: bool) -> Result<(), SweepError> {
         let pictures = stage_folder.join("gallery");

@@ -27,6 +27,9 @@ pub(crate) struct Ledger<'a> {
     pub(crate) rows: Vec<ResultRow>,
     /// Stages that a worker ran to an end.
     pub(crate) trained: usize,
+    began: Instant,
+    /// Whether a defended model of this sweep has been shown already.
+    shown: bool,
 }
 
 impl<'a> Ledger<'a> {
@@ -45,6 +48,8 @@ impl<'a> Ledger<'a> {
             ends: Ends::new(),
             rows: vec![],
             trained: 0,
+            began: Instant::now(),
+            shown: false,
         })
     }
 
@@ -156,7 +161,33 @@ impl<'a> Ledger<'a> {
             None => format!("{}  {}", stage.title, result_text(&result)),
         };
         self.line(word, &text);
+        if slot.is_some() {
+            self.first_look(stage);
+        }
         Ok(())
+    }
+
+    /// Of the first model that this sweep defends: what came of it, and where its images lie.
+    fn first_look(&mut self, stage: &Stage) {
+        let Some(row) = self.rows.iter().find(|row| row.key == stage.key.as_str()) else { return };
+        let figures = (row.attacked_acc, row.acc, row.attacked_asr, row.asr);
+        let (Some(acc_before), Some(acc), Some(asr_before), Some(asr)) = figures else { return };
+        if self.shown || stage.kind != StageKind::Defense {
+            return;
+        }
+        self.shown = true;
+        let cell = self.plan.cells.iter().find(|cell| cell.key == stage.key);
+        let images =
+            cell.and_then(|cell| self.gallery.folder_of(&cell.attacked)).map_or_else(String::new, |folder| {
+                format!("; its clean and triggered images: {}", folder.display())
+            });
+        let text = format!(
+            "{} against {}: ASR {asr_before:.1} -> {asr:.1}, ACC {acc_before:.1} -> {acc:.1}, {} after the start{images}",
+            row.defense,
+            row.attack,
+            clock::span(self.began.elapsed().as_secs_f64()),
+        );
+        self.line("first", &text);
     }
 
     /// Why the figures of a stage that ended well do not count, if they do not.

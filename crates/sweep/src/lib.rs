@@ -8,6 +8,7 @@
 //! and a configuration that only the worker understands.
 
 mod clock;
+mod cores;
 mod devices;
 mod diagnosis;
 mod disk;
@@ -34,6 +35,7 @@ mod terminal;
 mod worker;
 
 pub use clock::now;
+pub use cores::Cores;
 pub use devices::{Device, DeviceError, parse_devices, slots};
 pub use disk::MIN_FREE_MIB;
 pub use dry_run::dry_run;

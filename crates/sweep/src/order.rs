@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use scour_core::{Key, Plan};
+use scour_core::{Cell, Key, Plan};
 
 /// Every stage of the plan, each after those it requires, and otherwise in the order of the cells.
 pub(crate) fn plan_order(plan: &Plan) -> Vec<Key> {
@@ -26,7 +26,8 @@ pub(crate) fn plan_order(plan: &Plan) -> Vec<Key> {
 ///
 /// On one slot the order does not change when the last stage ends, so that it is the order of the results: the first
 /// attack is through with all its defenses before the second begins. On several slots, stages that others wait for go
-/// first: an attack that is trained last leaves slots idle until its defenses can begin.
+/// first: an attack that is trained last leaves slots idle until its defenses can begin. Before all of them comes one
+/// defended model with what it builds on, so that there is something to see soon.
 pub(crate) fn priority(plan: &Plan, order: &[Key], slots: usize) -> Vec<Key> {
     let mut waited_for: HashMap<&Key, usize> = HashMap::new();
     for required in plan.stages.values().flat_map(|stage| &stage.requires) {
@@ -34,7 +35,23 @@ pub(crate) fn priority(plan: &Plan, order: &[Key], slots: usize) -> Vec<Key> {
     }
     let mut priority = order.to_vec();
     if slots > 1 {
-        priority.sort_by_key(|key| !waited_for.contains_key(key));
+        let first = first_look(plan);
+        priority.sort_by_key(|key| (!first.contains(key), !waited_for.contains_key(key)));
     }
     priority
+}
+
+/// The last defense of the first attacked model that has any (experiments name the method they are about last), and
+/// everything that it builds on.
+fn first_look(plan: &Plan) -> HashSet<&Key> {
+    let defended = |cell: &&Cell| cell.key != cell.attacked && plan.stages.contains_key(&cell.key);
+    let Some(first) = plan.cells.iter().find(defended) else { return HashSet::new() };
+    let last = plan.cells.iter().filter(defended).rfind(|cell| cell.attacked == first.attacked);
+    let (mut found, mut open) = (HashSet::new(), Vec::from_iter(last.map(|cell| &cell.key)));
+    while let Some(key) = open.pop() {
+        if let Some(stage) = plan.stages.get(key).filter(|_| found.insert(key)) {
+            open.extend(&stage.requires);
+        }
+    }
+    found
 }

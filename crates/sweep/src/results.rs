@@ -1,12 +1,12 @@
-//! `results.csv` and `cells.csv`: from how stages ended to rows.
+//! `results.csv`, `cells.csv` and `strengths.csv`: from how stages ended to rows.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use scour_core::{
-    Cell, Detection, FailureReason, Key, Plan, ResultRow, SecondsFrom, Stage, StageKind, Status, TaskResult,
-    Validity, defense_effectiveness_rating, write_results,
+    Cell, Detection, FailureReason, Key, Plan, ResultRow, SecondsFrom, Stage, StageKind, Status, StrengthRow,
+    TaskResult, Validity, defense_effectiveness_rating, write_results, write_strengths,
 };
 use serde::Serialize;
 
@@ -155,14 +155,14 @@ struct CellRow<'a> {
     folder: String,
 }
 
-/// Writes both files whole: the cells that are done, in the order of the plan. Gives the rows.
+/// Writes the files whole, `strengths.csv` only where there is something to write: the cells that are done, in the order of the plan. Gives the rows.
 pub(crate) fn write_tables(
     out: &Path,
     plan: &Plan,
     ends: &Ends,
     validity: &Validity,
 ) -> Result<Vec<ResultRow>, SweepError> {
-    let mut rows = vec![];
+    let (mut rows, mut strengths) = (vec![], vec![]);
     let mut cells = csv::Writer::from_writer(vec![]);
     let (results_path, cells_path) = (out.join("results.csv"), out.join("cells.csv"));
     for cell in &plan.cells {
@@ -180,11 +180,18 @@ pub(crate) fn write_tables(
             folder: folder.map(|folder| relative(folder, out).display().to_string()).unwrap_or_default(),
         };
         cells.serialize(cell_row).map_err(io::Error::from).at("write", &cells_path)?;
+        let measured = ends.get(&cell.key).map_or(&[][..], |end| &end.result.asr_by_strength);
+        strengths.extend(measured.iter().map(|at| StrengthRow::new(&row, *at)));
         rows.push(row);
     }
     let results = write_results(&rows).map_err(io::Error::from).at("write", &results_path)?;
     write_whole(&results_path, &results).at("write", &results_path)?;
     let cells = cells.into_inner().map_err(csv::IntoInnerError::into_error).at("write", &cells_path)?;
     write_whole(&cells_path, &cells).at("write", &cells_path)?;
+    if !strengths.is_empty() {
+        let path = out.join("strengths.csv");
+        let text = write_strengths(&strengths).map_err(io::Error::from).at("write", &path)?;
+        write_whole(&path, &text).at("write", &path)?;
+    }
     Ok(rows)
 }

@@ -25,7 +25,7 @@ pub use checkpoint::{Checkpoint, CheckpointFile};
 pub use defense::{DefenderView, Defense, Oracle, Outcome, Preparation, TrainingSet};
 pub use displaced::displaced_gradients;
 pub use error::TrainError;
-pub use evaluate::{Trigger, evaluate, predictions};
+pub use evaluate::{Trigger, asr_by_strength, evaluate, predictions};
 pub use fit::{Fit, FitSummary, fit};
 pub use images::ImageSet;
 pub use preprocess::Preprocess;

@@ -89,6 +89,10 @@ impl Builder<'_> {
                             seed,
                             recipe: recipe.clone(),
                             precision: self.catalog.precision(experiment.precision),
+                            trigger_strengths: match attack.name.as_str() {
+                                "none" => vec![],
+                                _ => experiment.trigger_strengths.clone(),
+                            },
                         };
                         self.add_attacked(&attacked, facts, &defenses)?;
                     }
@@ -299,7 +303,7 @@ fn surrogate_seed(seed: u64) -> u64 {
 
 /// The clean model in the setting of an attacked one.
 fn clean(attacked: &AttackConfig, attack: Method, seed: u64) -> AttackConfig {
-    AttackConfig { attack, poison_ratio: 0.0, seed, ..attacked.clone() }
+    AttackConfig { attack, poison_ratio: 0.0, seed, trigger_strengths: vec![], ..attacked.clone() }
 }
 
 /// What triggered images are to be taken for, in words; empty without an attack.

@@ -65,7 +65,7 @@ fn method_identity(method: &Method) -> Value {
 }
 
 fn attack_identity(config: &AttackConfig, requires: &[Key]) -> Value {
-    json!({
+    let mut identity = json!({
         "requires": requires,
         "store": STORE_VERSION,
         "kind": "attack",
@@ -78,7 +78,12 @@ fn attack_identity(config: &AttackConfig, requires: &[Key]) -> Value {
         "seed": config.seed,
         "recipe": config.recipe,
         "precision": config.precision,
-    })
+    });
+    // Absent where nothing of the kind is measured, so that other experiments share the training.
+    if !config.trigger_strengths.is_empty() {
+        identity["trigger_strengths"] = json!(config.trigger_strengths);
+    }
+    identity
 }
 
 fn defense_identity(kind: &str, config: &DefenseConfig, attacked: &Key) -> Value {

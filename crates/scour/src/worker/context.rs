@@ -4,11 +4,11 @@ use std::path::Path;
 use std::rc::Rc;
 
 use scour_attacks::attack;
-use scour_core::{AttackConfig, LabelMap, Measured, Method, Precision, Task};
+use scour_core::{AtStrength, AttackConfig, LabelMap, Measured, Method, Precision, Task};
 use scour_datasets::{Dataset, source};
 use scour_models::{Model, ModelSpec};
 use scour_torch::{NumberFormat, load_tensors, parse_device, resolve_precision};
-use scour_train::{ImageSet, Preprocess, TrainError, Trigger, evaluate};
+use scour_train::{ImageSet, Preprocess, TrainError, Trigger, asr_by_strength, evaluate};
 use tch::Device;
 
 /// File names in a model's folder.
@@ -84,6 +84,7 @@ pub(super) struct Context {
     pub(super) pictures: Rc<Pictures>,
     pub(super) spec: ModelSpec,
     map: LabelMap,
+    trigger_strengths: Vec<f64>,
 }
 
 impl Context {
@@ -102,12 +103,20 @@ impl Context {
             classes: pictures.classes,
             size: pictures.size,
         };
-        Self { pictures, spec, map: config.label_map }
+        Self { pictures, spec, map: config.label_map, trigger_strengths: config.trigger_strengths.clone() }
     }
 
     /// ACC, ASR and RA on the test set: how every cell is measured.
     pub(super) fn measure(&self, model: &Model, trigger: Option<&dyn Trigger>) -> Measured {
         evaluate(model, &self.pictures.test, &self.pictures.preprocess, trigger, self.map)
+    }
+
+    /// ASR under the trigger at each strength that the experiment asks for.
+    pub(super) fn by_strength(&self, model: &Model, trigger: Option<&dyn Trigger>) -> Vec<AtStrength> {
+        let Pictures { test, preprocess, .. } = &*self.pictures;
+        trigger.map_or_else(Vec::new, |trigger| {
+            asr_by_strength(model, test, preprocess, trigger, self.map, &self.trigger_strengths)
+        })
     }
 
     /// The model in the folder of a finished stage.

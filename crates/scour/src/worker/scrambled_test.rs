@@ -46,6 +46,7 @@ fn attacked() -> (AttackConfig, DatasetFacts) {
     let recipe =
         Recipe { epochs: 2, batch_size: 32, lr: 0.05, schedule: Schedule::OneCycle, ..Recipe::default() };
     let config = AttackConfig {
+        trigger_strengths: vec![],
         dataset: method("signs", params, signs.impl_version()),
         fingerprint: facts.fingerprint.clone(),
         model: method("preact_resnet18", model.resolve(&json!({"width": 4})).unwrap(), 1),

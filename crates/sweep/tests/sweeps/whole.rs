@@ -107,6 +107,33 @@ fn several_slots_begin_with_what_others_wait_for() {
 }
 
 #[test]
+fn several_slots_soon_show_one_defended_model() {
+    let place = Place::new();
+    // The second attack lasts until the first is through with all its defenses.
+    place.behave("blended=wait\n");
+    let data = place.path("data");
+    let runs = data.join("runs.log");
+    let waiter = std::thread::spawn(move || {
+        while fs::read_to_string(&runs).unwrap_or_default().lines().count() < 4 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        fs::write(data.join("go"), "").unwrap();
+    });
+    sweep(SweepOptions { slots: vec![cpu("a"), cpu("b")], ..place.options() }).unwrap();
+    waiter.join().unwrap();
+    let runs = place.runs();
+    let badnets: Vec<&String> = runs.iter().filter(|run| run.starts_with("badnets")).collect();
+    assert_eq!(badnets, ["badnets", "badnets/tsbd", "badnets/ft"]);
+    let log = fs::read_to_string(place.path("out/sweep.log")).unwrap();
+    let shown: Vec<&str> = log.lines().filter(|line| line.contains("] first ")).collect();
+    assert_eq!(shown.len(), 1);
+    assert!(
+        shown[0].contains("tsbd against badnets: ASR ") && shown[0].contains("out/gallery/"),
+        "{shown:?}"
+    );
+}
+
+#[test]
 fn what_ran_out_of_memory_is_tried_again_alone_on_its_device() {
     let place = Place::new();
     place.behave("badnets=crowded\nblended=wait\n");

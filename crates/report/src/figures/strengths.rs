@@ -1,0 +1,178 @@
+//! ASR as the trigger is faded in: a line for each defense, the mean over the attacks.
+
+use scour_core::{RowStatus, StrengthRow};
+
+use super::at;
+use super::axis::{Scale, ticks};
+use super::marker::marker;
+use super::palette::color_of;
+use crate::escape::xml;
+use crate::group::Group;
+use crate::names;
+use crate::number::{fixed, mean};
+
+const WIDTH: f64 = 900.0;
+const LEFT: f64 = 58.0;
+const RIGHT: f64 = 640.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 240.0;
+const LEGEND_X: f64 = 668.0;
+const LINE: f64 = 18.0;
+
+/// A line: a defense, and its mean ASR by strength, weakest first.
+#[derive(Debug, PartialEq)]
+struct Curve<'a> {
+    /// Its place among the table's defenses, which decides its colour.
+    index: usize,
+    defense: &'a str,
+    points: Vec<(f64, f64)>,
+}
+
+/// The figure as SVG text; `None` where fewer than two strengths were measured. Cells that do not count are left out.
+pub(crate) fn strength_curves(group: &Group, strengths: &[StrengthRow], decimals: usize) -> Option<String> {
+    let curves = curves(group, strengths);
+    if curves.iter().all(|curve| curve.points.len() < 2) {
+        return None;
+    }
+    let x = Scale { data: [0.0, 1.0], pixels: [LEFT, RIGHT] };
+    let y = Scale { data: [0.0, 100.0], pixels: [BOTTOM, TOP] };
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" class=\"figure\" \
+         font-family=\"system-ui,sans-serif\" font-size=\"12\" fill=\"currentColor\">\n\
+         <title>ASR against the share of the trigger, one line for each defense</title>\n",
+        at(WIDTH),
+        at(BOTTOM + 44.0)
+    );
+    svg += &frame(&x, &y);
+    for curve in &curves {
+        svg += &drawn(curve, group, &x, &y, decimals);
+    }
+    for (line, curve) in curves.iter().enumerate() {
+        let height = TOP + 8.0 + LINE * line as f64;
+        svg += &marker(0, [LEGEND_X, height], 4.5, &color_of(&group.defenses, curve.index), "");
+        svg += &format!(
+            "<text x=\"{}\" y=\"{}\">{}</text>\n",
+            at(LEGEND_X + 12.0),
+            at(height + 4.0),
+            xml(&names::defense(curve.defense))
+        );
+    }
+    svg += "</svg>";
+    Some(svg)
+}
+
+/// Defenses in the order of the table, those without a measured strength left out.
+fn curves<'a>(group: &Group<'a>, strengths: &[StrengthRow]) -> Vec<Curve<'a>> {
+    let mut shares: Vec<f64> = strengths.iter().map(|row| row.strength).collect();
+    shares.sort_by(f64::total_cmp);
+    shares.dedup();
+    let of = |(index, defense): (usize, &&'a str)| {
+        let cells: Vec<_> =
+            group.rows.iter().filter(|row| row.defense == *defense && row.status == RowStatus::Ok).collect();
+        let at = |share: f64| {
+            let own = |row: &&StrengthRow| row.strength == share && cells.iter().any(|cell| row.is_of(cell));
+            let values: Vec<f64> = strengths.iter().filter(own).map(|row| row.asr).collect();
+            Some((share, mean(&values)?))
+        };
+        let points: Vec<_> = shares.iter().filter_map(|share| at(*share)).collect();
+        (!points.is_empty()).then_some(Curve { index, defense, points })
+    };
+    group.defenses.iter().enumerate().filter_map(of).collect()
+}
+
+fn frame(x: &Scale, y: &Scale) -> String {
+    let mut svg = String::new();
+    for (value, text) in ticks(y.data) {
+        let place = y.place(value);
+        svg += &format!(
+            "<line x1=\"{}\" x2=\"{}\" y1=\"{2}\" y2=\"{2}\" stroke=\"currentColor\" stroke-opacity=\"{3}\"/>\
+             <text x=\"{4}\" y=\"{5}\" text-anchor=\"end\" opacity=\"0.8\">{text}</text>\n",
+            at(LEFT),
+            at(RIGHT),
+            at(place),
+            if value == 0.0 { "0.6" } else { "0.13" },
+            at(LEFT - 8.0),
+            at(place + 4.0)
+        );
+    }
+    for (value, text) in ticks(x.data) {
+        svg += &format!(
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" opacity=\"0.8\">{text}</text>\n",
+            at(x.place(value)),
+            at(BOTTOM + 18.0)
+        );
+    }
+    svg += &format!(
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">share of the trigger (0 none, 1 whole)</text>\n\
+         <text transform=\"translate(14 {}) rotate(-90)\" text-anchor=\"middle\">mean ASR (%)</text>\n",
+        at((LEFT + RIGHT) / 2.0),
+        at(BOTTOM + 38.0),
+        at((TOP + BOTTOM) / 2.0)
+    );
+    svg
+}
+
+fn drawn(curve: &Curve, group: &Group, x: &Scale, y: &Scale, decimals: usize) -> String {
+    let paint = color_of(&group.defenses, curve.index);
+    let path: Vec<String> = curve
+        .points
+        .iter()
+        .map(|(share, asr)| format!("{} {}", at(x.place(*share)), at(y.place(*asr))))
+        .collect();
+    let mut svg = format!(
+        "<path d=\"M{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n",
+        path.join("L"),
+        paint.color
+    );
+    for (share, asr) in &curve.points {
+        let title = format!(
+            "{}, {share} of the trigger: ASR {}",
+            names::defense(curve.defense),
+            fixed(*asr, decimals)
+        );
+        svg += &marker(0, [x.place(*share), y.place(*asr)], 4.0, &paint, &xml(&title));
+    }
+    svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::aggregate;
+    use crate::group::groups;
+    use scour_core::{AtStrength, ResultRow};
+
+    fn row(attack: &str, defense: &str, status: RowStatus) -> ResultRow {
+        ResultRow {
+            dataset: "signs".into(),
+            model: "m".into(),
+            attack: attack.into(),
+            defense: defense.into(),
+            acc: Some(90.0),
+            asr: Some(50.0),
+            status,
+            ..ResultRow::default()
+        }
+    }
+
+    #[test]
+    fn a_curve_is_the_mean_over_attacks_that_count() {
+        let rows = [
+            row("a", "none", RowStatus::Ok),
+            row("b", "none", RowStatus::Ok),
+            row("c", "none", RowStatus::NotImplanted),
+            row("a", "ft", RowStatus::Ok),
+        ];
+        let at = |row: usize, strength, asr| StrengthRow::new(&rows[row], AtStrength { strength, asr });
+        let strengths =
+            [at(0, 1.0, 90.0), at(0, 0.5, 10.0), at(1, 0.5, 30.0), at(1, 1.0, 70.0), at(2, 1.0, 0.0)];
+        let summaries = aggregate(&rows).unwrap();
+        let groups = groups(&summaries, &rows, 1);
+        let found = curves(&groups[0], &strengths);
+        assert_eq!(found, [Curve { index: 0, defense: "none", points: vec![(0.5, 20.0), (1.0, 80.0)] }]);
+        let svg = strength_curves(&groups[0], &strengths, 1).unwrap();
+        assert!(svg.contains("0.5 of the trigger: ASR 20.0"), "{svg}");
+        assert_eq!(strength_curves(&groups[0], &strengths[..1], 1), None, "one point is no curve");
+        assert_eq!(strength_curves(&groups[0], &[], 1), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! The CPU cores that a sweep may use, and what speaks against using them as it is about to.
+
+/// From this share of the cores on, other programs' load makes times longer than they would be.
+const BUSY: f64 = 0.5;
+
+/// What is known of the machine before the first worker starts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cores {
+    /// Cores that this process may use: its CPU affinity and the quota of its control group are taken into account.
+    pub count: usize,
+    /// Processes that ran or waited to run, the mean of the last minute; absent where the system does not tell.
+    pub load: Option<f64>,
+    /// `OMP_NUM_THREADS` as the user set it.
+    pub threads_wanted: Option<String>,
+}
+
+impl Cores {
+    /// Of this machine, now.
+    pub fn here() -> Self {
+        let load = std::fs::read_to_string("/proc/loadavg").ok();
+        Self {
+            count: std::thread::available_parallelism().map_or(1, usize::from),
+            load: load.as_deref().and_then(|text| text.split(' ').next()?.parse().ok()),
+            threads_wanted: std::env::var("OMP_NUM_THREADS").ok().filter(|text| !text.is_empty()),
+        }
+    }
+
+    /// Workers on a CPU where none are asked for: two from two cores on. Two small trainings side by side use a CPU better
+    /// than one that waits for its slowest thread at every operation.
+    pub fn default_workers(&self) -> usize {
+        self.count.clamp(1, 2)
+    }
+
+    /// What a user should know who starts `workers` workers of `threads` threads, a line each.
+    pub fn warnings(&self, workers: usize, threads: usize) -> Vec<String> {
+        let mut lines = vec![];
+        if workers > self.count {
+            lines.push(format!(
+                "{workers} workers share {}: each is slower than that share alone would make it. --jobs-per-device {} \
+                 gives each a core of its own",
+                cores(self.count),
+                self.count
+            ));
+        }
+        if let Some(wanted) = self.threads_wanted.as_deref().filter(|wanted| *wanted != threads.to_string()) {
+            lines.push(format!(
+                "OMP_NUM_THREADS={wanted} is not used: {workers} workers on {} get {threads} each. With more they would \
+                 wait for each other; change --jobs-per-device instead",
+                cores(self.count)
+            ));
+        }
+        if let Some(load) = self.load.filter(|load| *load > BUSY * self.count as f64) {
+            lines.push(format!(
+                "other programs are at work here (load {load:.1} on {}): seconds will be longer than on a quiet machine",
+                cores(self.count)
+            ));
+        }
+        lines
+    }
+}
+
+fn cores(count: usize) -> String {
+    if count == 1 { "one core".into() } else { format!("{count} cores") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> Cores {
+        Cores { count: 2, load: Some(0.9), threads_wanted: None }
+    }
+
+    #[test]
+    fn a_quiet_machine_used_as_it_should_be_gives_no_warning() {
+        assert_eq!(two().warnings(2, 1), [""; 0]);
+        assert_eq!(Cores { threads_wanted: Some("1".into()), ..two() }.warnings(2, 1), [""; 0]);
+        assert_eq!(Cores { load: None, ..two() }.warnings(1, 2), [""; 0]);
+    }
+
+    #[test]
+    fn more_workers_than_cores_a_contradiction_and_a_busy_machine_are_said() {
+        let busy = Cores { load: Some(1.1), threads_wanted: Some("4".into()), ..two() };
+        let lines = busy.warnings(4, 1);
+        assert!(lines[0].starts_with("4 workers share 2 cores") && lines[0].contains("--jobs-per-device 2"));
+        assert!(lines[1].starts_with("OMP_NUM_THREADS=4 is not used: 4 workers on 2 cores get 1 each"));
+        assert!(lines[2].contains("(load 1.1 on 2 cores)"));
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn one_core_gets_one_worker_and_many_cores_two() {
+        let workers = |count| Cores { count, ..Cores::default() }.default_workers();
+        assert_eq!([1, 2, 64].map(workers), [1, 2, 2]);
+    }
+}
