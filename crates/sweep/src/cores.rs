@@ -1,6 +1,6 @@
 //! The CPU cores that a sweep may use, and what speaks against using them as it is about to.
 
-/// From this share of the cores on, other programs' load makes times longer than they would be.
+/// When other programs keep more than this share of the cores busy, their load makes times longer than they would be.
 const BUSY: f64 = 0.5;
 
 /// What is known of the machine before the first worker starts.
@@ -8,7 +8,8 @@ const BUSY: f64 = 0.5;
 pub struct Cores {
     /// Cores that this process may use: its CPU affinity and the quota of its control group are taken into account.
     pub count: usize,
-    /// Processes that ran or waited to run, the mean of the last minute; absent where the system does not tell.
+    /// Threads of other programs that run or wait to run at this moment; absent where the system does not tell. The mean
+    /// of the last minute would hold the build that comes before a sweep.
     pub load: Option<f64>,
     /// `OMP_NUM_THREADS` as the user set it.
     pub threads_wanted: Option<String>,
@@ -20,7 +21,7 @@ impl Cores {
         let load = std::fs::read_to_string("/proc/loadavg").ok();
         Self {
             count: std::thread::available_parallelism().map_or(1, usize::from),
-            load: load.as_deref().and_then(|text| text.split(' ').next()?.parse().ok()),
+            load: load.as_deref().and_then(others),
             threads_wanted: std::env::var("OMP_NUM_THREADS").ok().filter(|text| !text.is_empty()),
         }
     }
@@ -51,12 +52,18 @@ impl Cores {
         }
         if let Some(load) = self.load.filter(|load| *load > BUSY * self.count as f64) {
             lines.push(format!(
-                "other programs are at work here (load {load:.1} on {}): seconds will be longer than on a quiet machine",
+                "other programs are at work here ({load:.0} of their threads on {}): seconds will be longer than on a quiet machine",
                 cores(self.count)
             ));
         }
         lines
     }
+}
+
+/// From a line such as `0.52 0.61 0.70 3/412 9876`: of the three that run or wait to run, one is who reads it.
+fn others(loadavg: &str) -> Option<f64> {
+    let (running, _) = loadavg.split(' ').nth(3)?.split_once('/')?;
+    Some((running.parse::<f64>().ok()? - 1.0).max(0.0))
 }
 
 fn cores(count: usize) -> String {
@@ -80,12 +87,19 @@ mod tests {
 
     #[test]
     fn more_workers_than_cores_a_contradiction_and_a_busy_machine_are_said() {
-        let busy = Cores { load: Some(1.1), threads_wanted: Some("4".into()), ..two() };
+        let busy = Cores { load: Some(2.0), threads_wanted: Some("4".into()), ..two() };
         let lines = busy.warnings(4, 1);
         assert!(lines[0].starts_with("4 workers share 2 cores") && lines[0].contains("--jobs-per-device 2"));
         assert!(lines[1].starts_with("OMP_NUM_THREADS=4 is not used: 4 workers on 2 cores get 1 each"));
-        assert!(lines[2].contains("(load 1.1 on 2 cores)"));
+        assert!(lines[2].contains("(2 of their threads on 2 cores)"));
         assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn who_reads_the_load_is_not_part_of_it() {
+        assert_eq!(others("0.52 0.61 0.70 3/412 9876\n"), Some(2.0));
+        assert_eq!(others("0.52 0.61 0.70 0/412 9876\n"), Some(0.0));
+        assert_eq!(others("0.52"), None);
     }
 
     #[test]
