@@ -30,8 +30,8 @@ Exit codes: 0 all done, 2 wrong arguments or experiment, 3 something the machine
 const SWEEP: &str = "\
 cargo xtask sweep [EXPERIMENT.yaml] [OPTIONS]
 
-Sets up libtorch if needed, builds scour, runs `scour sweep` on the experiment, then builds and runs the report
-program. Without an experiment it runs experiments/quick.yaml, which needs no download. All arguments go to
+Sets up libtorch if needed, builds scour and the report program, runs `scour sweep` on the experiment, then makes the
+report. Without an experiment it runs experiments/quick.yaml, which needs no download. All arguments go to
 `scour sweep` as they are. Run it again to go on after an interruption: nothing is trained twice.
 
   --out DIR                  folder for the results (default: results/<experiment's name>)

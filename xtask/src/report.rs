@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use crate::builder;
 use crate::failure::Failure;
@@ -22,25 +21,16 @@ pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u
         )
         .into());
     }
-    Ok(make(project, arguments)?.code)
-}
-
-/// What making a report came to.
-pub(crate) struct Made {
-    pub(crate) code: u8,
-    pub(crate) build: Duration,
-    pub(crate) report: Duration,
-}
-
-/// Builds the report program and runs it with these arguments.
-pub(crate) fn make(project: &Project, arguments: &[OsString]) -> anyhow::Result<Made> {
     if !project.program(PROGRAM).exists() {
         say::progress("Building the report program; the first time, its table library takes two minutes.");
     }
-    let build = builder::program(project, PROGRAM)?;
-    let began = Instant::now();
-    let code = process::run(Command::new(project.program(PROGRAM)).args(arguments))?;
-    Ok(Made { code, build, report: began.elapsed() })
+    builder::program(project, PROGRAM)?;
+    make(project, arguments)
+}
+
+/// Runs the report program, which is built already, with these arguments.
+pub(crate) fn make(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
+    process::run(Command::new(project.program(PROGRAM)).args(arguments))
 }
 
 /// The page to open, in a folder of results.

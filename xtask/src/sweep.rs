@@ -23,7 +23,8 @@ pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u
     if !project.program("scour").exists() {
         say::progress("Building scour and its report program; the first time this takes some minutes.");
     }
-    times.add("build", builder::programs(project, &["scour", report::PROGRAM])?);
+    let programs = if is_dry(arguments) { &["scour"][..] } else { &["scour", report::PROGRAM] };
+    times.add("build", builder::programs(project, programs)?);
 
     let note = std::env::temp_dir().join(format!("scour-results-{}.txt", std::process::id()));
     let began = Instant::now();
@@ -38,14 +39,12 @@ pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u
     let Some(results) = results.filter(|folder| wants_report(code, arguments) && folder.is_dir()) else {
         return Ok(code);
     };
+    let began = Instant::now();
     let made = report::make(project, &[results.clone().into_os_string()]);
-    if let Ok(made) = &made {
-        times.add("report build", made.build);
-        times.add("report", made.report);
-    }
+    times.add("report", began.elapsed());
     say::answer(&times.block());
     let report_code = match made {
-        Ok(made) => made.code,
+        Ok(report_code) => report_code,
         Err(error) if code == 0 => return Err(error),
         Err(error) => {
             say::error(&format!("{error:#}"));
@@ -107,8 +106,11 @@ fn names_experiment(arguments: &[OsString]) -> bool {
 
 /// A report is made of whatever is done, complete or not (5), with failed cells or without (100).
 fn wants_report(code: u8, arguments: &[OsString]) -> bool {
-    let dry = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--dry-run");
-    matches!(code, 0 | 5 | 100) && !dry
+    matches!(code, 0 | 5 | 100) && !is_dry(arguments)
+}
+
+fn is_dry(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--dry-run")
 }
 
 /// How long each part took.

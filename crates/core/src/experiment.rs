@@ -71,7 +71,8 @@ pub struct Experiment {
     #[serde(default)]
     pub validity: Validity,
     /// Shares of the trigger, each in [0, 1], at which the ASR of every model is measured besides: how it grows as the
-    /// trigger is faded in. Costs no training.
+    /// trigger is faded in. It takes no training of its own, but is part of every attacked model's key: with other strengths
+    /// in the same experiment, models are trained anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trigger_strengths: Vec<f64>,
 }

@@ -172,6 +172,11 @@ pub fn write_results(rows: &[ResultRow]) -> Result<Vec<u8>, csv::Error> {
         let end = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);
         return Ok(text[..end].to_vec());
     }
+    as_csv(rows)
+}
+
+/// Rows with a header made of their fields; nothing where there is no row.
+pub(crate) fn as_csv<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(vec![]);
     for row in rows {
         writer.serialize(row)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::result::as_csv;
 use crate::{AtStrength, ResultRow};
 
 /// A row of `strengths.csv`; what stands before `strength` is the cell, as in `results.csv`.
@@ -56,11 +57,7 @@ impl StrengthRow {
 
 /// The rows as CSV.
 pub fn write_strengths(rows: &[StrengthRow]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(vec![]);
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
+    as_csv(rows)
 }
 
 /// Reads a file that [`write_strengths`] has written.

@@ -1,22 +1,14 @@
 //! The program as a script meets it: what is printed where, and exit codes.
 
+mod said;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
+use said::{error, lines};
+
 fn run(data: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_scour-data")).args(arguments).arg("--data").arg(data).output().unwrap()
-}
-
-fn lines(bytes: &[u8]) -> Vec<String> {
-    String::from_utf8_lossy(bytes).lines().map(String::from).collect()
-}
-
-/// The one line of an error.
-fn error(output: &Output) -> String {
-    let said: Vec<String> =
-        lines(&output.stderr).into_iter().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(said.len(), 1, "{:?}", lines(&output.stderr));
-    said[0].clone()
 }
 
 #[test]

@@ -91,19 +91,23 @@ fn victims(test: &ImageSet, map: LabelMap, classes: u32) -> Option<ImageSet> {
     (!counted.is_empty()).then(|| test.select(&Tensor::from_slice(&counted).to_device(test.device())))
 }
 
-/// ASR, in percent, on the same images as [`evaluate`] has it, under the trigger faded in by each of `strengths`.
+/// ASR, in percent, on the same images as [`evaluate`] has it, under the trigger faded in by each of `strengths`. `whole` is
+/// what that has found under the whole trigger, which is not measured again.
 pub fn asr_by_strength(
     model: &Model,
     test: &ImageSet,
     preprocess: &Preprocess,
     trigger: &dyn Trigger,
     map: LabelMap,
-    strengths: &[f64],
+    (strengths, whole): (&[f64], Option<f64>),
 ) -> Vec<AtStrength> {
     let classes = model.spec.classes;
     let Some(victims) = victims(test, map, classes).filter(|_| !strengths.is_empty()) else { return vec![] };
     let labels = victims.classes();
     let at = |&strength: &f64| {
+        if strength == 1.0 {
+            return whole.map(|asr| AtStrength { strength, asr });
+        }
         let faded = Faded { trigger, strength };
         let predicted = predictions(model, &victims.pictures, preprocess, Some(&faded));
         let asr = attack_success_rate(&predicted, &labels, map, classes)?;

@@ -1,5 +1,7 @@
 //! Scales and ticks.
 
+use super::at;
+
 /// A linear scale from data to pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
@@ -17,6 +19,29 @@ impl Scale {
     pub(super) fn held(&self, value: f64) -> f64 {
         self.place(value.clamp(self.data[0], self.data[1]))
     }
+}
+
+/// The scale upwards of a plot from `left` to `right`: a line across at each tick, the strongest at 0, and what it is of.
+pub(super) fn upward_axis(y: &Scale, [left, right]: [f64; 2], label: &str) -> String {
+    let mut svg = String::new();
+    for (value, text) in ticks(y.data) {
+        let place = y.place(value);
+        svg += &format!(
+            "<line x1=\"{}\" x2=\"{}\" y1=\"{2}\" y2=\"{2}\" stroke=\"currentColor\" stroke-opacity=\"{3}\"/>\
+             <text x=\"{4}\" y=\"{5}\" text-anchor=\"end\" opacity=\"0.8\">{text}</text>\n",
+            at(left),
+            at(right),
+            at(place),
+            if value == 0.0 { "0.6" } else { "0.13" },
+            at(left - 8.0),
+            at(place + 4.0)
+        );
+    }
+    svg += &format!(
+        "<text transform=\"translate(14 {}) rotate(-90)\" text-anchor=\"middle\">{label}</text>\n",
+        at((y.pixels[0] + y.pixels[1]) / 2.0)
+    );
+    svg
 }
 
 /// Round numbers within the range, about five of them, with the decimals they need.

@@ -2,9 +2,9 @@
 
 use scour_core::RowStatus;
 
-use super::at;
-use super::axis::{Scale, ticks};
+use super::axis::{Scale, upward_axis};
 use super::palette::color_of;
+use super::{at, opening};
 use crate::counts::words;
 use crate::escape::xml;
 use crate::group::Group;
@@ -33,30 +33,8 @@ pub(crate) fn asr_bars(group: &Group, decimals: usize) -> Option<String> {
     let y = Scale { data: [0.0, 100.0], pixels: [BOTTOM, TOP] };
     let slanted = room < 74.0;
     let height = BOTTOM + if slanted { 72.0 } else { 30.0 };
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" class=\"figure\" \
-         font-family=\"system-ui,sans-serif\" font-size=\"12\" fill=\"currentColor\">\n\
-         <title>ASR of each attack, one bar for each defense</title>\n",
-        at(WIDTH),
-        at(height)
-    );
-    for (value, text) in ticks(y.data) {
-        let place = y.place(value);
-        svg += &format!(
-            "<line x1=\"{}\" x2=\"{}\" y1=\"{2}\" y2=\"{2}\" stroke=\"currentColor\" stroke-opacity=\"{3}\"/>\
-             <text x=\"{4}\" y=\"{5}\" text-anchor=\"end\" opacity=\"0.8\">{text}</text>\n",
-            at(LEFT),
-            at(RIGHT),
-            at(place),
-            if value == 0.0 { "0.6" } else { "0.13" },
-            at(LEFT - 8.0),
-            at(place + 4.0)
-        );
-    }
-    svg += &format!(
-        "<text transform=\"translate(14 {}) rotate(-90)\" text-anchor=\"middle\">ASR (%)</text>\n",
-        at((TOP + BOTTOM) / 2.0)
-    );
+    let mut svg = opening([WIDTH, height], "ASR of each attack, one bar for each defense");
+    svg += &upward_axis(&y, [LEFT, RIGHT], "ASR (%)");
     for (index, attack) in attacks.iter().enumerate() {
         let middle = LEFT + (index as f64 + 0.5) * room;
         let first = middle - 0.5 * width * group.defenses.len() as f64;

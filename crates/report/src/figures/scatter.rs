@@ -1,9 +1,9 @@
 //! ACC against ASR: one point for each attack and defense.
 
-use super::at;
 use super::axis::{Scale, percent_range, ticks};
 use super::marker::marker;
 use super::palette::{Paint, color_of};
+use super::{at, opening};
 use crate::escape::xml;
 use crate::group::{Group, NONE};
 use crate::names;
@@ -44,13 +44,7 @@ pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> 
     );
     let y = Scale { data: range, pixels: [bottom, top] };
 
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" class=\"figure\" \
-         font-family=\"system-ui,sans-serif\" font-size=\"12\" fill=\"currentColor\">\n\
-         <title>ACC against ASR, one point for each attack and defense</title>\n",
-        at(WIDTH),
-        at(bottom + 46.0)
-    );
+    let mut svg = opening([WIDTH, bottom + 46.0], "ACC against ASR, one point for each attack and defense");
     svg += &frame(&x, &y, [left, top, right, bottom]);
     if let Some(clean) = clean {
         let height = at(y.place(clean));

@@ -2,10 +2,10 @@
 
 use scour_core::{RowStatus, StrengthRow};
 
-use super::at;
-use super::axis::{Scale, ticks};
+use super::axis::{Scale, ticks, upward_axis};
 use super::marker::marker;
 use super::palette::color_of;
+use super::{at, opening};
 use crate::escape::xml;
 use crate::group::Group;
 use crate::names;
@@ -36,13 +36,8 @@ pub(crate) fn strength_curves(group: &Group, strengths: &[StrengthRow], decimals
     }
     let x = Scale { data: [0.0, 1.0], pixels: [LEFT, RIGHT] };
     let y = Scale { data: [0.0, 100.0], pixels: [BOTTOM, TOP] };
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" class=\"figure\" \
-         font-family=\"system-ui,sans-serif\" font-size=\"12\" fill=\"currentColor\">\n\
-         <title>ASR against the share of the trigger, one line for each defense</title>\n",
-        at(WIDTH),
-        at(BOTTOM + 44.0)
-    );
+    let mut svg =
+        opening([WIDTH, BOTTOM + 44.0], "ASR against the share of the trigger, one line for each defense");
     svg += &frame(&x, &y);
     for curve in &curves {
         svg += &drawn(curve, group, &x, &y, decimals);
@@ -81,20 +76,7 @@ fn curves<'a>(group: &Group<'a>, strengths: &[StrengthRow]) -> Vec<Curve<'a>> {
 }
 
 fn frame(x: &Scale, y: &Scale) -> String {
-    let mut svg = String::new();
-    for (value, text) in ticks(y.data) {
-        let place = y.place(value);
-        svg += &format!(
-            "<line x1=\"{}\" x2=\"{}\" y1=\"{2}\" y2=\"{2}\" stroke=\"currentColor\" stroke-opacity=\"{3}\"/>\
-             <text x=\"{4}\" y=\"{5}\" text-anchor=\"end\" opacity=\"0.8\">{text}</text>\n",
-            at(LEFT),
-            at(RIGHT),
-            at(place),
-            if value == 0.0 { "0.6" } else { "0.13" },
-            at(LEFT - 8.0),
-            at(place + 4.0)
-        );
-    }
+    let mut svg = upward_axis(y, [LEFT, RIGHT], "mean ASR (%)");
     for (value, text) in ticks(x.data) {
         svg += &format!(
             "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" opacity=\"0.8\">{text}</text>\n",
@@ -103,11 +85,9 @@ fn frame(x: &Scale, y: &Scale) -> String {
         );
     }
     svg += &format!(
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">share of the trigger (0 none, 1 whole)</text>\n\
-         <text transform=\"translate(14 {}) rotate(-90)\" text-anchor=\"middle\">mean ASR (%)</text>\n",
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">share of the trigger (0 none, 1 whole)</text>\n",
         at((LEFT + RIGHT) / 2.0),
-        at(BOTTOM + 38.0),
-        at((TOP + BOTTOM) / 2.0)
+        at(BOTTOM + 38.0)
     );
     svg
 }

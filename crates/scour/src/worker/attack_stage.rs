@@ -84,7 +84,7 @@ pub(super) fn run(
     Ok(TaskResult {
         status: gate(measured.acc, pictures.chance),
         measured: Some(measured),
-        asr_by_strength: context.by_strength(&model, trigger),
+        asr_by_strength: context.by_strength(&model, trigger, measured),
         test_images: Some(measures::test_images(&pictures.test, config.label_map, pictures.classes)),
         peak_memory_mib: scour_torch::peak_memory_mib(),
         details,

@@ -111,11 +111,23 @@ impl Context {
         evaluate(model, &self.pictures.test, &self.pictures.preprocess, trigger, self.map)
     }
 
-    /// ASR under the trigger at each strength that the experiment asks for.
-    pub(super) fn by_strength(&self, model: &Model, trigger: Option<&dyn Trigger>) -> Vec<AtStrength> {
+    /// ASR under the trigger at each strength that the experiment asks for; `measured` is what [`Context::measure`] found.
+    pub(super) fn by_strength(
+        &self,
+        model: &Model,
+        trigger: Option<&dyn Trigger>,
+        measured: Measured,
+    ) -> Vec<AtStrength> {
         let Pictures { test, preprocess, .. } = &*self.pictures;
         trigger.map_or_else(Vec::new, |trigger| {
-            asr_by_strength(model, test, preprocess, trigger, self.map, &self.trigger_strengths)
+            asr_by_strength(
+                model,
+                test,
+                preprocess,
+                trigger,
+                self.map,
+                (&self.trigger_strengths, measured.asr),
+            )
         })
     }
 

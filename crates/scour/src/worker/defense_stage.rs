@@ -24,8 +24,9 @@ pub(super) fn run(
     let trigger = context.stored_trigger(attacked_folder(task)?, &config.attacked.attack)?;
     let (model, mut result) = defend(task, config, &context, trigger.as_deref(), reporter)?;
     reporter.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });
-    result.measured = Some(context.measure(&model, trigger.as_deref()));
-    result.asr_by_strength = context.by_strength(&model, trigger.as_deref());
+    let measured = context.measure(&model, trigger.as_deref());
+    result.asr_by_strength = context.by_strength(&model, trigger.as_deref(), measured);
+    result.measured = Some(measured);
     let metadata = context.metadata(task, &model.spec);
     scour_torch::save_tensors(&task.out.join(MODEL), &model.state().copies(), &metadata)?;
     Ok(result)

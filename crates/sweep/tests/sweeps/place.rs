@@ -46,6 +46,17 @@ impl Place {
         }
     }
 
+    /// Lets stages that `wait` go on once so many have begun.
+    pub(crate) fn let_go_after(&self, runs: usize) -> std::thread::JoinHandle<()> {
+        let data = self.path("data");
+        std::thread::spawn(move || {
+            while fs::read_to_string(data.join("runs.log")).unwrap_or_default().lines().count() < runs {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            fs::write(data.join("go"), "").unwrap();
+        })
+    }
+
     /// What the workers did since the last call, in order.
     pub(crate) fn runs(&self) -> Vec<String> {
         let path = self.path("data/runs.log");

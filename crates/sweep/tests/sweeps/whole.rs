@@ -90,14 +90,7 @@ fn several_slots_begin_with_what_others_wait_for() {
     let place = Place::new();
     // Neither attack ends before the other has begun, which the test would wait for in vain if they ran one by one.
     place.behave("badnets=wait\nblended=wait\n");
-    let data = place.path("data");
-    let runs = data.join("runs.log");
-    let waiter = std::thread::spawn(move || {
-        while fs::read_to_string(&runs).unwrap_or_default().lines().count() < 2 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        fs::write(data.join("go"), "").unwrap();
-    });
+    let waiter = place.let_go_after(2);
     let summary = sweep(SweepOptions { slots: vec![cpu("a"), cpu("b")], ..place.options() }).unwrap();
     waiter.join().unwrap();
     assert_eq!((summary.exit, summary.trained), (ExitCode::Done, 6));
@@ -111,14 +104,7 @@ fn several_slots_soon_show_one_defended_model() {
     let place = Place::new();
     // The second attack lasts until the first is through with all its defenses.
     place.behave("blended=wait\n");
-    let data = place.path("data");
-    let runs = data.join("runs.log");
-    let waiter = std::thread::spawn(move || {
-        while fs::read_to_string(&runs).unwrap_or_default().lines().count() < 4 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        fs::write(data.join("go"), "").unwrap();
-    });
+    let waiter = place.let_go_after(4);
     sweep(SweepOptions { slots: vec![cpu("a"), cpu("b")], ..place.options() }).unwrap();
     waiter.join().unwrap();
     let runs = place.runs();
