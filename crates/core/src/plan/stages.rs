@@ -6,7 +6,7 @@ use super::{Stage, StageKind};
 use crate::{AttackConfig, DefenseConfig, Key, Method, ResourceConfig, StageConfig};
 
 /// Raised when the meaning of stored stages changes for all methods at once.
-const STORE_VERSION: u32 = 2;
+const STORE_VERSION: u32 = 3;
 
 pub(super) fn attack_stage(config: AttackConfig, requires: Vec<Key>) -> Stage {
     let title = attack_title(&config);
