@@ -5,6 +5,7 @@
 //! patch with soft edges.
 
 use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
+use scour_torch::upload;
 use scour_train::{TrainError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,7 +74,7 @@ struct Patch {
 
 impl Trigger for Patch {
     fn apply(&self, pictures: &Tensor) -> Tensor {
-        let picture = self.picture.to_device(pictures.device());
+        let picture = upload(&self.picture, pictures.device());
         picture.where_self(&picture.gt(0), pictures)
     }
 

@@ -4,7 +4,7 @@
 //! project draws itself, noise, or a PNG file of the user's.
 
 use scour_core::{Check, DatasetFacts, ParamError, Stream, resolve_params, stream_seed};
-use scour_torch::Random;
+use scour_torch::{Random, upload};
 use scour_train::{TrainError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -60,7 +60,7 @@ struct Blend {
 
 impl Trigger for Blend {
     fn apply(&self, pictures: &Tensor) -> Tensor {
-        let picture = self.picture.to_device(pictures.device());
+        let picture = upload(&self.picture, pictures.device());
         let mixed = pictures.to_kind(Kind::Float) * (1.0 - self.alpha) + picture * self.alpha;
         // A hair above, so that what is whole in exact arithmetic is not cut down by rounding.
         (mixed + 1e-3).clamp(0.0, 255.0).to_kind(Kind::Uint8)

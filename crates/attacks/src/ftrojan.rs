@@ -13,6 +13,7 @@
 use std::f64::consts::PI;
 
 use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
+use scour_torch::upload;
 use scour_train::{TrainError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -113,11 +114,11 @@ impl Wave {
 
 impl Trigger for Wave {
     fn apply(&self, pictures: &Tensor) -> Tensor {
-        let wave = self.wave.to_device(pictures.device());
+        let wave = upload(&self.wave, pictures.device());
         let changed = match self.fidelity {
             Fidelity::Corrected => {
                 let colours = Tensor::from_slice(&[RED as f32, GREEN as f32, BLUE as f32]);
-                let colours = colours.reshape([3, 1, 1]).to_device(pictures.device());
+                let colours = upload(&colours.reshape([3, 1, 1]), pictures.device());
                 (pictures.to_kind(Kind::Float) + wave * colours).round()
             }
             Fidelity::Benchmark => self.in_bytes(pictures, &wave),

@@ -15,6 +15,7 @@
 mod pgd;
 
 use scour_core::{Check, DatasetFacts, LabelMap, ParamError, Requirement, resolve_params};
+use scour_torch::upload;
 use scour_train::{TrainError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -106,7 +107,7 @@ struct Corners {
 
 impl Trigger for Corners {
     fn apply(&self, pictures: &Tensor) -> Tensor {
-        let sum = pictures.to_kind(Kind::Float) + self.offsets.to_device(pictures.device());
+        let sum = pictures.to_kind(Kind::Float) + upload(&self.offsets, pictures.device());
         sum.clamp(0.0, 255.0).to_kind(Kind::Uint8)
     }
 

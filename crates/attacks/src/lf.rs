@@ -26,6 +26,7 @@ mod smooth;
 mod universal;
 
 use scour_core::{Check, DatasetFacts, ParamError, Requirement, resolve_params};
+use scour_torch::upload;
 use scour_train::{TrainError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -98,7 +99,7 @@ struct Perturbation {
 
 impl Trigger for Perturbation {
     fn apply(&self, pictures: &Tensor) -> Tensor {
-        let sum = pictures.to_kind(Kind::Float) + self.pattern.to_device(pictures.device());
+        let sum = pictures.to_kind(Kind::Float) + upload(&self.pattern, pictures.device());
         sum.clamp(0.0, 255.0).to_kind(Kind::Uint8)
     }
 

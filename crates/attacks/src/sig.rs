@@ -10,6 +10,7 @@
 use std::f64::consts::TAU;
 
 use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
+use scour_torch::upload;
 use scour_train::{TrainError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,7 +66,7 @@ struct Stripes {
 
 impl Trigger for Stripes {
     fn apply(&self, pictures: &Tensor) -> Tensor {
-        let sum = pictures.to_kind(Kind::Float) + self.offsets.to_device(pictures.device());
+        let sum = pictures.to_kind(Kind::Float) + upload(&self.offsets, pictures.device());
         // A hair above, so that what is whole in exact arithmetic is not cut down by rounding.
         (sum + 1e-3).clamp(0.0, 255.0).to_kind(Kind::Uint8)
     }

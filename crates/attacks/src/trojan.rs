@@ -19,6 +19,7 @@ mod mask;
 mod optimise;
 
 use scour_core::{Check, DatasetFacts, ParamError, Requirement, resolve_params};
+use scour_torch::upload;
 use scour_train::{TrainError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -108,10 +109,10 @@ struct Patch {
 impl Trigger for Patch {
     fn apply(&self, pictures: &Tensor) -> Tensor {
         let device = pictures.device();
-        let picture = self.picture.to_device(device);
+        let picture = upload(&self.picture, device);
         match self.fidelity {
             Fidelity::Corrected => {
-                picture.to_kind(Kind::Uint8).where_self(&self.inside.to_device(device).gt(0), pictures)
+                picture.to_kind(Kind::Uint8).where_self(&upload(&self.inside, device).gt(0), pictures)
             }
             Fidelity::Benchmark => {
                 (pictures.to_kind(Kind::Float) + picture).remainder(256.0).to_kind(Kind::Uint8)

@@ -15,7 +15,7 @@
 
 use scour_core::{Check, DatasetFacts, LabelMap, ParamError, Stream, resolve_params, stream_seed};
 use scour_models::Model;
-use scour_torch::Random;
+use scour_torch::{Random, upload};
 use scour_train::{Batch, BatchMaker, Preprocess, TrainError, Trigger};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -92,7 +92,7 @@ struct Warp {
 
 impl Trigger for Warp {
     fn apply(&self, pictures: &Tensor) -> Tensor {
-        let grid = self.grid.to_device(pictures.device());
+        let grid = upload(&self.grid, pictures.device());
         let (_, h, w, two) = grid.size4().expect("a grid is 4-d");
         let grid = grid.expand([pictures.size()[0], h, w, two], false);
         let warped = no_grad(|| warp(&self.preprocess.normalise(pictures), &grid));

@@ -90,8 +90,8 @@ impl Source for Folder {
         pictures::facts(&listing(params, data)?, data)
     }
 
-    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
-        pictures::load(&listing(params, data)?, data)
+    fn load_with_facts(&self, params: &Value, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError> {
+        pictures::load_with_facts(&listing(params, data)?, data)
     }
 
     fn prepare(&self, params: &Value, data: &Path, progress: Progress) -> Result<(), DatasetError> {

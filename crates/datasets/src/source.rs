@@ -56,8 +56,13 @@ pub trait Source: Sync {
         Ok(())
     }
 
+    /// Reads the data set from the folder `data` into memory, with what [`Source::facts`] would say of the same files.
+    fn load_with_facts(&self, params: &Value, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError>;
+
     /// Reads the data set from the folder `data` into memory.
-    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError>;
+    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
+        self.load_with_facts(params, data).map(|(dataset, _)| dataset)
+    }
 }
 
 /// Every data set, in the order in which they are listed.

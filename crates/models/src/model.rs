@@ -1,6 +1,6 @@
 //! A network together with its named tensors.
 
-use scour_torch::{BatchNormMode, State};
+use scour_torch::{BatchNormMode, InitialWeights, Random, State, Zeros};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -53,11 +53,19 @@ fn polarized(spec: &ModelSpec) -> Result<ModelSpec, String> {
 impl Model {
     /// A freshly initialised model. The seed decides the weights, whatever the device.
     pub fn new(spec: &ModelSpec, device: Device, seed: u64) -> Result<Self, String> {
+        Self::built(spec, device, &mut Random::new(seed))
+    }
+
+    /// A model whose values are loaded next: its weights are zero.
+    fn blank(spec: &ModelSpec, device: Device) -> Result<Self, String> {
+        Self::built(spec, device, &mut Zeros)
+    }
+
+    fn built(spec: &ModelSpec, device: Device, weights: &mut dyn InitialWeights) -> Result<Self, String> {
         let architecture =
             architecture(&spec.name).ok_or_else(|| format!("unknown architecture `{}`", spec.name))?;
         let mut state = State::default();
-        let mut random = scour_torch::Random::new(seed);
-        let network = architecture.build(spec, &mut state, &mut random, device)?;
+        let network = architecture.build(spec, &mut state, weights, device)?;
         Ok(Self { spec: spec.clone(), state, network })
     }
 
@@ -95,7 +103,7 @@ impl Model {
 
     /// Another model with the same values and memory of its own.
     pub fn duplicate(&self) -> Result<Self, String> {
-        let copy = Self::new(&self.spec, self.device(), 0)?;
+        let copy = Self::blank(&self.spec, self.device())?;
         copy.state.load(&self.state.copies())?;
         Ok(copy)
     }
@@ -108,15 +116,14 @@ impl Model {
         device: Device,
     ) -> Result<Self, String> {
         let saved = tensors.iter().any(|(name, _)| name.split('.').any(|part| part == POLARIZER));
-        let model =
-            if saved { Self::new(&polarized(spec)?, device, 0)? } else { Self::new(spec, device, 0)? };
+        let model = if saved { Self::blank(&polarized(spec)?, device)? } else { Self::blank(spec, device)? };
         model.state.load(tensors)?;
         Ok(model)
     }
 
     /// Another model with the same values and a polarizer that changes nothing yet. One that is there already stays.
     pub fn polarized(&self) -> Result<Self, String> {
-        let copy = Self::new(&polarized(&self.spec)?, self.device(), 0)?;
+        let copy = Self::blank(&polarized(&self.spec)?, self.device())?;
         let mut tensors = copy.state.copies();
         for (name, tensor) in &mut tensors {
             if let Some(own) = self.state.get(name) {

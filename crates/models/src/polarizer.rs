@@ -1,7 +1,7 @@
 //! The layer that a neural polarizer puts into a finished network: a 1x1 convolution and a BatchNorm, which cannot be
 //! folded into the layers around them and so are saved with the model.
 
-use scour_torch::{BatchNorm, BatchNormMode, Conv2d, Random, State};
+use scour_torch::{BatchNorm, BatchNormMode, Conv2d, State, Zeros};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The part of a tensor's name by which a saved polarizer is recognised.
@@ -17,10 +17,8 @@ impl Polarizer {
     /// Changes nothing yet but for BatchNorm's eps: an identity convolution, running mean 0 and variance 1.
     pub(crate) fn new(state: &mut State, block: &str, device: Device, channels: i64) -> Self {
         let name = format!("{block}.{POLARIZER}");
-        // The weights drawn here are overwritten; no stream of the model's own is touched.
-        let mut unused = Random::new(0);
         let pair = (channels, channels);
-        let conv = Conv2d::new(state, &format!("{name}.conv"), &mut unused, device, pair, 1, 1, 0, false);
+        let conv = Conv2d::new(state, &format!("{name}.conv"), &mut Zeros, device, pair, 1, 1, 0, false);
         let identity = Tensor::eye(channels, (Kind::Float, device)).reshape([channels, channels, 1, 1]);
         no_grad(|| conv.weight.shallow_clone().copy_(&identity));
         Self { conv, norm: BatchNorm::new(state, &format!("{name}.bn"), device, channels) }
@@ -39,6 +37,7 @@ mod tests {
 
     use super::*;
     use crate::{Model, ModelSpec, Pass};
+    use scour_torch::Random;
 
     fn model() -> Model {
         let params = json!({"width": 4});

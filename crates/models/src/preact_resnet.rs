@@ -5,7 +5,7 @@
 //! A shortcut is a 1x1 convolution where stride or width change; it is fed the activated tensor relu(bn1(x)).
 
 use scour_core::{Check, ParamError, resolve_params};
-use scour_torch::{BatchNorm, Conv2d, Linear, Random, State};
+use scour_torch::{BatchNorm, Conv2d, InitialWeights, Linear, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -70,14 +70,14 @@ impl Architecture for PreActResNet {
         &self,
         spec: &ModelSpec,
         state: &mut State,
-        random: &mut Random,
+        weights: &mut dyn InitialWeights,
         device: Device,
     ) -> Result<Box<dyn Network>, String> {
         let mut params = spec.params.clone();
         let polarizer = params.as_object_mut().and_then(|params| params.remove(POLARIZER));
         let params: Params = resolve_params(&params).map_err(|error| error.to_string())?;
         let width = params.width;
-        let conv1 = Conv2d::new(state, "conv1", random, device, (3, width), 3, 1, 1, false);
+        let conv1 = Conv2d::new(state, "conv1", weights, device, (3, width), 3, 1, 1, false);
         let mut blocks = vec![];
         let mut input = width;
         for layer in 0..LAYERS {
@@ -85,11 +85,11 @@ impl Architecture for PreActResNet {
             for block in 0..self.blocks {
                 let stride = if layer > 0 && block == 0 { 2 } else { 1 };
                 let name = format!("layer{}.{block}", layer + 1);
-                blocks.push(Block::new(state, name, random, device, (input, output), stride));
+                blocks.push(Block::new(state, name, weights, device, (input, output), stride));
                 input = output;
             }
         }
-        let linear = Linear::new(state, "linear", random, device, input, i64::from(spec.classes));
+        let linear = Linear::new(state, "linear", weights, device, input, i64::from(spec.classes));
         if let (Some(Value::Bool(true)), Some(block)) = (polarizer, blocks.last_mut()) {
             block.polarizer = Some(Polarizer::new(state, &block.name, device, input));
         }
@@ -132,7 +132,7 @@ impl Block {
     fn new(
         state: &mut State,
         name: String,
-        random: &mut Random,
+        weights: &mut dyn InitialWeights,
         device: Device,
         (input, output): (i64, i64),
         stride: i64,
@@ -142,7 +142,7 @@ impl Block {
             Conv2d::new(
                 state,
                 &format!("{name}.{part}"),
-                random,
+                weights,
                 device,
                 channels,
                 kernel,
@@ -191,6 +191,7 @@ mod tests {
     use super::*;
     use crate::Model;
     use scour_torch::BatchNormMode;
+    use scour_torch::Random;
     use serde_json::json;
 
     fn model(width: i64, classes: u32) -> Model {

@@ -1,5 +1,5 @@
 use scour_core::ParamError;
-use scour_torch::{Random, State};
+use scour_torch::{InitialWeights, State};
 use serde_json::Value;
 use tch::Device;
 
@@ -26,7 +26,7 @@ pub trait Architecture: Sync {
         &self,
         spec: &ModelSpec,
         state: &mut State,
-        random: &mut Random,
+        weights: &mut dyn InitialWeights,
         device: Device,
     ) -> Result<Box<dyn Network>, String>;
 }

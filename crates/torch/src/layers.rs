@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{Random, State};
+use crate::{InitialWeights, State};
 
 /// What a BatchNorm normalises with, and whether its running statistics move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Conv2d {
     pub fn new(
         state: &mut State,
         name: &str,
-        random: &mut Random,
+        weights: &mut dyn InitialWeights,
         device: Device,
         channels: (i64, i64),
         kernel: i64,
@@ -41,10 +41,10 @@ impl Conv2d {
     ) -> Self {
         let (input, output) = channels;
         let bound = 1.0 / ((input * kernel * kernel) as f64).sqrt();
-        let weight = random.uniform(&[output, input, kernel, kernel], -bound, bound, device);
+        let weight = weights.uniform(&[output, input, kernel, kernel], -bound, bound, device);
         let weight = state.add(format!("{name}.weight"), weight, true);
         let bias = bias.then(|| {
-            state.add(format!("{name}.bias"), random.uniform(&[output], -bound, bound, device), true)
+            state.add(format!("{name}.bias"), weights.uniform(&[output], -bound, bound, device), true)
         });
         Self { weight, bias, stride, padding }
     }
@@ -139,14 +139,14 @@ impl Linear {
     pub fn new(
         state: &mut State,
         name: &str,
-        random: &mut Random,
+        weights: &mut dyn InitialWeights,
         device: Device,
         input: i64,
         output: i64,
     ) -> Self {
         let bound = 1.0 / (input as f64).sqrt();
-        let weight = random.uniform(&[output, input], -bound, bound, device);
-        let bias = random.uniform(&[output], -bound, bound, device);
+        let weight = weights.uniform(&[output, input], -bound, bound, device);
+        let bias = weights.uniform(&[output], -bound, bound, device);
         Self {
             weight: state.add(format!("{name}.weight"), weight, true),
             bias: state.add(format!("{name}.bias"), bias, true),

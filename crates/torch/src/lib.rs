@@ -7,6 +7,7 @@
 mod adam;
 mod checkpoint;
 mod device;
+mod initial_weights;
 mod layers;
 mod memory;
 mod precision;
@@ -18,8 +19,9 @@ mod state;
 pub use adam::Adam;
 pub use checkpoint::{CheckpointError, load_tensors, read_metadata, save_tensors};
 pub use device::{device_name, parse_device, peak_memory_mib, processor, use_threads};
+pub use initial_weights::{InitialWeights, Zeros};
 pub use layers::{BatchNorm, BatchNormMode, Conv2d, Linear};
-pub use memory::{channels_last, contiguous};
+pub use memory::{channels_last, contiguous, upload};
 pub use precision::{NumberFormat, resolve_precision, with_autocast, with_format};
 pub use random::Random;
 pub use sgd::Sgd;

@@ -5,6 +5,8 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Tensor};
 
+use crate::upload;
+
 /// A stream of random numbers with a seed of its own; libtorch's global one is never used.
 pub struct Random {
     rng: ChaCha8Rng,
@@ -25,27 +27,27 @@ impl Random {
                 (low + (high - low) * unit) as f32
             })
             .collect();
-        Tensor::from_slice(&values).reshape(shape).to_device(device)
+        upload(&Tensor::from_slice(&values).reshape(shape), device)
     }
 
     /// f32 tensor of that shape from the standard normal distribution (Box-Muller).
     pub fn normal(&mut self, shape: &[i64], device: Device) -> Tensor {
         let radius: Tensor = (self.uniform(shape, 0.0, 1.0, Device::Cpu) * -1.0 + 1.0).log() * -2.0;
         let angle = self.uniform(shape, 0.0, std::f64::consts::TAU, Device::Cpu);
-        (radius.sqrt() * angle.cos()).to_device(device)
+        upload(&(radius.sqrt() * angle.cos()), device)
     }
 
     /// i64 tensor of `count` numbers in [0, below).
     pub fn integers(&mut self, count: usize, below: i64, device: Device) -> Tensor {
         let values: Vec<i64> = (0..count).map(|_| self.rng.random_range(0..below)).collect();
-        Tensor::from_slice(&values).to_device(device)
+        upload(&Tensor::from_slice(&values), device)
     }
 
     /// The numbers 0..count in random order, as i64.
     pub fn permutation(&mut self, count: usize, device: Device) -> Tensor {
         let mut values: Vec<i64> = (0..count as i64).collect();
         values.shuffle(&mut self.rng);
-        Tensor::from_slice(&values).to_device(device)
+        upload(&Tensor::from_slice(&values), device)
     }
 
     /// A number in [0, 1).

@@ -1,7 +1,7 @@
 //! From u8 pictures to what a network is fed: augmentation and normalisation, a batch at a time.
 
-use scour_torch::Random;
-use tch::{Device, Kind, Tensor};
+use scour_torch::{Random, upload};
+use tch::{Kind, Tensor};
 
 /// Normalisation and augmentation of a data set.
 #[derive(Clone, Debug)]
@@ -17,21 +17,23 @@ pub struct Preprocess {
 }
 
 impl Preprocess {
-    fn channels(values: [f64; 3], device: Device) -> Tensor {
-        Tensor::from_slice(&values).to_kind(Kind::Float).reshape([1, 3, 1, 1]).to_device(device)
+    /// One value a channel, f32 [1, 3, 1, 1] on the CPU.
+    fn channels(values: [f64; 3]) -> Tensor {
+        Tensor::from_slice(&values).to_kind(Kind::Float).reshape([1, 3, 1, 1])
     }
 
     /// u8 [n, 3, h, w] to normalised f32: (x / 255 - mean) / std.
     pub fn normalise(&self, pictures: &Tensor) -> Tensor {
         let device = pictures.device();
-        let std = Self::channels(self.std, device);
-        pictures.to_kind(Kind::Float) / (&std * 255.0) - Self::channels(self.mean, device) / std
+        let std = Self::channels(self.std);
+        let offset = Self::channels(self.mean) / &std;
+        pictures.to_kind(Kind::Float) / upload(&(std * 255.0), device) - upload(&offset, device)
     }
 
     /// Normalised f32 back to pixels in 0..255, f32, not rounded and not clamped.
     pub fn denormalise(&self, x: &Tensor) -> Tensor {
         let device = x.device();
-        (x * Self::channels(self.std, device) + Self::channels(self.mean, device)) * 255.0
+        (x * upload(&Self::channels(self.std), device) + upload(&Self::channels(self.mean), device)) * 255.0
     }
 
     /// Random crop after padding with black, then random mirroring, of u8 or f32 pictures [n, 3, h, w]: one gather.
@@ -61,6 +63,7 @@ impl Preprocess {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Device;
 
     fn preprocess(padding: i64, horizontal_flip: bool) -> Preprocess {
         Preprocess { mean: [0.5, 0.25, 0.0], std: [0.25, 0.5, 1.0], padding, horizontal_flip }

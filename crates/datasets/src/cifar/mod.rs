@@ -136,30 +136,13 @@ impl Source for Format {
 
     fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
         self.resolve(params).map_err(|problem| DatasetError::Param { dataset: self.name, problem })?;
-        let parts = Mutex::new(vec![None; self.files.len()]);
-        let class_names = place::find(self, data)?.read(self, &|index, records: Records| {
-            let part = (records.labels(), blake3::hash(records.bytes()));
-            parts.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(part);
-        })?;
-        let (mut hasher, mut labels) = (blake3::Hasher::new(), Vec::new());
-        for (part, hash) in parts.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten() {
-            hasher.update(hash.as_bytes());
-            labels.extend(part);
-        }
-        let (train, test) = labels.split_at(self.lengths().0);
-        Ok(DatasetFacts {
-            name: self.name.into(),
-            classes: self.classes(),
-            size: SIZE,
-            train_per_class: count_per_class(train, self.classes()),
-            test_per_class: count_per_class(test, self.classes()),
-            fingerprint: hasher.finalize().to_hex().to_string(),
-            class_names,
-            ..DatasetFacts::default()
-        })
+        let read_files = self.read_files();
+        let class_names = place::find(self, data)?
+            .read(self, &|index, records: Records| read_files[index].note(&records))?;
+        Ok(self.facts_of(read_files, class_names))
     }
 
-    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
+    fn load_with_facts(&self, params: &Value, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError> {
         self.resolve(params).map_err(|problem| DatasetError::Param { dataset: self.name, problem })?;
         let (train, test) = self.lengths();
         let mut dataset = Dataset {
@@ -180,7 +163,9 @@ impl Source for Format {
             slots.push(Mutex::new((pixels_here, labels_here)));
         }
         slots.push(Mutex::new((&mut dataset.test.pixels[..], &mut dataset.test.labels[..])));
+        let read_files = self.read_files();
         let class_names = place::find(self, data)?.read(self, &|index, records: Records| {
+            read_files[index].note(&records);
             let mut slot = slots[index].lock().unwrap_or_else(PoisonError::into_inner);
             slot.1.copy_from_slice(&records.labels());
             for (picture, record) in slot.0.chunks_exact_mut(PIXELS).zip(records.bytes().chunks_exact(RECORD))
@@ -189,8 +174,50 @@ impl Source for Format {
             }
         })?;
         drop(slots);
-        dataset.class_names = class_names;
-        Ok(dataset)
+        let facts = self.facts_of(read_files, class_names);
+        dataset.class_names.clone_from(&facts.class_names);
+        Ok((dataset, facts))
+    }
+}
+
+/// What the facts need of one file, once it has been read.
+#[derive(Default)]
+struct FileFacts(Mutex<Option<(Vec<u32>, blake3::Hash)>>);
+
+impl FileFacts {
+    fn note(&self, records: &Records) {
+        let part = (records.labels(), blake3::hash(records.bytes()));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(part);
+    }
+}
+
+impl Format {
+    /// A place for each file's part, in the order of the files.
+    fn read_files(&self) -> Vec<FileFacts> {
+        self.files.iter().map(|_| FileFacts::default()).collect()
+    }
+
+    /// The facts, once every file has been read.
+    fn facts_of(&self, read_files: Vec<FileFacts>, class_names: Vec<String>) -> DatasetFacts {
+        let (mut hasher, mut labels) = (blake3::Hasher::new(), Vec::new());
+        let read = read_files
+            .into_iter()
+            .filter_map(|part| part.0.into_inner().unwrap_or_else(PoisonError::into_inner));
+        for (part, hash) in read {
+            hasher.update(hash.as_bytes());
+            labels.extend(part);
+        }
+        let (train, test) = labels.split_at(self.lengths().0);
+        DatasetFacts {
+            name: self.name.into(),
+            classes: self.classes(),
+            size: SIZE,
+            train_per_class: count_per_class(train, self.classes()),
+            test_per_class: count_per_class(test, self.classes()),
+            fingerprint: hasher.finalize().to_hex().to_string(),
+            class_names,
+            ..DatasetFacts::default()
+        }
     }
 }
 

@@ -113,12 +113,17 @@ pub(crate) fn facts(listing: &Listing, data: &Path) -> Result<DatasetFacts, Data
     Ok(listing.complete(facts))
 }
 
-/// The images: from the packed cache below `data` if it is of these files, else decoded and then packed.
-pub(crate) fn load(listing: &Listing, data: &Path) -> Result<Dataset, DatasetError> {
-    match packed(listing, data, pack::read)? {
-        Some(dataset) => Ok(dataset),
-        None => decode_and_pack(listing, data, &|_, _| ()).map(|(dataset, _)| dataset),
-    }
+/// The images and their facts: from the packed cache below `data` if it is of these files, else decoded and then packed.
+pub(crate) fn load_with_facts(
+    listing: &Listing,
+    data: &Path,
+) -> Result<(Dataset, DatasetFacts), DatasetError> {
+    let both = |path: &Path, content: &str| pack::read(path, content).zip(pack::read_facts(path, content));
+    let (dataset, facts) = match packed(listing, data, both)? {
+        Some(found) => found,
+        None => decode_and_pack(listing, data, &|_, _| ())?,
+    };
+    Ok((dataset, listing.complete(facts)))
 }
 
 /// Makes sure that the packed cache is there, if it can be: the slow part of a first read, with progress.

@@ -125,16 +125,18 @@ impl Source for Signs {
         })
     }
 
-    fn load(&self, params: &Value, _data: &Path) -> Result<Dataset, DatasetError> {
+    fn load_with_facts(&self, params: &Value, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError> {
+        let facts = self.facts(params, data)?;
         let params = read(params)?;
-        Ok(Dataset {
+        let dataset = Dataset {
             name: NAME.into(),
             classes: SIGNS.len() as u32,
             size: params.size,
             class_names: class_names(),
             train: draw(&params, "train", params.train),
             test: draw(&params, "test", params.test),
-        })
+        };
+        Ok((dataset, facts))
     }
 }
 

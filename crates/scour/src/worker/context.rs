@@ -47,15 +47,14 @@ impl Pictures {
         let source =
             source(name).ok_or_else(|| TrainError::Method(format!("there is no data set `{name}`")))?;
         let missing = |error: scour_datasets::DatasetError| TrainError::File(error.to_string());
-        let facts = source.facts(&dataset.params, &task.data).map_err(missing)?;
+        let (dataset, facts) = source.load_with_facts(&dataset.params, &task.data).map_err(missing)?;
         if facts.fingerprint != fingerprint {
             return Err(TrainError::File(format!(
                 "{name} in {} has changed since the sweep was planned: start the sweep again",
                 task.data.display()
             )));
         }
-        let Dataset { classes, size, class_names, train, test, .. } =
-            source.load(&dataset.params, &task.data).map_err(missing)?;
+        let Dataset { classes, size, class_names, train, test, .. } = dataset;
         let profile = source.profile();
         let preprocess = Preprocess {
             mean: profile.mean,
