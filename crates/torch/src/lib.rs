@@ -20,7 +20,7 @@ pub use checkpoint::{CheckpointError, load_tensors, read_metadata, save_tensors}
 pub use device::{device_name, parse_device, peak_memory_mib, processor, use_threads};
 pub use layers::{BatchNorm, BatchNormMode, Conv2d, Linear};
 pub use memory::{channels_last, contiguous};
-pub use precision::{NumberFormat, resolve_precision, with_autocast, with_format};
+pub use precision::{NumberFormat, resolve_precision, with_autocast, with_format, without_autocast};
 pub use random::Random;
 pub use sgd::Sgd;
 pub use shim::{deterministic_algorithms, gradients_enabled, libtorch_version};

@@ -28,12 +28,12 @@ c10::DeviceType device_type(int cuda) { return cuda ? c10::DeviceType::CUDA : c1
 extern "C" {
 void scour_free(char* text) { free(text); }
 
-// Turns bf16 autocast on (and one level deeper), returning whether it was on before.
-int scour_autocast_enter(int cuda) {
+// Turns bf16 autocast on or off (and goes one level deeper), returning whether it was on before.
+int scour_autocast_enter(int cuda, int on) {
   auto device = device_type(cuda);
   bool before = at::autocast::is_autocast_enabled(device);
   at::autocast::set_autocast_dtype(device, at::kBFloat16);
-  at::autocast::set_autocast_enabled(device, true);
+  at::autocast::set_autocast_enabled(device, on != 0);
   at::autocast::increment_nesting();
   return before;
 }

@@ -8,7 +8,7 @@ use torch_sys::C_tensor;
 
 unsafe extern "C" {
     fn scour_free(text: *mut c_char);
-    fn scour_autocast_enter(cuda: c_int) -> c_int;
+    fn scour_autocast_enter(cuda: c_int, on: c_int) -> c_int;
     fn scour_autocast_exit(cuda: c_int, before: c_int);
     fn scour_memory_format(
         tensor: *const C_tensor,
@@ -60,17 +60,17 @@ fn check(message: *mut c_char) {
     panic!("{text}");
 }
 
-/// Keeps bf16 autocast on while it lives.
+/// Keeps bf16 autocast on, or off, while it lives.
 pub(crate) struct Autocast {
     cuda: c_int,
     before: c_int,
 }
 
 impl Autocast {
-    pub(crate) fn enter(cuda: bool) -> Self {
+    pub(crate) fn enter(cuda: bool, on: bool) -> Self {
         let cuda = c_int::from(cuda);
         // SAFETY: sets thread-local flags of libtorch; takes no pointers.
-        Self { cuda, before: unsafe { scour_autocast_enter(cuda) } }
+        Self { cuda, before: unsafe { scour_autocast_enter(cuda, c_int::from(on)) } }
     }
 }
 

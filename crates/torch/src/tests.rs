@@ -100,7 +100,13 @@ fn autocast_computes_in_bf16_inside_and_nowhere_else() {
     let outside = a.matmul(&a);
     assert_eq!((inside.kind(), outside.kind()), (Kind::BFloat16, Kind::Float));
     assert_eq!(with_autocast(NumberFormat::Fp32, Device::Cpu, || a.matmul(&a)), outside);
-    assert!((inside.to_kind(Kind::Float) - outside).abs().max().double_value(&[]) < 0.2);
+    assert!((inside.to_kind(Kind::Float) - &outside).abs().max().double_value(&[]) < 0.2);
+    let (left_out, after) = with_autocast(NumberFormat::Bf16, Device::Cpu, || {
+        (without_autocast(Device::Cpu, || a.matmul(&a)), a.matmul(&a))
+    });
+    assert_eq!(left_out, outside);
+    assert_eq!((left_out.kind(), after.kind()), (Kind::Float, Kind::BFloat16));
+    assert_eq!(without_autocast(Device::Cpu, || a.matmul(&a)), outside);
 }
 
 #[test]
