@@ -33,6 +33,13 @@ pub fn peak_memory_mib() -> Option<u64> {
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
 }
 
+/// The most memory that tensors of this process have taken at a time on that GPU, in MiB: what libtorch's allocator has
+/// given out, without what it keeps in reserve. Nothing on a CPU.
+pub fn gpu_peak_memory_mib(device: Device) -> Option<u64> {
+    let Device::Cuda(index) = device else { return None };
+    shim::gpu_peak_bytes(index).map(|bytes| bytes >> 20)
+}
+
 /// `cpu`, or what the driver calls the GPU, such as `NVIDIA H100 80GB HBM3`.
 pub fn device_name(device: Device) -> String {
     let Device::Cuda(index) = device else { return "cpu".into() };

@@ -39,6 +39,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn scour_drop_gradients(parameters: *mut *mut C_tensor, count: usize) -> *mut c_char;
     fn scour_gradients_enabled() -> c_int;
+    fn scour_gpu_peak_bytes(index: c_int) -> i64;
     fn scour_deterministic(on: c_int);
     fn scour_set_tf32(on: c_int);
     #[cfg(test)]
@@ -208,6 +209,13 @@ pub(crate) fn gpu_flags() -> [bool; 3] {
 pub fn gradients_enabled() -> bool {
     // SAFETY: reads a thread-local flag of libtorch.
     unsafe { scour_gradients_enabled() != 0 }
+}
+
+/// The most bytes that tensors of this process have taken at a time on a GPU; nothing where libtorch has not used it.
+pub(crate) fn gpu_peak_bytes(index: usize) -> Option<u64> {
+    let index = c_int::try_from(index).ok()?;
+    // SAFETY: reads counters of libtorch's allocator; takes no pointers, and no exception leaves it.
+    u64::try_from(unsafe { scour_gpu_peak_bytes(index) }).ok()
 }
 
 /// Asks libtorch for deterministic algorithms where it has them; it warns where it has none.

@@ -141,6 +141,16 @@ fn fp32_on_a_gpu_is_fp32_but_where_tf32_is_asked_for() {
 }
 
 #[test]
+fn memory_of_a_gpu_is_told_where_there_is_one() {
+    assert_eq!(gpu_peak_memory_mib(Device::Cpu), None);
+    assert_eq!(gpu_peak_memory_mib(Device::Cuda(99)), None, "no such GPU, or none at all");
+    if tch::Cuda::is_available() {
+        let _four_mib = Tensor::zeros([1 << 20], (Kind::Float, Device::Cuda(0)));
+        assert!(gpu_peak_memory_mib(Device::Cuda(0)).unwrap() >= 4);
+    }
+}
+
+#[test]
 fn channels_last_changes_memory_and_no_value() {
     let x = Random::new(1).normal(&[2, 3, 4, 5], Device::Cpu);
     let last = channels_last(&x);

@@ -1,5 +1,5 @@
-//! Bilinear upsampling whose backward pass repeats to the last bit, on GPUs too: libtorch's own adds up in whatever order
-//! its threads come in there.
+//! Bilinear upsampling whose backward pass repeats to the last bit, on GPUs too: there libtorch's own adds up in whatever
+//! order its threads come in.
 
 use std::cell::RefCell;
 
