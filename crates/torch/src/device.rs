@@ -46,11 +46,17 @@ pub fn device_name(device: Device) -> String {
     ask_driver("name", index).unwrap_or_else(|| format!("cuda:{index}"))
 }
 
+/// What tells the GPU from any other, such as `GPU-5f1c0c42-5d5f-8a2c-3f0e-6b1c2d3e4f50`, where the driver says so.
+pub fn gpu_uuid(device: Device) -> Option<String> {
+    let Device::Cuda(index) = device else { return None };
+    ask_driver("uuid", index).filter(|uuid| uuid.starts_with("GPU-"))
+}
+
 /// What the driver's own tool says of a GPU, counted among those that this process sees.
 pub(crate) fn ask_driver(question: &str, index: usize) -> Option<String> {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
-    let id =
-        visible.split(',').nth(index).filter(|id| !id.is_empty()).map_or(index.to_string(), str::to_string);
+    let id = visible.split(',').nth(index).map(str::trim).filter(|id| !id.is_empty());
+    let id = id.map_or(index.to_string(), str::to_string);
     let output = std::process::Command::new("nvidia-smi")
         .arg(format!("--query-gpu={question}"))
         .args(["--format=csv,noheader", "--id"])

@@ -17,7 +17,9 @@ mod state;
 
 pub use adam::Adam;
 pub use checkpoint::{CheckpointError, load_tensors, read_metadata, save_tensors};
-pub use device::{device_name, gpu_peak_memory_mib, parse_device, peak_memory_mib, processor, use_threads};
+pub use device::{
+    device_name, gpu_peak_memory_mib, gpu_uuid, parse_device, peak_memory_mib, processor, use_threads,
+};
 pub use layers::{BatchNorm, BatchNormMode, Conv2d, Linear};
 pub use memory::{channels_last, contiguous};
 pub use precision::{NumberFormat, resolve_precision, with_autocast, with_format, without_autocast};
