@@ -145,7 +145,7 @@ fn memory_of_a_gpu_is_told_where_there_is_one() {
     assert_eq!(gpu_peak_memory_mib(Device::Cpu), None);
     assert_eq!(gpu_peak_memory_mib(Device::Cuda(99)), None, "no such GPU, or none at all");
     if tch::Cuda::is_available() {
-        let _four_mib = Tensor::zeros([1 << 20], (Kind::Float, Device::Cuda(0)));
+        let _four_mib = Tensor::zeros([1_048_576], (Kind::Float, Device::Cuda(0)));
         assert!(gpu_peak_memory_mib(Device::Cuda(0)).unwrap() >= 4);
     }
 }
