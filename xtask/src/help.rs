@@ -37,6 +37,7 @@ report. Without an experiment it runs experiments/quick.yaml, which needs no dow
   --out DIR                  folder for the results (default: results/<experiment's name>)
   --data DIR                 folder with the data sets (default: data)
   --devices LIST             auto, cpu, or such as cuda:0,cuda:1
+  --share-devices            use GPUs although another sweep does, and let others use them too
   --filter 'KEY=A,B ...'     only these cells, such as 'attack=badnets defense=tsbd'
   --set KEY=VALUE            change a setting of the experiment
   --rerun failed|all         do these cells again

@@ -24,6 +24,7 @@ mod generator;
 mod joint;
 mod mask;
 mod networks;
+mod upsampling;
 
 use std::rc::Rc;
 

@@ -72,9 +72,12 @@ pub struct ResultRow {
     /// When that work ended: RFC 3339, UTC.
     #[serde(default)]
     pub finished: String,
-    /// Most memory that the training or the defense held at a time, in MiB.
+    /// Most memory that the training or the defense held at a time, in MiB: the process's, on the host.
     #[serde(default)]
     pub peak_memory_mib: Option<u64>,
+    /// The same of its tensors on the GPU; empty on a CPU.
+    #[serde(default)]
+    pub gpu_peak_memory_mib: Option<u64>,
     /// Images that went through a model with gradients: the cost of the work whatever the machine.
     #[serde(default)]
     pub gradient_images: Option<u64>,
@@ -224,7 +227,7 @@ mod tests {
     fn rows_come_back_as_written() {
         let text = write_results(&[row()]).unwrap();
         let expected = "signs,preact_resnet18,badnets,0.1,0.05,0,tsbd,91.2500,,0.5000,,92.0000,,,,1000,,,\
-                        0 airplane,,12.3,store,,700,,,62.5000,,,,,2,,,n/a,\"a, \"\"quoted\"\" text\",00\n";
+                        0 airplane,,12.3,store,,700,,,,62.5000,,,,,2,,,n/a,\"a, \"\"quoted\"\" text\",00\n";
         let text_lines = String::from_utf8(text.clone()).unwrap();
         assert_eq!(text_lines.split_once('\n').unwrap().1, expected);
         assert_eq!(written(&text), [row()]);
@@ -248,7 +251,9 @@ mod tests {
              signs,m,badnets,0.1,0.05,0,none,98,100,1,,4,10,ok,,k\n\
              signs,m,badnets,0.1,0.05,0,ft,97,0.4,1,90,4,10,ok,,k\n\
              signs,m,badnets,0.1,0.05,0,abl,13,0.4,1,60,4,10,ok,,k\n";
-        let statuses: Vec<RowStatus> = written(old.as_bytes()).iter().map(|row| row.status).collect();
+        let rows = written(old.as_bytes());
+        assert!(rows.iter().all(|row| row.peak_memory_mib.is_none() && row.gpu_peak_memory_mib.is_none()));
+        let statuses: Vec<RowStatus> = rows.iter().map(|row| row.status).collect();
         use RowStatus::{Collapsed, NotImplanted, Ok};
         assert_eq!(statuses, [NotImplanted, NotImplanted, Ok, Ok, Collapsed]);
     }

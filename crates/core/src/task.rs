@@ -114,6 +114,9 @@ pub struct TaskResult {
     pub precision: String,
     /// Highest memory use of the worker, in MiB, where known.
     pub peak_memory_mib: Option<u64>,
+    /// Highest memory use of the worker's tensors on its GPU, in MiB; absent on a CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_peak_memory_mib: Option<u64>,
     /// Test images behind the figures.
     #[serde(default)]
     pub test_images: Option<TestImages>,
@@ -141,6 +144,7 @@ impl TaskResult {
             preparation_seconds: 0.0,
             precision: String::new(),
             peak_memory_mib: None,
+            gpu_peak_memory_mib: None,
             test_images: None,
             gradient_images: None,
             environment: None,
@@ -179,4 +183,20 @@ pub struct Environment {
     pub threads: usize,
     /// `scour 0.1.0, tch 0.24.0, libtorch 2.11.0`.
     pub versions: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_from_before_gpus_were_measured_are_read() {
+        let before = TaskResult::of_status(Status::Ok);
+        let text = serde_json::to_string(&before).unwrap();
+        assert!(!text.contains("gpu_peak_memory_mib"), "{text}");
+        assert_eq!(serde_json::from_str::<TaskResult>(&text).unwrap(), before);
+        let measured = TaskResult { gpu_peak_memory_mib: Some(700), ..before };
+        let text = serde_json::to_string(&measured).unwrap();
+        assert_eq!(serde_json::from_str::<TaskResult>(&text).unwrap(), measured);
+    }
 }

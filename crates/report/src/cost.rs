@@ -49,6 +49,8 @@ pub(crate) struct CostTable {
     pub(crate) place: String,
     /// Whether the place is recorded, so that seconds can be compared.
     pub(crate) comparable: bool,
+    /// Whether memory of a GPU was measured here.
+    pub(crate) gpu: bool,
     pub(crate) costs: Vec<Cost>,
 }
 
@@ -67,6 +69,8 @@ pub(crate) struct Cost {
     pub(crate) images: String,
     /// Most memory of any cell, in MiB.
     pub(crate) memory: String,
+    /// The same on a GPU.
+    pub(crate) gpu_memory: String,
 }
 
 const DASH: &str = "–";
@@ -90,6 +94,7 @@ pub(crate) fn costs(group: &Group) -> Vec<CostTable> {
                 None => "machine and day not recorded: seconds cannot be compared".into(),
             },
             comparable: place.is_some(),
+            gpu: here.iter().any(|row| row.gpu_peak_memory_mib.is_some()),
             costs: group
                 .defenses
                 .iter()
@@ -129,12 +134,13 @@ fn cost(defense: &str, here: &[&ResultRow], comparable: bool) -> Option<Cost> {
             None => DASH.into(),
         },
         images: mean(&images).map_or(DASH.into(), |images| thousands(images.round() as usize)),
-        memory: rows
-            .iter()
-            .filter_map(|row| row.peak_memory_mib)
-            .max()
-            .map_or(DASH.into(), |most| most.to_string()),
+        memory: most(&rows, |row| row.peak_memory_mib),
+        gpu_memory: most(&rows, |row| row.gpu_peak_memory_mib),
     })
+}
+
+fn most(rows: &[&ResultRow], of: impl Fn(&ResultRow) -> Option<u64>) -> String {
+    rows.iter().filter_map(|row| of(row)).max().map_or(DASH.into(), |most| most.to_string())
 }
 
 /// Seconds of the defense's cells over those of training the same models, each pair in this place.

@@ -93,3 +93,24 @@ fn only_cells_that_count_have_a_cost() {
     let costs = &costs_of(&[row("a", "none", 100.0, MONDAY), collapsed])[0].costs;
     assert_eq!(costs.iter().map(|cost| cost.name.as_str()).collect::<Vec<_>>(), ["Training"]);
 }
+
+#[test]
+fn memory_of_a_gpu_is_told_where_it_was_measured() {
+    let on_gpu = |row: ResultRow, most| ResultRow {
+        device: "Example GPU".into(),
+        gpu_peak_memory_mib: Some(most),
+        ..row
+    };
+    let rows = [
+        on_gpu(row("a", "none", 100.0, MONDAY), 3000),
+        on_gpu(row("b", "none", 100.0, MONDAY), 3100),
+        row("a", "ft", 50.0, MONDAY),
+    ];
+    let tables = costs_of(&rows);
+    let memory = |table: &CostTable| {
+        let cost = &table.costs[0];
+        (table.gpu, cost.memory.clone(), cost.gpu_memory.clone())
+    };
+    assert_eq!(memory(&tables[0]), (true, "500".into(), "3100".into()));
+    assert_eq!(memory(&tables[1]), (false, "500".into(), DASH.into()));
+}

@@ -71,6 +71,24 @@ fn what_detectors_found_is_told_and_nothing_where_none_looked() {
 }
 
 #[test]
+fn memory_of_a_gpu_is_a_column_where_it_was_measured() {
+    let plain = folder(RESULTS);
+    report(plain.path(), &Options::default());
+    for name in ["tables.md", "index.html"] {
+        assert!(!read(plain.path(), name).contains("of the GPU"), "{name}");
+    }
+    let head = RESULTS.lines().next().unwrap().replace("status", "gpu_peak_memory_mib,status");
+    let measured = folder(&format!(
+        "{head}\nsigns,preact_resnet18,badnets,0.1,0.05,0,none,92,99,1,,60,812,3000,ok,,01\n"
+    ));
+    report(measured.path(), &Options::default());
+    let markdown = read(measured.path(), "tables.md");
+    assert!(markdown.contains("| peak MiB | peak MiB of the GPU |\n|---|"), "{markdown}");
+    assert!(markdown.contains("| Training | 1 | 60.0 | 60.0 | – | 812 | 3000 |\n"), "{markdown}");
+    assert!(read(measured.path(), "index.html").contains("<td class=\"right\">3000</td></tr>"));
+}
+
+#[test]
 fn hostile_names_stay_text() {
     let hostile = RESULTS
         .replace(",ft,", ",<script>alert(1)</script>,")

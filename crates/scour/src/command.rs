@@ -84,6 +84,9 @@ pub(crate) struct SweepArgs {
     /// auto, cpu, or a list such as cuda:0,cuda:1
     #[arg(long, default_value = "auto")]
     pub(crate) devices: String,
+    /// Use GPUs although another sweep uses them, and let others use them too
+    #[arg(long)]
+    pub(crate) share_devices: bool,
     /// Workers at a time on each device [default: 1 on a GPU, 2 on a CPU with two cores or more]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) jobs_per_device: Option<u32>,
@@ -188,6 +191,12 @@ pub(crate) fn run() -> ExitCode {
 pub(crate) fn give_up(message: impl std::fmt::Display, code: ExitCode) -> ExitCode {
     eprintln!("scour: {message}");
     code
+}
+
+/// Writes a line that the user should know before the work begins.
+#[expect(clippy::print_stderr, reason = "the command's own message to its user")]
+pub(crate) fn warn(text: impl std::fmt::Display) {
+    eprintln!("warning: {text}");
 }
 
 /// Writes a command's result.

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use scour_core::ExitCode;
-use scour_sweep::{Cores, SweepOptions, parse_devices, slots};
+use scour_sweep::{Cores, Device, LeasedDevices, SweepOptions, lease_devices, parse_devices, slots};
 
-use crate::command::{Rerun, SweepArgs, say};
+use crate::command::{Rerun, SweepArgs, say, warn};
 use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::provenance::provenance;
 
@@ -17,8 +17,10 @@ pub(crate) fn run(args: &SweepArgs) -> ExitCode {
 fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
     let devices = parse_devices(&args.devices, visible.as_deref(), tch::Cuda::device_count() as usize)?;
+    // Of all devices, in use or not: what a result is called must not depend on who else is at work.
+    let torch_devices: Vec<_> = devices.iter().map(torch_device).collect();
     let Planned { experiment, mut plan, complete, out, store } =
-        planned(&args.plan, auto_precision(&torch_devices(&devices)))?;
+        planned(&args.plan, auto_precision(&torch_devices))?;
     let rerun = match args.rerun {
         None => scour_sweep::Rerun::No,
         Some(Rerun::Failed) => scour_sweep::Rerun::Failed,
@@ -31,11 +33,20 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
         say(scour_sweep::dry_run(&plan, &store, rerun).trim_end());
         return Ok(ExitCode::Done);
     }
+    // Held until the sweep has ended.
+    let leased = if args.share_devices {
+        LeasedDevices::shared(devices)
+    } else {
+        let uuid = |device: &Device| scour_torch::gpu_uuid(torch_device(device));
+        lease_devices(devices, args.devices == "auto", &experiment.name, uuid)?
+    };
+    leased.warnings.iter().for_each(warn);
+    let devices = &leased.devices;
     let cores = Cores::here();
     let on_cpu = devices.iter().all(|device| device.device == "cpu");
     let jobs =
         args.jobs_per_device.map_or(if on_cpu { cores.default_workers() } else { 1 }, |jobs| jobs as usize);
-    let mut slots = slots(&devices, jobs, cores.count);
+    let mut slots = slots(devices, jobs, cores.count);
     for slot in &mut slots {
         // Without it cuBLAS chooses among algorithms that differ in the last digit from run to run.
         slot.environment.push(("CUBLAS_WORKSPACE_CONFIG".into(), ":4096:8".into()));
@@ -63,10 +74,10 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
     Ok(summary.exit)
 }
 
-/// The devices as this process sees them.
-fn torch_devices(devices: &[scour_sweep::Device]) -> Vec<tch::Device> {
-    let index = |name: &str| name.strip_prefix("cuda:").and_then(|index| index.parse().ok());
-    devices.iter().map(|device| index(&device.name).map_or(tch::Device::Cpu, tch::Device::Cuda)).collect()
+/// The device as this process sees it.
+fn torch_device(device: &Device) -> tch::Device {
+    let index = device.name.strip_prefix("cuda:").and_then(|index| index.parse().ok());
+    index.map_or(tch::Device::Cpu, tch::Device::Cuda)
 }
 
 /// Tells the program that started this one where the results are, if it asked.

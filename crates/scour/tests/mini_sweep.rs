@@ -14,7 +14,8 @@ use common::{MINI, run, scour, text};
 type Row = BTreeMap<String, String>;
 
 /// Columns of `results.csv` that are measured anew each time, or tell which run did the work.
-const OF_THE_RUN: [&str; 4] = ["seconds", "seconds_from", "finished", "peak_memory_mib"];
+const OF_THE_RUN: [&str; 5] =
+    ["seconds", "seconds_from", "finished", "peak_memory_mib", "gpu_peak_memory_mib"];
 
 /// `results.csv` by column, without those.
 fn rows(out: &Path) -> Vec<Row> {

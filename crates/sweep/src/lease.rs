@@ -1,7 +1,7 @@
 //! Leases: of all sweeps on a store, one at a time works on a stage.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +18,13 @@ pub(crate) struct Lease {
 impl Lease {
     /// Takes the lease that the file stands for; `None` while another process holds it.
     pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
+        Self::take_opened(path, || OpenOptions::new().create(true).truncate(false).write(true).open(path))
+    }
+
+    /// The same where `open` opens the file, or makes it.
+    pub(crate) fn take_opened(path: &Path, open: impl Fn() -> io::Result<File>) -> io::Result<Option<Self>> {
         loop {
-            let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+            let file = open()?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -37,6 +42,12 @@ impl Lease {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Writes into the file what others may read of its holder, in place of what an earlier one has left.
+    pub(crate) fn describe(&self, text: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        (&self.file).write_all(text.as_bytes())
     }
 
     /// Starts a child that holds the lease too: a worker that outlives a killed sweep by a moment still writes to its

@@ -9,6 +9,7 @@
 
 mod clock;
 mod cores;
+mod device_lease;
 mod devices;
 mod diagnosis;
 mod disk;
@@ -36,6 +37,7 @@ mod worker;
 
 pub use clock::now;
 pub use cores::Cores;
+pub use device_lease::{LeasedDevices, lease_devices};
 pub use devices::{Device, DeviceError, parse_devices, slots};
 pub use disk::MIN_FREE_MIB;
 pub use dry_run::dry_run;

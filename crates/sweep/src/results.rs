@@ -125,6 +125,7 @@ fn set_own(row: &mut ResultRow, end: &StageEnd, shared_cached: bool) {
         Some(if end.cached || shared_cached { SecondsFrom::Store } else { SecondsFrom::ThisRun });
     row.finished = result.finished.clone().unwrap_or_default();
     row.peak_memory_mib = result.peak_memory_mib;
+    row.gpu_peak_memory_mib = result.gpu_peak_memory_mib;
     row.gradient_images = result.gradient_images;
     row.unlearn_epochs = number(result, "unlearn_epochs");
     row.precision = result.precision.clone();

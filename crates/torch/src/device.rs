@@ -33,17 +33,30 @@ pub fn peak_memory_mib() -> Option<u64> {
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
 }
 
+/// The most memory that tensors of this process have taken at a time on that GPU, in MiB: what libtorch's allocator has
+/// given out, without what it keeps in reserve. Nothing on a CPU.
+pub fn gpu_peak_memory_mib(device: Device) -> Option<u64> {
+    let Device::Cuda(index) = device else { return None };
+    shim::gpu_peak_bytes(index).map(|bytes| bytes >> 20)
+}
+
 /// `cpu`, or what the driver calls the GPU, such as `NVIDIA H100 80GB HBM3`.
 pub fn device_name(device: Device) -> String {
     let Device::Cuda(index) = device else { return "cpu".into() };
     ask_driver("name", index).unwrap_or_else(|| format!("cuda:{index}"))
 }
 
+/// What tells the GPU from any other, such as `GPU-5f1c0c42-5d5f-8a2c-3f0e-6b1c2d3e4f50`, where the driver says so.
+pub fn gpu_uuid(device: Device) -> Option<String> {
+    let Device::Cuda(index) = device else { return None };
+    ask_driver("uuid", index).filter(|uuid| uuid.starts_with("GPU-"))
+}
+
 /// What the driver's own tool says of a GPU, counted among those that this process sees.
 pub(crate) fn ask_driver(question: &str, index: usize) -> Option<String> {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
-    let id =
-        visible.split(',').nth(index).filter(|id| !id.is_empty()).map_or(index.to_string(), str::to_string);
+    let id = visible.split(',').nth(index).map(str::trim).filter(|id| !id.is_empty());
+    let id = id.map_or(index.to_string(), str::to_string);
     let output = std::process::Command::new("nvidia-smi")
         .arg(format!("--query-gpu={question}"))
         .args(["--format=csv,noheader", "--id"])

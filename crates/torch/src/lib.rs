@@ -18,11 +18,13 @@ mod state;
 
 pub use adam::Adam;
 pub use checkpoint::{CheckpointError, load_tensors, read_metadata, save_tensors};
-pub use device::{device_name, parse_device, peak_memory_mib, processor, use_threads};
+pub use device::{
+    device_name, gpu_peak_memory_mib, gpu_uuid, parse_device, peak_memory_mib, processor, use_threads,
+};
 pub use initial_weights::{InitialWeights, Zeros};
 pub use layers::{BatchNorm, BatchNormMode, Conv2d, Linear};
 pub use memory::{channels_last, contiguous, upload};
-pub use precision::{NumberFormat, resolve_precision, with_autocast, with_format};
+pub use precision::{NumberFormat, resolve_precision, with_autocast, with_format, without_autocast};
 pub use random::Random;
 pub use sgd::Sgd;
 pub use shim::{deterministic_algorithms, gradients_enabled, libtorch_version};

@@ -67,6 +67,12 @@ pub fn with_format<T>(format: NumberFormat, device: Device, f: impl FnOnce() -> 
 /// Runs `f`, a forward pass, in the format: under bf16 autocast where that says so.
 pub fn with_autocast<T>(format: NumberFormat, device: Device, f: impl FnOnce() -> T) -> T {
     let _tf32 = device.is_cuda().then(|| Tf32::allow(format == NumberFormat::Tf32));
-    let _guard = (format == NumberFormat::Bf16).then(|| Autocast::enter(device.is_cuda()));
+    let _guard = (format == NumberFormat::Bf16).then(|| Autocast::enter(device.is_cuda(), true));
+    f()
+}
+
+/// Runs `f` without autocast also where one is around it: in the number formats of its tensors.
+pub fn without_autocast<T>(device: Device, f: impl FnOnce() -> T) -> T {
+    let _guard = Autocast::enter(device.is_cuda(), false);
     f()
 }

@@ -1,9 +1,11 @@
-// What tch does not expose: bf16 autocast on any device, memory formats, a fused optimizer step.
+// What tch does not expose: bf16 autocast on any device, memory formats, a fused optimizer step, the memory of a GPU.
 // Tensors cross as pointers to at::Tensor, which is what tch's C_tensor is. A function that can fail returns
 // a message to be freed with scour_free, or null when all went well.
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/Context.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -28,12 +30,12 @@ c10::DeviceType device_type(int cuda) { return cuda ? c10::DeviceType::CUDA : c1
 extern "C" {
 void scour_free(char* text) { free(text); }
 
-// Turns bf16 autocast on (and one level deeper), returning whether it was on before.
-int scour_autocast_enter(int cuda) {
+// Turns bf16 autocast on or off (and goes one level deeper), returning whether it was on before.
+int scour_autocast_enter(int cuda, int on) {
   auto device = device_type(cuda);
   bool before = at::autocast::is_autocast_enabled(device);
   at::autocast::set_autocast_dtype(device, at::kBFloat16);
-  at::autocast::set_autocast_enabled(device, true);
+  at::autocast::set_autocast_enabled(device, on != 0);
   at::autocast::increment_nesting();
   return before;
 }
@@ -100,6 +102,20 @@ int scour_gradients_enabled() { return at::GradMode::is_enabled(); }
 
 // The version of the library that this was compiled against, which is the one it is linked with.
 const char* scour_libtorch_version() { return TORCH_VERSION; }
+
+// The most bytes that tensors of this process have taken at a time on the GPU of that index. -1 where libtorch has no
+// allocator for GPUs, none that counts, or has not used it yet. Needs no CUDA headers: the allocator registers itself
+// when libtorch_cuda is loaded.
+int64_t scour_gpu_peak_bytes(int index) {
+  try {
+    auto* allocator = dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(c10::DeviceType::CUDA));
+    if (allocator == nullptr || !allocator->initialized()) return -1;
+    auto stats = allocator->getDeviceStats(static_cast<c10::DeviceIndex>(index));
+    return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+  } catch (const std::exception&) {
+    return -1;  // such as an index that is not there
+  }
+}
 
 // Whether the device computes bf16 in hardware is asked elsewhere; here only what libtorch is told to do. Deterministic
 // algorithms would also have every new tensor filled with NaN: a kernel for each, and no other result.

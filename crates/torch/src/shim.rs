@@ -8,7 +8,7 @@ use torch_sys::C_tensor;
 
 unsafe extern "C" {
     fn scour_free(text: *mut c_char);
-    fn scour_autocast_enter(cuda: c_int) -> c_int;
+    fn scour_autocast_enter(cuda: c_int, on: c_int) -> c_int;
     fn scour_autocast_exit(cuda: c_int, before: c_int);
     fn scour_memory_format(
         tensor: *const C_tensor,
@@ -39,6 +39,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn scour_drop_gradients(parameters: *mut *mut C_tensor, count: usize) -> *mut c_char;
     fn scour_gradients_enabled() -> c_int;
+    fn scour_gpu_peak_bytes(index: c_int) -> i64;
     fn scour_deterministic(on: c_int);
     fn scour_set_tf32(on: c_int);
     #[cfg(test)]
@@ -60,17 +61,17 @@ fn check(message: *mut c_char) {
     panic!("{text}");
 }
 
-/// Keeps bf16 autocast on while it lives.
+/// Keeps bf16 autocast on, or off, while it lives.
 pub(crate) struct Autocast {
     cuda: c_int,
     before: c_int,
 }
 
 impl Autocast {
-    pub(crate) fn enter(cuda: bool) -> Self {
+    pub(crate) fn enter(cuda: bool, on: bool) -> Self {
         let cuda = c_int::from(cuda);
         // SAFETY: sets thread-local flags of libtorch; takes no pointers.
-        Self { cuda, before: unsafe { scour_autocast_enter(cuda) } }
+        Self { cuda, before: unsafe { scour_autocast_enter(cuda, c_int::from(on)) } }
     }
 }
 
@@ -208,6 +209,13 @@ pub(crate) fn gpu_flags() -> [bool; 3] {
 pub fn gradients_enabled() -> bool {
     // SAFETY: reads a thread-local flag of libtorch.
     unsafe { scour_gradients_enabled() != 0 }
+}
+
+/// The most bytes that tensors of this process have taken at a time on a GPU; nothing where libtorch has not used it.
+pub(crate) fn gpu_peak_bytes(index: usize) -> Option<u64> {
+    let index = c_int::try_from(index).ok()?;
+    // SAFETY: reads counters of libtorch's allocator; takes no pointers, and no exception leaves it.
+    u64::try_from(unsafe { scour_gpu_peak_bytes(index) }).ok()
 }
 
 /// Asks libtorch for deterministic algorithms where it has them; it warns where it has none.

@@ -100,7 +100,13 @@ fn autocast_computes_in_bf16_inside_and_nowhere_else() {
     let outside = a.matmul(&a);
     assert_eq!((inside.kind(), outside.kind()), (Kind::BFloat16, Kind::Float));
     assert_eq!(with_autocast(NumberFormat::Fp32, Device::Cpu, || a.matmul(&a)), outside);
-    assert!((inside.to_kind(Kind::Float) - outside).abs().max().double_value(&[]) < 0.2);
+    assert!((inside.to_kind(Kind::Float) - &outside).abs().max().double_value(&[]) < 0.2);
+    let (left_out, after) = with_autocast(NumberFormat::Bf16, Device::Cpu, || {
+        (without_autocast(Device::Cpu, || a.matmul(&a)), a.matmul(&a))
+    });
+    assert_eq!(left_out, outside);
+    assert_eq!((left_out.kind(), after.kind()), (Kind::Float, Kind::BFloat16));
+    assert_eq!(without_autocast(Device::Cpu, || a.matmul(&a)), outside);
 }
 
 #[test]
@@ -132,6 +138,16 @@ fn fp32_on_a_gpu_is_fp32_but_where_tf32_is_asked_for() {
     assert_eq!(tf32(), [false; 2]);
     deterministic_algorithms(false);
     assert!(!gpu_flags()[2], "no tensor is filled before it is written");
+}
+
+#[test]
+fn memory_of_a_gpu_is_told_where_there_is_one() {
+    assert_eq!(gpu_peak_memory_mib(Device::Cpu), None);
+    assert_eq!(gpu_peak_memory_mib(Device::Cuda(99)), None, "no such GPU, or none at all");
+    if tch::Cuda::is_available() {
+        let _four_mib = Tensor::zeros([1_048_576], (Kind::Float, Device::Cuda(0)));
+        assert!(gpu_peak_memory_mib(Device::Cuda(0)).unwrap() >= 4);
+    }
 }
 
 #[test]

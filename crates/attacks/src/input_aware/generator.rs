@@ -3,6 +3,8 @@
 use scour_torch::{BatchNorm, BatchNormMode, Conv2d, Random, State};
 use tch::{Device, Tensor};
 
+use super::upsampling::Upsampling;
+
 /// Convolution, BatchNorm (momentum 0.05) and, but for the last block, ReLU.
 struct ConvBlock {
     conv2d: Conv2d,
@@ -24,6 +26,7 @@ pub(crate) struct Generator {
     down: Vec<[ConvBlock; 2]>,
     middle: ConvBlock,
     up: Vec<[ConvBlock; 2]>,
+    upsampling: Upsampling,
 }
 
 impl Generator {
@@ -70,7 +73,7 @@ impl Generator {
         let up = up.collect();
         // Once and for all, so that a generator made again from a file computes the same to the last bit.
         state.to_channels_last();
-        Self { state, down, middle, up }
+        Self { state, down, middle, up, upsampling: Upsampling::default() }
     }
 
     /// [n, 3, h, w] to [n, output, h, w], before any squashing.
@@ -84,7 +87,7 @@ impl Generator {
         }
         x = self.middle.forward(&x, mode);
         for ([first, second], size) in self.up.iter().zip(sizes.iter().rev()) {
-            x = x.upsample_bilinear2d(size, false, None, None);
+            x = self.upsampling.forward(&x, *size);
             x = second.forward(&first.forward(&x, mode), mode);
         }
         x

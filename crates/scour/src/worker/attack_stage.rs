@@ -72,6 +72,8 @@ pub(super) fn run(
         Some(maker) => fit(&model, &prepared.train, maker.as_mut(), &options)?,
         None => fit(&model, &prepared.train, &mut plain, &options)?,
     };
+    // Before the evaluation, as in defenses: its batches are larger than many a training's.
+    let [peak_memory_mib, gpu_peak_memory_mib] = measures::peak_memory(pictures.device);
     if !model.state().is_finite() {
         let last = summary.losses.last().copied().unwrap_or(f64::NAN);
         return Err(TrainError::NotFinite { step: "training".into(), at: summary.losses.len() as u64, last });
@@ -86,7 +88,8 @@ pub(super) fn run(
         measured: Some(measured),
         asr_by_strength: context.by_strength(&model, trigger, measured),
         test_images: Some(measures::test_images(&pictures.test, config.label_map, pictures.classes)),
-        peak_memory_mib: scour_torch::peak_memory_mib(),
+        peak_memory_mib,
+        gpu_peak_memory_mib,
         details,
         ..measures::result(task, pictures.device, pictures.format, preparing + summary.seconds)
     })

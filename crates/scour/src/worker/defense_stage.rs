@@ -77,7 +77,7 @@ pub(super) fn defend(
     )?;
     let seconds = started.elapsed().as_secs_f64();
     // Before the evaluation, whose batches are larger than many a defense's.
-    let peak_memory_mib = scour_torch::peak_memory_mib();
+    let [host_peak, gpu_peak] = measures::peak_memory(images.device);
     if let Some(verdicts) = &suspects {
         Detection::of(verdicts, &poison).into_details(&mut details);
     }
@@ -96,7 +96,8 @@ pub(super) fn defend(
     let result = TaskResult {
         gradient_images: own.gradient_images.map(|count| count + shared_images),
         preparation_seconds: before.map_or(0.0, |before| before.seconds),
-        peak_memory_mib: peak_memory_mib.max(before.and_then(|before| before.peak_memory_mib)),
+        peak_memory_mib: host_peak.max(before.and_then(|before| before.peak_memory_mib)),
+        gpu_peak_memory_mib: gpu_peak.max(before.and_then(|before| before.gpu_peak_memory_mib)),
         test_images: Some(measures::test_images(&images.test, attacked.label_map, images.classes)),
         details: details.into(),
         ..own

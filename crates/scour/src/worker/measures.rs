@@ -18,6 +18,11 @@ pub(super) fn result(task: &Task, device: Device, format: NumberFormat, seconds:
     }
 }
 
+/// The most memory that this worker has held so far, in MiB: on the host, and on its GPU where it has one.
+pub(super) fn peak_memory(device: Device) -> [Option<u64>; 2] {
+    [scour_torch::peak_memory_mib(), scour_torch::gpu_peak_memory_mib(device)]
+}
+
 fn environment(device: Device, threads: usize) -> Environment {
     Environment { device: device_name(device), processor: processor(), threads, versions: versions() }
 }

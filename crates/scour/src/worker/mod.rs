@@ -70,8 +70,11 @@ fn failed(reason: FailureReason, message: &str) -> TaskResult {
     if line != message {
         log(message);
     }
+    // A worker sees one GPU, if any.
+    let [peak_memory_mib, gpu_peak_memory_mib] = measures::peak_memory(tch::Device::Cuda(0));
     TaskResult {
-        peak_memory_mib: scour_torch::peak_memory_mib(),
+        peak_memory_mib,
+        gpu_peak_memory_mib,
         ..TaskResult::of_status(Status::Failed { reason, message: line })
     }
 }

@@ -42,9 +42,11 @@ pub(super) fn run(
     let started = Instant::now();
     let Preparation { tensors, details, .. } = defense.prepare(&config.defense.params, &model, &view)?;
     let seconds = started.elapsed().as_secs_f64();
+    let [peak_memory_mib, gpu_peak_memory_mib] = measures::peak_memory(images.device);
     save_tensors(&task.out.join(PREPARATION), &tensors, &[("defense", name.clone())])?;
     Ok(TaskResult {
-        peak_memory_mib: scour_torch::peak_memory_mib(),
+        peak_memory_mib,
+        gpu_peak_memory_mib,
         details: details.into(),
         ..measures::result(task, images.device, images.format, seconds)
     })

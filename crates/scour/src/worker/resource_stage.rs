@@ -27,9 +27,11 @@ pub(super) fn run(
         ResourceContext { train: &pictures.train, format: pictures.format, scratch: &task.scratch, reporter };
     let (tensors, details) = attack.train_resource(&config.attack.params, &context)?;
     let seconds = started.elapsed().as_secs_f64();
+    let [peak_memory_mib, gpu_peak_memory_mib] = measures::peak_memory(pictures.device);
     scour_torch::save_tensors(&task.out.join(RESOURCE), &tensors, &[("attack", name.clone())])?;
     Ok(TaskResult {
-        peak_memory_mib: scour_torch::peak_memory_mib(),
+        peak_memory_mib,
+        gpu_peak_memory_mib,
         details,
         ..measures::result(task, pictures.device, pictures.format, seconds)
     })

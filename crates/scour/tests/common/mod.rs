@@ -10,6 +10,8 @@ pub(crate) const MINI: &str = include_str!("../../../../experiments/mini.yaml");
 pub(crate) fn scour(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scour"));
     command.args(args).current_dir(dir).env("OMP_NUM_THREADS", "1").env("NO_COLOR", "1");
+    // Leases on GPUs lie there: tests that run at the same time share whatever GPU there is.
+    command.env("TMPDIR", dir);
     command
 }
 
