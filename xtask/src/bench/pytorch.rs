@@ -20,7 +20,7 @@ use crate::{machine, process};
 const NEEDED_GB: f64 = 8.0;
 
 /// A Python and the environment variables with which it imports torch.
-pub(crate) struct PyTorch {
+pub(super) struct PyTorch {
     python: PathBuf,
     /// The folder with what was added, if anything was.
     extra: Option<PathBuf>,
@@ -31,7 +31,7 @@ impl PyTorch {
     ///
     /// # Errors
     /// Where libtorch belongs to no Python, or pip cannot install what is missing.
-    pub(crate) fn of(project: &Project, libtorch: &Libtorch) -> anyhow::Result<PyTorch> {
+    pub(super) fn of(project: &Project, libtorch: &Libtorch) -> anyhow::Result<PyTorch> {
         let torch = libtorch.folder.canonicalize().unwrap_or_else(|_| libtorch.folder.clone());
         // <environment>/lib/pythonX.Y/site-packages/torch
         let python = torch.ancestors().nth(4).map(|environment| environment.join("bin/python"));
@@ -62,7 +62,7 @@ impl PyTorch {
     }
 
     /// The Python, ready to run a script that imports torch.
-    pub(crate) fn command(&self) -> Command {
+    pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.python);
         if let Some(folder) = &self.extra {
             command.env("PYTHONPATH", folder).env("LD_LIBRARY_PATH", library_path(folder));
@@ -70,12 +70,18 @@ impl PyTorch {
         command
     }
 
+    /// The script that measures PyTorch.
+    pub(super) fn script(project: &Project) -> PathBuf {
+        project.root.join("xtask/bench/pytorch_throughput.py")
+    }
+
     fn imports_torch(&self) -> bool {
         process::output(self.command().args(["-W", "ignore", "-c", "import torch"])).is_some()
     }
 }
 
-/// Installs what torch's own metadata lists, without triton, which only compiled models need.
+/// Installs what torch's own metadata lists, without triton, which only models compiled for a GPU need: a full install
+/// has it.
 fn complete(python: &Path, torch: &Path, folder: &Path) -> anyhow::Result<()> {
     let job = Job::begin("bench");
     let packages = requirements(torch)?;
