@@ -41,7 +41,13 @@ enum Command {
         Exit codes: 0 all joined, 2 usage, 3 environment, 100 something was damaged and left out."
     )]
     Join(JoinArgs),
-    /// Measure training throughput on random images
+    /// Measure training throughput on random images, or all that a device can do for a sweep
+    #[command(
+        after_help = "With --all it starts itself again and again: throughput of both paths in every number format, one \
+        attacked model and TSBD on it by an ordinary sweep, several workers at a time, PyTorch where --python names one, \
+        and a projection for CIFAR-10. What there is no time for is left out and named.\n\n\
+        Exit codes: 0 measured, 2 usage, 3 environment, or nothing could be measured, 130 interrupted."
+    )]
     Bench(BenchArgs),
     /// Carry out one task read from standard input (what a sweep starts)
     #[command(hide = true)]

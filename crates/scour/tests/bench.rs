@@ -1,4 +1,5 @@
-//! `scour bench` measures both paths, says so in one line, and refuses what it cannot measure.
+//! `scour bench` measures both paths, says so in one line, and refuses what it cannot measure. With `--all` it says what
+//! there was no time for.
 
 #[allow(dead_code, reason = "each test program uses its share")]
 mod common;
@@ -63,4 +64,26 @@ fn unknown_names_and_devices_end_with_2() {
         assert_eq!(output.status.code(), Some(2), "{}", text(&output));
         assert!(text(&output).contains(part), "`{part}` is not in: {}", text(&output));
     }
+}
+
+#[test]
+fn all_of_it_without_time_is_an_error_that_names_what_was_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = ["--all", "--tiny", "--device", "cpu", "--minutes", "0.001", "--out", "out"];
+    let output = run(dir.path(), &[&["bench"][..], &options].concat());
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("nothing could be measured"), "{text}");
+    for left_out in [
+        "- scour, sweep path, fp32, batch 32: no time left",
+        "- the attacked model and TSBD: no time left",
+        "- 1 worker at a time: no time left",
+        "- PyTorch: no --python was given",
+    ] {
+        assert!(text.contains(left_out), "`{left_out}` is not in: {text}");
+    }
+    let file = std::fs::read(dir.path().join("out/gpu.json")).unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    assert_eq!(found["tiny"], true);
+    assert!(found["speeds"].as_array().unwrap().is_empty() && found["projection"].is_null(), "{found}");
 }

@@ -1,5 +1,7 @@
 //! What `scour bench` takes.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use scour_core::Precision;
 
@@ -52,12 +54,14 @@ pub(crate) struct BenchArgs {
     /// auto, fp32, tf32 or bf16
     #[arg(long, default_value = "auto", value_parser = precision)]
     pub(crate) precision: Precision,
-    /// cpu, or cuda:0 [default: cpu]
+    /// cpu, or cuda:0 [default: cpu; with --all a GPU if there is one]
     #[arg(long)]
     pub(crate) device: Option<String>,
     /// Print one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) whole: WholeArgs,
 }
 
 impl BenchArgs {
@@ -66,6 +70,43 @@ impl BenchArgs {
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.map_or_else(all, |threads| threads as usize)
     }
+}
+
+/// What `scour bench --all` takes.
+#[derive(Args)]
+pub(crate) struct WholeArgs {
+    /// Measure all that a device can do for a sweep; writes OUT/gpu.json
+    #[arg(
+        long,
+        conflicts_with_all = ["path", "model", "width", "size", "batch", "seconds", "warm_up", "precision", "json"]
+    )]
+    pub(crate) all: bool,
+    /// With --all: the settings of experiments/mini.yaml, for a try on a CPU
+    #[arg(long, requires = "all")]
+    pub(crate) tiny: bool,
+    /// With --all: the time it may take [default: 8, and 2 with --tiny]
+    #[arg(long, requires = "all", value_parser = above_zero)]
+    pub(crate) minutes: Option<f64>,
+    /// With --all: folder for the results
+    #[arg(long, requires = "all", value_name = "DIR", default_value = "results/bench")]
+    pub(crate) out: PathBuf,
+    /// With --all: folder with downloaded data sets; CIFAR-10 is attacked where it is there, else signs
+    #[arg(long, requires = "all", value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// With --all: a Python with PyTorch to compare with
+    #[arg(long, requires = "all", value_name = "PROGRAM")]
+    pub(crate) python: Option<PathBuf>,
+    /// With --all: an environment variable of that Python (repeatable)
+    #[arg(long, requires = "python", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) python_env: Vec<(String, String)>,
+    /// With --all: the script that measures PyTorch
+    #[arg(
+        long,
+        requires = "python",
+        value_name = "FILE",
+        default_value = "xtask/bench/pytorch_throughput.py"
+    )]
+    pub(crate) pytorch_script: PathBuf,
 }
 
 fn precision(text: &str) -> Result<Precision, String> {
@@ -80,6 +121,11 @@ fn up_to_a_day(text: &str) -> Result<f64, String> {
 fn above_zero(text: &str) -> Result<f64, String> {
     let value = up_to_a_day(text).ok().filter(|value| *value > 0.0);
     value.ok_or_else(|| "expected a number above 0, up to 86400".into())
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    parts.map(|(name, value)| (name.into(), value.into())).ok_or_else(|| "expected NAME=VALUE".into())
 }
 
 #[cfg(test)]
@@ -106,7 +152,7 @@ mod tests {
             (args.model.as_str(), args.width, args.size, args.batch),
             ("preact_resnet18", 64, 32, 128)
         );
-        assert!(args.device.is_none() && args.threads() >= 1);
+        assert!(!args.whole.all && args.device.is_none() && args.threads() >= 1);
     }
 
     #[test]
@@ -137,5 +183,18 @@ mod tests {
             let message = parse(&[&format!("{option}={value}")]).err().unwrap();
             assert!(message.contains(option), "{message}");
         }
+    }
+
+    #[test]
+    fn all_has_options_of_its_own_and_takes_none_of_a_single_measurement() {
+        let args = parse(&["--all", "--tiny", "--device", "cpu", "--minutes", "0.5"]).unwrap();
+        assert!(args.whole.tiny && args.whole.minutes == Some(0.5));
+        let args = parse(&["--all", "--python", "python3", "--python-env", "A=b=c"]).unwrap();
+        assert_eq!(args.whole.python_env, [("A".to_string(), "b=c".to_string())]);
+        for wrong in [&["--tiny"][..], &["--minutes", "3"], &["--all", "--width", "8"], &["--all", "--json"]]
+        {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(parse(&["--all", "--python", "python3", "--python-env", "=b"]).is_err());
     }
 }

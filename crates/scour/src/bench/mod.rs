@@ -1,5 +1,6 @@
 //! `scour bench`: training throughput on random images, of a network's step alone or of all that a sweep trains by.
 
+mod all;
 mod args;
 mod setting;
 mod step;
@@ -22,7 +23,8 @@ pub(crate) use args::BenchArgs;
 
 /// Measures and prints.
 pub(crate) fn run(args: &BenchArgs) -> ExitCode {
-    one(args).unwrap_or_else(Failure::give_up)
+    let outcome = if args.whole.all { all::run(args) } else { one(args) };
+    outcome.unwrap_or_else(Failure::give_up)
 }
 
 /// One measurement.
