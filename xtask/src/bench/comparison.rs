@@ -137,7 +137,8 @@ fn measured(round: usize, width: u32, side: Side, text: &str) -> anyhow::Result<
     Ok(Measured { round, width, side, speed, precision, compiled })
 }
 
-/// A field out of `{"width":16,"precision":"fp32"}`: one flat line, for which a JSON library would have to be built first.
+/// A field out of `{"width":16,"precision":"fp32"}`: one flat line, for which a JSON library would have to be built
+/// first.
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("\"{name}\""))?;
     let rest = rest.trim_start().strip_prefix(':')?.trim_start();
