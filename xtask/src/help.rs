@@ -18,7 +18,7 @@ cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by 
   evaluate [EXPERIMENT.yaml]         evaluate its stored models again: are the figures still the recorded ones?
   join DIR... [--into STORE]         put the stores of shards together, so that one more sweep writes one table
   data list|get NAME|check NAME      the public data sets: what is there, fetch one, check one
-  bench [OPTIONS]                    measure training speed, beside PyTorch if asked
+  bench [OPTIONS]                    measure training speed, beside PyTorch, or all that a GPU can do
   setup                              find or install the libtorch that goes with this project
   doctor                             what this machine has, what it lacks, and the way out
 
@@ -112,20 +112,44 @@ Needs no libtorch. `list` and `check` need no network code either: the first `ge
 
 const BENCH: &str = "\
 cargo xtask bench [OPTIONS]
+cargo xtask bench --pytorch [OPTIONS]
+cargo xtask bench --gpu [OPTIONS]
 
-Without --pytorch: builds scour and runs `scour bench` with the options as they are.
-With --pytorch: trains PreAct-ResNet18 with scour and with plain eager fp32 PyTorch in turns, prints a table of
-pictures a second and writes results/bench/throughput.csv. Needs a libtorch that lies in a Python environment, as
-`cargo xtask setup` installs it. What PyTorch's Python side needs besides, CUDA's libraries even on a CPU, is
-installed the first time into .libtorch.pytorch (some 3 GB).
+Without --pytorch or --gpu: builds scour and runs `scour bench` with the options as they are.
 
-  --pytorch              compare with PyTorch
-  --rounds R             turns of each (default 3)
+  --path sweep|step      all that a training of a sweep does (default), or forward, backward and SGD alone
+  --model NAME, --width W, --size PIXELS, --batch B, --seconds S, --threads T
+  --precision auto|fp32|tf32|bf16, --device cpu|cuda:0, --json
+
+With --pytorch: trains PreAct-ResNet18 with scour and with PyTorch in turns, prints a table of images a second and
+writes results/bench/throughput.csv. Ratios are of scour's step, which is PyTorch's work too; scour on the path of a
+sweep stands beside. PyTorch is eager, as a usual loop is written, and tuned: channels-last, torch.compile where it
+works, a fused optimizer. Needs a libtorch that lies in a Python environment, as `cargo xtask setup` installs it. What
+PyTorch's Python side needs besides, CUDA's libraries even on a CPU, is installed the first time into .libtorch.pytorch
+(some 3 GB).
+
+  --rounds R             turns of each, every second one backwards (default 3)
   --widths A,B           widths of the net (default 64,16)
-  --batch B              pictures in a batch (default 128)
+  --batch B              images in a batch (default 128)
   --seconds S            time of each measurement (default 20)
-  --threads T            CPU threads of both (default: all cores)
-  --precision auto|fp32  of scour; PyTorch always computes in fp32 (default auto)";
+  --threads T            CPU threads of all (default: all cores)
+  --precision auto|fp32|tf32|bf16
+                         of all sides; with auto, the default, scour chooses and PyTorch computes in fp32
+  --device cpu|cuda:0    of all sides (default cpu)
+  --tuned yes|no         whether PyTorch is measured tuned too (default yes)
+
+With --gpu: all that a device can do for a sweep, within minutes, by `scour bench --all`: throughput of both paths in
+fp32, bf16 and tf32; one attacked model and TSBD on it; 1, 2 and 4 workers at a time; PyTorch, where it is there already;
+and a projection for CIFAR-10. Prints tables and writes results/bench/gpu.json. What there was no time for is named.
+
+  --device cuda:0|cpu    default: a GPU if there is one
+  --minutes M            the time it may take (default 8, and 2 with --tiny), the build not counted
+  --tiny                 the settings of experiments/mini.yaml: tries the path on a CPU
+  --data DIR             CIFAR-10 is attacked where it is there, else signs (default: data)
+  --out DIR              folder for the results (default: results/bench)
+  --python PROGRAM       a Python with PyTorch of your own
+
+Where there is no cargo: `scour bench --all --python python3 --pytorch-script pytorch_throughput.py`.";
 
 const SETUP: &str = "\
 cargo xtask setup
@@ -189,6 +213,24 @@ mod tests {
             assert!(XTASK.contains(&format!("\n  {command}")), "{command}");
         }
         assert!(print("swep").is_err());
+    }
+
+    #[test]
+    fn the_page_of_bench_has_every_option_of_the_comparison() {
+        for option in [
+            "rounds",
+            "widths",
+            "batch",
+            "seconds",
+            "threads",
+            "precision",
+            "device",
+            "tuned",
+            "gpu",
+            "pytorch",
+        ] {
+            assert!(BENCH.contains(&format!("--{option}")), "{option}");
+        }
     }
 
     #[test]

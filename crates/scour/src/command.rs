@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use scour_core::ExitCode;
 
-use crate::{bench, evaluate, join, sweep, worker};
+use crate::bench::{self, BenchArgs};
+use crate::{evaluate, join, sweep, worker};
 
 /// Trains backdoored image classifiers, scrubs the backdoors out again, and measures both.
 #[derive(Parser)]
@@ -40,7 +41,13 @@ enum Command {
         Exit codes: 0 all joined, 2 usage, 3 environment, 100 something was damaged and left out."
     )]
     Join(JoinArgs),
-    /// Measure training throughput on random pictures
+    /// Measure training throughput on random images, or all that a device can do for a sweep
+    #[command(
+        after_help = "With --all it starts itself again and again: throughput of both paths in every number format, one \
+        attacked model and TSBD on it by an ordinary sweep, several workers at a time, PyTorch where --python names one, \
+        and a projection for CIFAR-10. What there is no time for is left out and named.\n\n\
+        Exit codes: 0 measured, 2 usage, 3 environment, or nothing could be measured, 130 interrupted."
+    )]
     Bench(BenchArgs),
     /// Carry out one task read from standard input (what a sweep starts)
     #[command(hide = true)]
@@ -132,32 +139,6 @@ pub(crate) enum Rerun {
     Failed,
     /// Every cell
     All,
-}
-
-/// What `scour bench` takes.
-#[derive(Args)]
-pub(crate) struct BenchArgs {
-    /// Channels of the first layer of PreAct-ResNet18
-    #[arg(long, default_value_t = 64)]
-    pub(crate) width: i64,
-    /// Pictures a batch
-    #[arg(long, default_value_t = 128)]
-    pub(crate) batch: i64,
-    /// Seconds to measure, after a warm-up
-    #[arg(long, default_value_t = 10.0)]
-    pub(crate) seconds: f64,
-    /// Threads for libtorch [default: all cores]
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
-    /// auto or fp32
-    #[arg(long, default_value = "auto", value_parser = ["auto", "fp32"])]
-    pub(crate) precision: String,
-    /// cpu, or cuda:0
-    #[arg(long, default_value = "cpu")]
-    pub(crate) device: String,
-    /// Print one line of JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 fn shard(text: &str) -> Result<(usize, usize), String> {

@@ -9,6 +9,10 @@ use crate::command::{Rerun, SweepArgs, say, warn};
 use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::provenance::provenance;
 
+/// An environment variable of every worker, and its value: without it cuBLAS chooses among algorithms that differ in the
+/// last digit from run to run.
+pub(crate) const REPEATABLE_CUBLAS: (&str, &str) = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+
 /// Runs the sweep and returns its exit code.
 pub(crate) fn run(args: &SweepArgs) -> ExitCode {
     sweep(args).unwrap_or_else(Failure::give_up)
@@ -48,8 +52,8 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
         args.jobs_per_device.map_or(if on_cpu { cores.default_workers() } else { 1 }, |jobs| jobs as usize);
     let mut slots = slots(devices, jobs, cores.count);
     for slot in &mut slots {
-        // Without it cuBLAS chooses among algorithms that differ in the last digit from run to run.
-        slot.environment.push(("CUBLAS_WORKSPACE_CONFIG".into(), ":4096:8".into()));
+        let (name, value) = REPEATABLE_CUBLAS;
+        slot.environment.push((name.into(), value.into()));
     }
     let names: Vec<String> = devices.iter().map(|device| device.name.clone()).collect();
     let threads = slots.first().map_or(1, |slot| slot.threads);

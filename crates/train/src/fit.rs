@@ -92,7 +92,7 @@ pub fn fit(
 
 /// Whether a training keeps its tensors with the channels last. On a CPU always: on AVX2 it takes a fifth off a training
 /// at width 16 and costs nothing at width 64. On a GPU cuDNN wants it for bf16 only.
-fn in_channels_last(format: NumberFormat, device: Device) -> bool {
+pub fn in_channels_last(format: NumberFormat, device: Device) -> bool {
     format == NumberFormat::Bf16 || device == Device::Cpu
 }
 

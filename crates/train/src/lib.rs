@@ -26,7 +26,7 @@ pub use defense::{DefenderView, Defense, Oracle, Outcome, Preparation, TrainingS
 pub use displaced::displaced_gradients;
 pub use error::TrainError;
 pub use evaluate::{Trigger, asr_by_strength, evaluate, predictions};
-pub use fit::{Fit, FitSummary, fit};
+pub use fit::{Fit, FitSummary, fit, in_channels_last};
 pub use images::ImageSet;
 pub use preprocess::Preprocess;
 pub use reporter::{Progress, Reporter, Silent};

@@ -20,7 +20,7 @@ use crate::{machine, process};
 const NEEDED_GB: f64 = 8.0;
 
 /// A Python and the environment variables with which it imports torch.
-pub(crate) struct PyTorch {
+pub(super) struct PyTorch {
     python: PathBuf,
     /// The folder with what was added, if anything was.
     extra: Option<PathBuf>,
@@ -31,11 +31,9 @@ impl PyTorch {
     ///
     /// # Errors
     /// Where libtorch belongs to no Python, or pip cannot install what is missing.
-    pub(crate) fn of(project: &Project, libtorch: &Libtorch) -> anyhow::Result<PyTorch> {
-        let torch = libtorch.folder.canonicalize().unwrap_or_else(|_| libtorch.folder.clone());
-        // <environment>/lib/pythonX.Y/site-packages/torch
-        let python = torch.ancestors().nth(4).map(|environment| environment.join("bin/python"));
-        let python = python.filter(|file| file.exists()).ok_or_else(|| {
+    pub(super) fn of(project: &Project, libtorch: &Libtorch) -> anyhow::Result<PyTorch> {
+        let torch = torch_folder(libtorch);
+        let python = python_of(&torch).ok_or_else(|| {
             environment(format!(
                 "{} belongs to no Python, so there is no PyTorch to compare with: unset LIBTORCH, or leave out \
                  --pytorch",
@@ -46,7 +44,7 @@ impl PyTorch {
         if plain.imports_torch() {
             return Ok(plain);
         }
-        let folder = project.root.join(".libtorch.pytorch");
+        let folder = additions(project);
         let completed = PyTorch { extra: Some(folder.clone()), ..plain };
         if !completed.imports_torch() {
             complete(&completed.python, &torch, &folder)?;
@@ -61,13 +59,42 @@ impl PyTorch {
         )))
     }
 
-    /// The Python, ready to run a script that imports torch.
-    pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(&self.python);
-        if let Some(folder) = &self.extra {
-            command.env("PYTHONPATH", folder).env("LD_LIBRARY_PATH", library_path(folder));
+    /// The Python to which this libtorch belongs, where it can import torch as it is. Installs nothing.
+    pub(super) fn present(project: &Project, libtorch: &Libtorch) -> Option<PyTorch> {
+        let python = python_of(&torch_folder(libtorch))?;
+        let added = Some(additions(project)).filter(|folder| folder.is_dir());
+        let candidates = std::iter::once(None).chain(added.map(Some));
+        candidates.map(|extra| PyTorch { python: python.clone(), extra }).find(PyTorch::imports_torch)
+    }
+
+    /// As options of `scour bench --all`, for which the Python is one of many things.
+    pub(super) fn options(&self) -> Vec<OsString> {
+        let mut options = vec!["--python".into(), self.python.clone().into_os_string()];
+        for (name, value) in self.environment() {
+            let mut pair = OsString::from(format!("{name}="));
+            pair.push(value);
+            options.extend(["--python-env".into(), pair]);
         }
+        options
+    }
+
+    /// The Python, ready to run a script that imports torch.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.python);
+        command.envs(self.environment());
         command
+    }
+
+    /// The environment variables with which it imports torch.
+    fn environment(&self) -> Vec<(&'static str, OsString)> {
+        self.extra.as_ref().map_or_else(Vec::new, |folder| {
+            vec![("PYTHONPATH", folder.into()), ("LD_LIBRARY_PATH", library_path(folder))]
+        })
+    }
+
+    /// The script that measures PyTorch.
+    pub(super) fn script(project: &Project) -> PathBuf {
+        project.root.join("xtask/bench/pytorch_throughput.py")
     }
 
     fn imports_torch(&self) -> bool {
@@ -75,7 +102,24 @@ impl PyTorch {
     }
 }
 
-/// Installs what torch's own metadata lists, without triton, which only compiled models need.
+/// The folder of the Python package `torch`, if that is where the libtorch lies.
+fn torch_folder(libtorch: &Libtorch) -> PathBuf {
+    libtorch.folder.canonicalize().unwrap_or_else(|_| libtorch.folder.clone())
+}
+
+/// The Python of `<environment>/lib/pythonX.Y/site-packages/torch`.
+fn python_of(torch: &Path) -> Option<PathBuf> {
+    let python = torch.ancestors().nth(4)?.join("bin/python");
+    python.exists().then_some(python)
+}
+
+/// Where lies what was added to a Python.
+fn additions(project: &Project) -> PathBuf {
+    project.root.join(".libtorch.pytorch")
+}
+
+/// Installs what torch's own metadata lists, without triton, which only models compiled for a GPU need: a full install
+/// has it.
 fn complete(python: &Path, torch: &Path, folder: &Path) -> anyhow::Result<()> {
     let job = Job::begin("bench");
     let packages = requirements(torch)?;

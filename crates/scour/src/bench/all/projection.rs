@@ -1,0 +1,207 @@
+//! How long a table on CIFAR-10 would take by the measured speed: a projection, which counts images and nothing else.
+
+use serde::Serialize;
+
+use super::findings::{Findings, Side};
+
+/// Of experiments/paper.yaml on CIFAR-10: one attacked model is 100 epochs of 50,000 images.
+const TRAINING: u64 = 100 * 50_000;
+/// Attacked models: one of each of the paper's attacks.
+const ATTACKED: u64 = 8;
+/// Of these, how many leave a training set to look at: Input-aware and WaNet poison inside the batches.
+const WITH_TRAINING_SET: u64 = 6;
+/// LF and Trojan are built on a clean model.
+const CLEAN: u64 = 1;
+/// Repeats in experiments/paper.yaml.
+const SEEDS: u64 = 3;
+
+/// What a defense costs on one attacked model: images that go through a network with gradients, with published parameters
+/// and 2,500 clean images. experiments/cifar10-defenses-cpu.yaml counts the same for 1,000 of them.
+struct Cost {
+    defense: &'static str,
+    images: u64,
+    /// Whether it computes in fp32 whatever the training did.
+    fp32: bool,
+    /// Whether it looks at the training set.
+    needs_training_set: bool,
+    /// Whether experiments/paper.yaml has it.
+    in_paper: bool,
+}
+
+const fn cost(defense: &'static str, images: u64) -> Cost {
+    Cost { defense, images, fp32: false, needs_training_set: false, in_paper: true }
+}
+
+const fn in_fp32(defense: &'static str, images: u64) -> Cost {
+    Cost { fp32: true, ..cost(defense, images) }
+}
+
+const fn of_training_set(defense: &'static str, images: u64) -> Cost {
+    Cost { needs_training_set: true, in_paper: false, ..cost(defense, images) }
+}
+
+/// Every defense but `none`, which costs nothing.
+const COSTS: [Cost; 17] = [
+    // 100 epochs.
+    cost("ft", 100 * 2_500),
+    cost("fp", 100 * 2_500),
+    // 10 of the teacher, 10 of the student.
+    cost("nad", 20 * 2_500),
+    // 80 epochs of each of 10 classes, then 100.
+    cost("nc", (80 * 10 + 100) * 2_500),
+    // 2,000 steps of 256: noise up, the loss without it, the loss with it.
+    in_fp32("anp", 2_000 * 256 * 3),
+    cost("clp", 0),
+    // 5 rounds: the trigger, the model, 4 batches of the hypergradient.
+    in_fp32("i_bau", 5 * (2_500 + 2_500 + 4 * 256)),
+    // 500 images, 20 epochs of unlearning, 20 of recovery.
+    in_fp32("rnp", 40 * 500),
+    // 100 epochs, two passes.
+    in_fp32("ft_sam", 100 * 2_500 * 2),
+    // 5 epochs of warm-up, 50 of four passes.
+    in_fp32("npd", (5 + 50 * 4) * 2_500),
+    // 100 epochs of twelve passes.
+    in_fp32("sau", 100 * 12 * 2_500),
+    Cost { in_paper: false, ..cost("bnp", 0) },
+    // Looks at the training set, without gradients.
+    of_training_set("ep", 0),
+    // A new training without a share of the images.
+    of_training_set("ss", TRAINING * 85 / 100),
+    of_training_set("strip", TRAINING * 90 / 100),
+    // 20 epochs, 60 without one image in a hundred, 20 on these.
+    of_training_set("abl", 20 * 50_000 + 60 * 49_500 + 20 * 500),
+    // Some 960 steps of unlearning, as on CIFAR-10 with 1,000 images; 20 epochs of two passes.
+    in_fp32("tsbd", 960 * 250 + 20 * 2_500 * 2),
+];
+
+/// Hours on this device for CIFAR-10, one seed, one worker, unless said otherwise.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Projection {
+    /// What it is, and what it leaves out.
+    pub(super) note: String,
+    /// Images a second that it is computed from: of trainings, and of defenses that compute in fp32.
+    pub(super) trainings_at: f64,
+    pub(super) fp32_at: f64,
+    /// Attacked models, and the clean one that two of them are built on.
+    pub(super) trainings: f64,
+    /// With the defenses of experiments/paper.yaml.
+    pub(super) paper: f64,
+    /// With all of scour's defenses.
+    pub(super) all_defenses: f64,
+    /// The paper's, with its three seeds and as many workers at a time as are fastest.
+    pub(super) paper_with_seeds: f64,
+    pub(super) workers: usize,
+}
+
+/// From the speed of a sweep's path at that batch size; nothing where that is not known.
+pub(super) fn of(findings: &Findings, batch: u32) -> Option<Projection> {
+    let speed =
+        |format| findings.speed(Side::Scour, "sweep", format, batch).map(|speed| speed.images_per_second);
+    let trainings_at = speed(findings.auto)?;
+    let fp32_at = speed("fp32")?;
+    let (workers, gain) = gain(findings);
+    let hours = |images: u64, at: f64| images as f64 / at / 3600.0;
+    let trainings = hours((ATTACKED + CLEAN) * TRAINING, trainings_at);
+    let with = |chosen: &dyn Fn(&Cost) -> bool| {
+        let one = |cost: &Cost| {
+            let models = if cost.needs_training_set { WITH_TRAINING_SET } else { ATTACKED };
+            hours(models * cost.images, if cost.fp32 { fp32_at } else { trainings_at })
+        };
+        trainings + COSTS.iter().filter(|cost| chosen(cost)).map(one).sum::<f64>()
+    };
+    let paper = with(&|cost| cost.in_paper);
+    Some(Projection {
+        note: note(findings.tiny),
+        trainings_at,
+        fp32_at,
+        trainings,
+        paper,
+        all_defenses: with(&|_| true),
+        paper_with_seeds: paper * SEEDS as f64 / gain,
+        workers,
+    })
+}
+
+/// How many workers are fastest together, and how much faster than one.
+fn gain(findings: &Findings) -> (usize, f64) {
+    let one = findings.side_by_side.iter().find(|found| found.workers == 1);
+    match (findings.best_side_by_side(), one) {
+        (Some(best), Some(one)) => (best.workers, best.images_per_second / one.images_per_second),
+        _ => (1, 1.0),
+    }
+}
+
+fn note(tiny: bool) -> String {
+    let mut note = String::from(
+        "A projection, not a measurement: images with gradients divided by the measured speed. Start of workers, \
+         evaluations, generators of Input-aware and SSBA's encoder are not in it.",
+    );
+    if tiny {
+        note += " The speed is that of the tiny network: the hours mean nothing.";
+    }
+    note
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defenses::defenses;
+
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9 * expected.abs(), "{found}, expected {expected}");
+    }
+
+    #[test]
+    fn every_defense_has_its_cost() {
+        let (mut known, mut listed): (Vec<_>, Vec<_>) = (
+            defenses().map(|defense| defense.name()).collect(),
+            COSTS.iter().map(|cost| cost.defense).collect(),
+        );
+        known.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(known, listed);
+        let paper = include_str!("../../../../../experiments/paper.yaml");
+        let line = paper.lines().find_map(|line| line.strip_prefix("defenses: [none, ")).unwrap();
+        let line = line.strip_suffix(']').unwrap();
+        for cost in &COSTS {
+            assert_eq!(line.split(", ").any(|name| name == cost.defense), cost.in_paper, "{}", cost.defense);
+        }
+        assert!(paper.contains("seeds: [0, 1, 2]"), "SEEDS");
+    }
+
+    #[test]
+    fn hours_are_images_by_speed() {
+        let findings = Findings::for_tests();
+        let found = of(&findings, 128).unwrap();
+        assert_eq!((found.trainings_at, found.fp32_at), (4000.0, 1000.0));
+        // Nine trainings of 5,000,000 images at 4,000 a second.
+        near(found.trainings, 9.0 * 5e6 / 4000.0 / 3600.0);
+        let in_format = 250e3 + 250e3 + 50e3 + 2250e3;
+        let in_fp32 = 1536e3 + 30_120.0 + 20e3 + 500e3 + 512.5e3 + 3000e3 + 340e3;
+        let paper = found.trainings + 8.0 * (in_format / 4000.0 + in_fp32 / 1000.0) / 3600.0;
+        near(found.paper, paper);
+        near(found.all_defenses, paper + 6.0 * (4250e3 + 4500e3 + 3980e3) / 4000.0 / 3600.0);
+        // Two workers are one and a half times as fast as one.
+        assert_eq!(found.workers, 2);
+        near(found.paper_with_seeds, paper * 3.0 / 1.5);
+        assert!(found.note.starts_with("A projection, not a measurement"));
+    }
+
+    #[test]
+    fn without_a_speed_there_is_none_and_without_workers_no_gain() {
+        let mut findings = Findings::for_tests();
+        findings.side_by_side.clear();
+        let found = of(&findings, 128).unwrap();
+        assert_eq!(found.workers, 1);
+        near(found.paper_with_seeds, 3.0 * found.paper);
+        assert_eq!(of(&findings, 256), None);
+        findings.speeds.retain(|speed| speed.precision != "bf16");
+        assert_eq!(of(&findings, 128), None);
+    }
+
+    #[test]
+    fn the_tiny_network_is_named() {
+        let findings = Findings { tiny: true, ..Findings::for_tests() };
+        assert!(of(&findings, 128).unwrap().note.ends_with("the hours mean nothing."));
+    }
+}

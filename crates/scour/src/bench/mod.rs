@@ -1,0 +1,77 @@
+//! `scour bench`: training throughput on random images, of a network's step alone or of all that a sweep trains by.
+
+mod all;
+mod args;
+mod setting;
+mod step;
+mod sweep_path;
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use scour_core::ExitCode;
+use scour_torch::device_name;
+use serde_json::json;
+
+use crate::command::say;
+use crate::planning::Failure;
+use crate::sweep::REPEATABLE_CUBLAS;
+use args::Timed;
+use setting::Setting;
+
+pub(crate) use args::BenchArgs;
+
+/// Measures and prints.
+pub(crate) fn run(args: &BenchArgs) -> ExitCode {
+    let outcome = if args.whole.all { all::run(args) } else { one(args) };
+    outcome.unwrap_or_else(Failure::give_up)
+}
+
+/// One measurement.
+fn one(args: &BenchArgs) -> Result<ExitCode, Failure> {
+    take_a_workers_environment(args)?;
+    let setting = Setting::of(args)?;
+    let speed = match args.path {
+        Timed::Step => step::measure(&setting),
+        Timed::Sweep => sweep_path::measure(&setting),
+    };
+    let speed = speed.map_err(|error| Failure::Config(error.to_string()))?;
+    let (path, format) = (args.path.word(), setting.format.word());
+    if args.json {
+        say(json!({
+            "path": path,
+            "model": args.model,
+            "width": args.width,
+            "size": args.size,
+            "batch": args.batch,
+            "threads": args.threads(),
+            "precision": format,
+            "device": device_name(setting.device),
+            "images_per_second": speed,
+        }));
+    } else {
+        say(format_args!(
+            "{path} path, {} of width {}, {size}x{size}, batch {}, {format}: {speed:.0} images a second",
+            args.model,
+            args.width,
+            args.batch,
+            size = args.size
+        ));
+    }
+    Ok(ExitCode::Done)
+}
+
+/// Starts this program anew where a GPU worker has an environment variable that this process lacks: libraries read it
+/// when they are loaded.
+fn take_a_workers_environment(args: &BenchArgs) -> Result<(), Failure> {
+    let (name, value) = REPEATABLE_CUBLAS;
+    let on_gpu = args.device.as_deref().is_some_and(|device| device.starts_with("cuda"));
+    if args.path != Timed::Sweep || !on_gpu || std::env::var_os(name).is_some() {
+        return Ok(());
+    }
+    let own =
+        |error: std::io::Error| Failure::Environment(format!("cannot start this program anew: {error}"));
+    let program = std::env::current_exe().map_err(own)?;
+    // Returns only where it fails.
+    Err(own(Command::new(program).args(std::env::args_os().skip(1)).env(name, value).exec()))
+}
