@@ -18,6 +18,7 @@ const SEEDS: u64 = 3;
 /// What a defense costs on one attacked model: images that go through a network with gradients, with published parameters
 /// and 2,500 clean images. experiments/cifar10-defenses-cpu.yaml counts the same for 1,000 of them.
 struct Cost {
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds the table against the registry"))]
     defense: &'static str,
     images: u64,
     /// Whether it computes in fp32 whatever the training did.
