@@ -17,6 +17,8 @@ fn main() {
         .std("c++17")
         .pic(true)
         .opt_level(2)
+        // The workspace's own line tables for Rust would have the compiler write three times as long here.
+        .debug(false)
         .warnings(false)
         .flag_if_supported("-D_GLIBCXX_USE_CXX11_ABI=1")
         .include(include.join("torch/csrc/api/include"))
