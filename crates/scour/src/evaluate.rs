@@ -11,6 +11,7 @@ use scour_torch::{parse_device, use_threads};
 use crate::command::{EvaluateArgs, say};
 use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::worker::Again;
+use crate::worker_environment;
 
 /// Evaluates and prints a line a cell.
 pub(crate) fn run(args: &EvaluateArgs) -> ExitCode {
@@ -18,6 +19,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> ExitCode {
 }
 
 fn evaluate(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
+    worker_environment::take()?;
     let device = args
         .device
         .clone()

@@ -10,6 +10,7 @@ mod planning;
 mod provenance;
 mod sweep;
 mod worker;
+mod worker_environment;
 
 use std::process::ExitCode;
 

@@ -8,14 +8,7 @@ use scour_sweep::{Cores, Device, LeasedDevices, SweepOptions, lease_devices, par
 use crate::command::{Rerun, SweepArgs, say, warn};
 use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::provenance::provenance;
-
-/// An environment variable of every worker, and its value: without it cuBLAS chooses among algorithms that differ in the
-/// last digit from run to run.
-pub(crate) const REPEATABLE_CUBLAS: (&str, &str) = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
-
-/// Threads that wait for the others of their process give their core away instead of spinning. On a core that something
-/// else wants too, spinning costs half of the speed and more (docs/performance.md).
-const PASSIVE_THREADS: (&str, &str) = ("OMP_WAIT_POLICY", "passive");
+use crate::worker_environment;
 
 /// Runs the sweep and returns its exit code.
 pub(crate) fn run(args: &SweepArgs) -> ExitCode {
@@ -56,11 +49,8 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
         args.jobs_per_device.map_or(if on_cpu { cores.default_workers() } else { 1 }, |jobs| jobs as usize);
     let mut slots = slots(devices, jobs, cores.count);
     for slot in &mut slots {
-        let mut set = |(name, value): (&str, &str)| slot.environment.push((name.into(), value.into()));
-        set(REPEATABLE_CUBLAS);
-        if std::env::var_os(PASSIVE_THREADS.0).is_none() {
-            set(PASSIVE_THREADS);
-        }
+        let missing = worker_environment::missing();
+        slot.environment.extend(missing.into_iter().map(|(name, value)| (name.into(), value.into())));
     }
     let names: Vec<String> = devices.iter().map(|device| device.name.clone()).collect();
     let threads = slots.first().map_or(1, |slot| slot.threads);

@@ -3,13 +3,16 @@
 use scour_core::{AtStrength, LabelMap, Measured, accuracy, attack_success_rate, robust_accuracy};
 use scour_models::Model;
 use scour_torch::channels_last;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::images::to_classes;
 use crate::{ImageSet, Preprocess};
 
-/// Pictures a batch in evaluation; it changes nothing but speed, since eval mode looks at each picture by itself.
-const BATCH: i64 = 500;
+/// Images a batch in evaluation; it changes nothing but speed, since eval mode looks at each image by itself. Activations
+/// of a hundred stay in a CPU's cache: at width 16 and 32x32 they are a third faster than 500.
+fn batch_size(device: Device) -> i64 {
+    if device.is_cuda() { 500 } else { 100 }
+}
 
 /// Puts a trigger on pictures.
 pub trait Trigger {
@@ -48,7 +51,7 @@ pub fn predictions(
     no_grad(|| {
         model.state().to_channels_last();
         let mut classes = vec![];
-        for batch in pictures.split(BATCH, 0) {
+        for batch in pictures.split(batch_size(pictures.device()), 0) {
             let batch = change.map_or_else(|| batch.shallow_clone(), |trigger| trigger.apply(&batch));
             let logits = model.evaluate(&channels_last(&preprocess.normalise(&batch)));
             classes.extend(to_classes(&logits.argmax(1, false)));

@@ -6,16 +6,13 @@ mod setting;
 mod step;
 mod sweep_path;
 
-use std::os::unix::process::CommandExt;
-use std::process::Command;
-
 use scour_core::ExitCode;
 use scour_torch::device_name;
 use serde_json::json;
 
 use crate::command::say;
 use crate::planning::Failure;
-use crate::sweep::REPEATABLE_CUBLAS;
+use crate::worker_environment;
 use args::Timed;
 use setting::Setting;
 
@@ -29,7 +26,9 @@ pub(crate) fn run(args: &BenchArgs) -> ExitCode {
 
 /// One measurement.
 fn one(args: &BenchArgs) -> Result<ExitCode, Failure> {
-    take_a_workers_environment(args)?;
+    if args.path == Timed::Sweep {
+        worker_environment::take()?;
+    }
     let setting = Setting::of(args)?;
     let speed = match args.path {
         Timed::Step => step::measure(&setting),
@@ -59,19 +58,4 @@ fn one(args: &BenchArgs) -> Result<ExitCode, Failure> {
         ));
     }
     Ok(ExitCode::Done)
-}
-
-/// Starts this program anew where a GPU worker has an environment variable that this process lacks: libraries read it
-/// when they are loaded.
-fn take_a_workers_environment(args: &BenchArgs) -> Result<(), Failure> {
-    let (name, value) = REPEATABLE_CUBLAS;
-    let on_gpu = args.device.as_deref().is_some_and(|device| device.starts_with("cuda"));
-    if args.path != Timed::Sweep || !on_gpu || std::env::var_os(name).is_some() {
-        return Ok(());
-    }
-    let own =
-        |error: std::io::Error| Failure::Environment(format!("cannot start this program anew: {error}"));
-    let program = std::env::current_exe().map_err(own)?;
-    // Returns only where it fails.
-    Err(own(Command::new(program).args(std::env::args_os().skip(1)).env(name, value).exec()))
 }
