@@ -16,7 +16,7 @@ mod hypergradient;
 
 use scour_core::{Check, DatasetFacts, ParamError, TunedOn};
 use scour_models::Model;
-use scour_torch::{Adam, Random, channels_last};
+use scour_torch::{Adam, Random, channels_last, upload};
 use scour_train::{DefenderView, Defense, Outcome, TrainError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ impl Defense for IBau {
             for (input, labels) in &batches {
                 epochs.go_on()?;
                 let delta = delta.copy().set_requires_grad(true);
-                let mask = carriers(labels.numel(), params.share, &mut chance).to_device(input.device());
+                let mask = upload(&carriers(labels.numel(), params.share, &mut chance), input.device());
                 let logits = model.evaluate(&channels_last(&(input + &delta * mask)));
                 let outer = logits.cross_entropy_for_logits(labels);
                 tally.add(&outer, &logits, labels);

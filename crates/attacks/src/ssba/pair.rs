@@ -1,7 +1,7 @@
 //! Encoder and decoder together: embedding, reading, and what both are worth.
 
 use scour_core::{Stream, stream_seed};
-use scour_torch::{NumberFormat, Random, State, with_autocast};
+use scour_torch::{NumberFormat, Random, State, upload, with_autocast};
 use scour_train::{ImageSet, TrainError, psnr};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -54,7 +54,7 @@ pub(crate) fn embed_bytes(
     message: &Tensor,
     pictures: &Tensor,
 ) -> Tensor {
-    let bits = message.to_device(pictures.device()).unsqueeze(0).expand([BATCH, -1], false);
+    let bits = upload(message, pictures.device()).unsqueeze(0).expand([BATCH, -1], false);
     let embed_batch = |batch: &Tensor| {
         let missing = BATCH - batch.size()[0];
         let pixels = batch.to_kind(Kind::Float) / 255.0;

@@ -118,8 +118,7 @@ pub(crate) fn load_with_facts(
     listing: &Listing,
     data: &Path,
 ) -> Result<(Dataset, DatasetFacts), DatasetError> {
-    let both = |path: &Path, content: &str| pack::read(path, content).zip(pack::read_facts(path, content));
-    let (dataset, facts) = match packed(listing, data, both)? {
+    let (dataset, facts) = match packed(listing, data, pack::read)? {
         Some(found) => found,
         None => decode_and_pack(listing, data, &|_, _| ())?,
     };

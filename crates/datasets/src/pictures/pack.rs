@@ -131,8 +131,8 @@ fn open(path: &Path, content: &str) -> Option<(Header, u64)> {
     (whole && header.content == content).then_some((header, 16 + length))
 }
 
-/// The data set in the pack at `path`, if it is intact and of files with that content.
-pub(super) fn read(path: &Path, content: &str) -> Option<Dataset> {
+/// The data set in the pack at `path` and its facts, if it is intact and of files with that content.
+pub(super) fn read(path: &Path, content: &str) -> Option<(Dataset, DatasetFacts)> {
     let (header, start) = open(path, content)?;
     let mut at = start;
     let mut parts = Vec::new();
@@ -152,14 +152,15 @@ pub(super) fn read(path: &Path, content: &str) -> Option<Dataset> {
     }
     let labels =
         |bytes: &[u8]| bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    Some(Dataset {
-        name: facts.name,
+    let dataset = Dataset {
+        name: facts.name.clone(),
         classes: facts.classes,
         size: facts.size,
-        class_names: facts.class_names,
+        class_names: facts.class_names.clone(),
         train: Split { pixels: train_pixels, labels: labels(&train_labels) },
         test: Split { pixels: test_pixels, labels: labels(&test_labels) },
-    })
+    };
+    Some((dataset, facts))
 }
 
 /// Fills `bytes` from `start` on, each thread with a handle of its own, and hashes what it reads.

@@ -23,6 +23,7 @@ use super::args::{BenchArgs, Timed};
 use crate::command::say;
 use crate::planning::Failure;
 use crate::worker::versions;
+use crate::worker_environment;
 use budget::Budget;
 use children::{Children, Interrupted};
 use findings::Findings;
@@ -53,6 +54,10 @@ impl Whole {
     /// `scour bench` on the device, as a child process.
     fn bench(&self, path: Timed, precision: &str, batch: u32, seconds: f64, threads: usize) -> Command {
         let mut command = Command::new(&self.program);
+        if path == Timed::Sweep {
+            // Else the child would start itself anew.
+            command.envs(worker_environment::missing());
+        }
         command.args(["bench", "--json", "--path", path.word(), "--precision", precision]);
         command.args(["--device", &self.device, "--threads", &threads.to_string()]);
         command.args(["--width", &self.scale.width.to_string(), "--batch", &batch.to_string()]);

@@ -75,6 +75,11 @@ const COSTS: [Cost; 17] = [
     in_fp32("tsbd", 960 * 250 + 20 * 2_500 * 2),
 ];
 
+/// How many attacked models, defenses of experiments/paper.yaml, and defenses a projection is for.
+pub(super) fn counts() -> [usize; 3] {
+    [ATTACKED as usize, COSTS.iter().filter(|cost| cost.in_paper).count(), COSTS.len()]
+}
+
 /// Hours on this device for CIFAR-10, one seed, one worker, unless said otherwise.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Projection {

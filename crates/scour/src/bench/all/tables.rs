@@ -1,7 +1,7 @@
 //! The findings for a terminal.
 
 use super::findings::{Findings, Side, Speed};
-use super::projection::Projection;
+use super::projection::{Projection, counts};
 
 /// Every table, and what was left out.
 pub(super) fn text(findings: &Findings) -> String {
@@ -108,9 +108,10 @@ fn attacked(findings: &Findings) -> String {
 }
 
 fn projection(projection: &Projection) -> String {
+    let [attacked, in_paper, all] = counts();
     format!(
-        "Projection for CIFAR-10, published settings, full width, hours: 8 attacked models and a clean one {}; with the \
-         12 defenses of experiments/paper.yaml {}, with all 17 {}; the paper's three seeds with {} at a time {}.\n{}\n\n",
+        "Projection for CIFAR-10, published settings, full width, hours: {attacked} attacked models and a clean one {}; \
+         with the {in_paper} defenses of experiments/paper.yaml {}, with all {all} {}; the paper's three seeds with {} at a time {}.\n{}\n\n",
         hours(projection.trainings),
         hours(projection.paper),
         hours(projection.all_defenses),
