@@ -2,6 +2,8 @@
 
 #[path = "build/link.rs"]
 mod link;
+#[path = "build/versions.rs"]
+mod versions;
 
 use std::path::PathBuf;
 
@@ -11,13 +13,14 @@ fn main() {
         std::env::var_os("DEP_TCH_LIBTORCH_LIB").expect("torch-sys names the folder of libtorch's libraries"),
     );
     link::export(&lib);
+    versions::export();
     let include = lib.with_file_name("include");
     cc::Build::new()
         .cpp(true)
         .std("c++17")
         .pic(true)
         .opt_level(2)
-        // The workspace's own line tables for Rust would have the compiler write three times as long here.
+        // With the debug information that the workspace asks for, compiling this file takes three times as long.
         .debug(false)
         .warnings(false)
         .flag_if_supported("-D_GLIBCXX_USE_CXX11_ABI=1")

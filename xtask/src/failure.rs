@@ -19,7 +19,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(line) | Failure::Environment(line) => out.write_str(line),
-            Failure::Interrupted => out.write_str("interrupted: the same command goes on from here"),
+            Failure::Interrupted => out.write_str("interrupted: run the same command again to continue"),
             Failure::Program { name, code } => write!(out, "{name} ended with exit code {code}: see above"),
         }
     }

@@ -6,8 +6,10 @@ use crate::failure::Failure;
 use crate::say;
 
 /// The commands, in the order in which one meets them.
-pub(crate) const COMMANDS: [&str; 9] =
-    ["sweep", "test", "report", "evaluate", "join", "data", "bench", "setup", "doctor"];
+pub(crate) const COMMANDS: [&str; 12] = [
+    "sweep", "test", "report", "list", "describe", "evaluate", "join", "data", "docs", "bench", "setup",
+    "doctor",
+];
 
 const XTASK: &str = "\
 cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by hand
@@ -15,9 +17,12 @@ cargo xtask COMMAND: from a fresh clone to a report, with nothing to install by 
   sweep [EXPERIMENT.yaml] [OPTIONS]  set up, build, run an experiment, make its report
   test [ARGUMENTS]                   set up, build, check formatting and lints, run every test
   report DIR                         make the report of a folder of results again
+  list                               every data set, model, attack and defense
+  describe NAME                      one of them: source, parameters, needs, cost, an example
   evaluate [EXPERIMENT.yaml]         evaluate its stored models again: are the figures still the recorded ones?
   join DIR... [--into STORE]         put the stores of shards together, so that one more sweep writes one table
   data list|get NAME|check NAME      the public data sets: what is there, fetch one, check one
+  docs [--check]                     write the method cards and the tables of README from the registry
   bench [OPTIONS]                    measure training speed, beside PyTorch, or all that a GPU can do
   setup                              find or install the libtorch that goes with this project
   doctor                             what this machine has, what it lacks, and the way out
@@ -32,7 +37,7 @@ cargo xtask sweep [EXPERIMENT.yaml] [OPTIONS]
 
 Sets up libtorch if needed, builds scour and the report program, runs `scour sweep` on the experiment, then makes the
 report. Without an experiment it runs experiments/quick.yaml, which needs no download. All arguments go to
-`scour sweep` as they are. Run it again to go on after an interruption: nothing is trained twice.
+`scour sweep` as they are. Run it again to continue after an interruption: nothing is trained twice.
 
   --out DIR                  folder for the results (default: results/<experiment's name>)
   --data DIR                 folder with the data sets (default: data)
@@ -151,6 +156,25 @@ and a projection for CIFAR-10. Prints tables and writes results/bench/gpu.json. 
 
 Where there is no cargo: `scour bench --all --python python3 --pytorch-script pytorch_throughput.py`.";
 
+const LIST: &str = "\
+cargo xtask list
+
+Prints the name of every data set, model, attack and defense that an experiment can use, with one sentence on each.";
+
+const DESCRIBE: &str = "\
+cargo xtask describe NAME
+
+Prints what is known of one of them: where it was published, every parameter with its default, published and quick
+value and its range, what it needs, what it costs, and how an experiment names it. docs/methods has the same as pages.";
+
+const DOCS: &str = "\
+cargo xtask docs [--check]
+
+Writes docs/methods, the tables of README.md and the titles of the report from the registry. Run it after adding a method
+or changing its description; a test compares the files.
+
+  --check    change nothing; print which files are out of date, and end with 5 if any is";
+
 const SETUP: &str = "\
 cargo xtask setup
 
@@ -190,6 +214,9 @@ pub(crate) fn print(page: &str) -> anyhow::Result<u8> {
         "report" => REPORT,
         "evaluate" => EVALUATE,
         "join" => JOIN,
+        "list" => LIST,
+        "describe" => DESCRIBE,
+        "docs" => DOCS,
         "data" => DATA,
         "bench" => BENCH,
         "setup" => SETUP,

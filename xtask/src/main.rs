@@ -56,7 +56,7 @@ fn dispatch(command: &str, arguments: &[OsString]) -> anyhow::Result<u8> {
         "sweep" => sweep::run(&project, arguments),
         "report" => report::run(&project, arguments),
         "evaluate" => sweep::evaluate(&project, arguments),
-        "join" => sweep::join(&project, arguments),
+        "join" | "list" | "describe" | "docs" => sweep::scour(&project, command, arguments),
         "data" => data::run(&project, arguments),
         "test" => test::run(&project, arguments),
         "bench" => bench::run(&project, arguments),

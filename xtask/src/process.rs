@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -33,11 +34,10 @@ pub(crate) fn listen_for_signals() -> anyhow::Result<()> {
             match FOREGROUND.load(Ordering::SeqCst) {
                 0 => std::process::exit(128 + signal),
                 child if signal == SIGTERM => {
-                    // A failure means that the program has ended, which is what was wanted.
-                    let _ = Command::new("sh")
-                        .args(["-c", "kill -TERM \"$1\"", "sh"])
-                        .arg(child.to_string())
-                        .status();
+                    if let Some(child) = Pid::from_raw(child.cast_signed()) {
+                        // A failure means that the program has ended already.
+                        let _ = kill_process(child, Signal::TERM);
+                    }
                 }
                 _ => {}
             }

@@ -66,11 +66,16 @@ pub(crate) fn evaluate(project: &Project, arguments: &[OsString]) -> anyhow::Res
     process::run(Command::new(project.program("scour")).arg("evaluate").args(arguments))
 }
 
-/// `cargo xtask join DIR... [--into STORE]`.
-pub(crate) fn join(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
+/// `cargo xtask join|list|describe|docs ...`: a command of scour as it is.
+pub(crate) fn scour(project: &Project, command: &str, arguments: &[OsString]) -> anyhow::Result<u8> {
     setup::ensure(project)?;
     builder::program(project, "scour")?;
-    process::run(Command::new(project.program("scour")).arg("join").args(arguments))
+    let mut scour = Command::new(project.program("scour"));
+    scour.arg(command).args(arguments);
+    if command == "docs" && !arguments.iter().any(|word| word.to_string_lossy().starts_with("--root")) {
+        scour.arg("--root").arg(&project.root);
+    }
+    process::run(&mut scour)
 }
 
 /// The help of `scour sweep` itself, where it is built already.

@@ -1,13 +1,12 @@
 //! What attacks that poison inside each batch have in common: how many images of a batch are poisoned, how many are
 //! changed otherwise and keep their labels, and under which labels.
 
-use scour_core::LabelMap;
+use scour_core::{Fidelity, LabelMap};
 use scour_torch::Random;
-use scour_train::{BatchMaker, ImageSet, TrainError, Trigger};
+use scour_train::{AttackContext, BatchMaker, BatchPoisoning, ImageSet, Prepared, TrainError, Trigger};
 use tch::{Kind, Tensor};
 
-use crate::Fidelity;
-use crate::attack::{AttackContext, Prepared, saved_as};
+use crate::saved::saved_as;
 
 /// An attack that leaves the training set as it is and poisons inside the batches. With ratio 0 it stays out of
 /// training altogether, so that the model is the clean one.
@@ -18,21 +17,12 @@ pub(crate) fn in_batches<'a>(
     maker: impl FnOnce() -> Box<dyn BatchMaker + 'a>,
 ) -> Prepared<'a> {
     let train = ImageSet {
-        pictures: context.train.pictures.shallow_clone(),
+        pixels: context.train.pixels.shallow_clone(),
         labels: context.train.labels.shallow_clone(),
     };
     let maker = (context.poison_ratio > 0.0).then(maker);
-    let in_batches = Some((context.poison_ratio, fidelity));
+    let in_batches = Some(BatchPoisoning { ratio: context.poison_ratio, fidelity });
     Prepared { train, poisoned: vec![], in_batches, trigger: Some(trigger), maker }
-}
-
-/// Images poisoned in a batch of that size, on average over a training.
-pub(crate) fn poisoned_in_batch(ratio: f64, batch: usize, fidelity: Fidelity) -> f64 {
-    let due = ratio * batch as f64;
-    match fidelity {
-        Fidelity::Benchmark if due >= 1.0 => due.floor(),
-        _ => due,
-    }
 }
 
 /// How many images of a batch are changed besides the poisoned ones, and keep their labels.
@@ -89,7 +79,7 @@ impl BatchShare {
         }
     }
 
-    /// For a half-way checkpoint.
+    /// For a checkpoint.
     pub(crate) fn state(&self) -> (String, Tensor) {
         (CARRIED.into(), Tensor::from_slice(&[self.carried, self.others_carried]))
     }
@@ -133,26 +123,23 @@ pub(crate) fn relabel(labels: &Tensor, poisoned: i64, map: LabelMap, classes: u3
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::Attack;
-    use crate::poison::tests::{pictures, with_prepared};
+    use crate::poison::tests::{images, with_prepared};
     use proptest::prelude::*;
     use scour_models::{Model, ModelSpec};
-    use scour_train::Batch;
+    use scour_train::{Attack, Batch};
     use serde_json::{Value, json};
     use tch::Device;
 
-    /// Makes `batches` batches of that size from random pictures, calling `stepped` after each. `body` sees each
-    /// batch beside the pictures and labels it was made from.
+    /// Makes `batches` batches of that size from random images, calling `stepped` after each. `body` sees each
+    /// batch beside the images and labels it was made from.
     pub(crate) fn make_batches(
         attack: &dyn Attack,
-        params: &Value,
         (map, ratio): (LabelMap, f64),
         (size, batches): (usize, usize),
         mut body: impl FnMut(&ImageSet, Batch),
     ) {
         const CLASSES: u32 = 3;
-        let train = pictures(2 * size + 3, CLASSES, 16);
-        let params = attack.resolve(params, &crate::registry::tests::facts()).unwrap();
+        let train = images(2 * size + 3, CLASSES, 16);
         let spec = ModelSpec {
             name: "preact_resnet18".into(),
             params: json!({"width": 2}),
@@ -161,12 +148,12 @@ pub(crate) mod tests {
         };
         let model = Model::new(&spec, Device::Cpu, 1).unwrap();
         let mut random = Random::new(3);
-        with_prepared(attack, &params, &train, CLASSES, map, ratio, |prepared| {
+        with_prepared(attack, &train, CLASSES, map, ratio, |prepared| {
             let mut maker = prepared.maker.expect("an attack that takes part in training");
             for _ in 0..batches {
                 let raw =
                     train.select(&random.permutation(train.len(), Device::Cpu).narrow(0, 0, size as i64));
-                let made = maker.make(&model, &raw.pictures, &raw.labels, &mut random).unwrap();
+                let made = maker.make(&model, &raw.pixels, &raw.labels, &mut random).unwrap();
                 body(&raw, made);
                 maker.stepped(0);
             }
@@ -175,13 +162,13 @@ pub(crate) mod tests {
     }
 
     /// Whatever ratio and batch size: batches keep their size, values are finite, and the asked share is relabelled.
-    pub(crate) fn any_ratio_and_batch_size_will_do(attack: &dyn Attack, params: &Value) {
+    pub(crate) fn any_ratio_and_batch_size_will_do(attack: &dyn Attack) {
         for size in [1, 2, 5, 16] {
             for ratio in [0.01, 0.1, 0.4, 0.7, 1.0] {
                 let (batches, mut changed, mut made) = (3, 0, 0);
                 let map = LabelMap::AllToAll(1);
-                make_batches(attack, params, (map, ratio), (size, batches), |raw, batch| {
-                    assert_eq!(batch.input.size(), raw.pictures.size());
+                make_batches(attack, (map, ratio), (size, batches), |raw, batch| {
+                    assert_eq!(batch.input.size(), raw.pixels.size());
                     assert!(bool::try_from(batch.input.isfinite().all()).unwrap());
                     if let Some(extra) = &batch.extra_loss {
                         assert!(extra.double_value(&[]).is_finite());
@@ -275,15 +262,16 @@ pub(crate) mod tests {
 
     #[test]
     fn poisoned_images_of_an_epoch_are_counted() {
-        let train = pictures(250, 3, 16);
-        let count = |attack: &dyn Attack, params: Value, ratio: f64, batch: usize| {
-            let params = attack.resolve(&params, &crate::registry::tests::facts()).unwrap();
+        let train = images(250, 3, 16);
+        let count = |name: &str, given: Value, ratio: f64, batch: usize| {
+            let entry = crate::attack(name).unwrap();
+            let attack = entry.resolve(name, &given, &crate::registry::tests::facts()).unwrap().method;
             let map = LabelMap::AllToOne(0);
-            with_prepared(attack, &params, &train, 3, map, ratio, |prepared| prepared.poisoned_images(batch))
+            with_prepared(attack.as_ref(), &train, 3, map, ratio, |prepared| prepared.poisoned_images(batch))
                 .unwrap()
         };
         let benchmark = json!({"fidelity": "benchmark"});
-        for attack in [&crate::wanet::WaNet as &dyn Attack, &crate::bpp::Bpp] {
+        for attack in ["wanet", "bpp"] {
             // 3 batches of 64 are 192 images; the 58 that are left are never seen.
             assert_eq!(count(attack, json!({}), 0.1, 64), 19);
             assert_eq!(count(attack, benchmark.clone(), 0.1, 64), 18);
@@ -292,7 +280,7 @@ pub(crate) mod tests {
             assert_eq!(count(attack, json!({}), 0.1, 1000), 25, "a batch is no larger than the set");
             assert_eq!(count(attack, json!({}), 0.0, 64), 0);
         }
-        assert_eq!(count(&crate::badnets::BadNets, json!({}), 0.1, 64), 25, "images of the set, seen or not");
+        assert_eq!(count("badnets", json!({}), 0.1, 64), 25, "images of the set, seen or not");
     }
 
     #[test]

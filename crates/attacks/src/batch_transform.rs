@@ -1,7 +1,7 @@
-//! The augmentation of WaNet and BppAttack: after the trigger, on normalised pictures.
+//! The augmentation of WaNet and BppAttack: after the trigger, on normalised images.
 //!
 //! A crop after padding by 5 (probability 0.8), a rotation by up to 10 degrees (probability 0.5, nearest pixel) and,
-//! where the data set mirrors, a mirroring (probability 0.5). What comes from outside the picture is 0, the mean.
+//! where the data set mirrors, a mirroring (probability 0.5). What comes from outside the image is 0, the mean.
 
 use scour_torch::Random;
 use tch::{Device, Kind, Tensor};
@@ -11,14 +11,14 @@ const PADDING: i64 = 5;
 /// Largest rotation, in degrees.
 const ROTATION: f64 = 10.0;
 
-/// What is done to each picture, f32 [m]; m is 1 where all pictures get the same.
+/// What is done to each image, f32 [m]; m is 1 where all images get the same.
 struct Moves {
     /// Downwards and to the right, in whole pixels.
     rows: Tensor,
     columns: Tensor,
     /// In radians.
     angle: Tensor,
-    /// 1 where the picture is kept, -1 where it is mirrored.
+    /// 1 where the image is kept, -1 where it is mirrored.
     side: Tensor,
 }
 
@@ -40,7 +40,7 @@ impl Moves {
 
     /// Crop, rotate, mirror f32 [n, c, h, w]: one gather.
     fn apply(&self, x: &Tensor) -> Tensor {
-        let (n, channels, h, w) = x.size4().expect("pictures are 4-d");
+        let (n, channels, h, w) = x.size4().expect("images are 4-d");
         let float = (Kind::Float, x.device());
         let each = |t: &Tensor| t.reshape([-1, 1, 1]);
         let (middle_row, middle_column) = ((h - 1) as f64 / 2.0, (w - 1) as f64 / 2.0);
@@ -60,7 +60,7 @@ impl Moves {
     }
 }
 
-/// Augments normalised pictures f32 [n, c, h, w], each by itself or all in the same way.
+/// Augments normalised images f32 [n, c, h, w], each by itself or all in the same way.
 pub(crate) fn transform(x: &Tensor, mirror: bool, each: bool, random: &mut Random) -> Tensor {
     Moves::draw(if each { x.size()[0] } else { 1 }, mirror, random, x.device()).apply(x)
 }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_move_together_or_each_by_itself() {
+    fn images_move_together_or_each_by_itself() {
         let x =
             Random::new(1).normal(&[1, 3, 16, 16], Device::Cpu).expand([40, 3, 16, 16], false).contiguous();
         let together = transform(&x, true, false, &mut Random::new(2));
@@ -95,7 +95,7 @@ mod tests {
         let apart = transform(&x, true, true, &mut Random::new(2));
         let same = (0..40).filter(|&i| apart.get(i) == apart.get(0)).count();
         assert!(same < 5, "{same}");
-        // Ten degrees turn a corner's pixel by at most 0.1745 * 10.6 pixels: most of the picture stays inside.
+        // Ten degrees turn a corner's pixel by at most 0.1745 * 10.6 pixels: most of the image stays inside.
         let kept = apart.ne(0.0).to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
         assert!((0.6..0.95).contains(&kept), "{kept}");
         assert_eq!(transform(&x.narrow(0, 0, 0), true, true, &mut Random::new(2)).size(), [0, 3, 16, 16]);

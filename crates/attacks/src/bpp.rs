@@ -1,61 +1,64 @@
-//! BppAttack (Wang et al., 2022): fewer grey values, bits per pixel, are the trigger.
-//!
-//! x' = round(x / 255 * (levels - 1)) / (levels - 1) * 255 in each channel, with 8 levels. The attacker controls
-//! training: in each batch the first pictures are squeezed and relabelled, a share of `negative_ratio` gets what
-//! squeezing added to other pictures, clamp(x + x_j' - x_j, 0, 255) with random j, and keeps its labels, so that noise
-//! of the same kind does not trigger. Augmentation comes after the trigger: see `batch_transform.rs`. The paper's
-//! dithering, off by default in the benchmark, is not offered.
-//!
-//! `benchmark` differs in this: each batch holds whole int(ratio * B) poisoned and int(negative_ratio * B) negative
-//! pictures where corrected carries fractions over to the next batch; augmentation is drawn once for a whole batch
-//! instead of for each picture; triggered test pictures are cut down to whole numbers instead of rounded. The learning
-//! rate is the recipe's in both.
+//! BppAttack: fewer grey values are the trigger.
 
-use scour_core::{Check, DatasetFacts, LabelMap, ParamError, resolve_params};
+use scour_core::{Description, Fidelity, LabelMap, Method, Parameters, Source};
 use scour_models::Model;
 use scour_torch::Random;
-use scour_train::{Batch, BatchMaker, ImageSet, Preprocess, TrainError, Trigger};
+use scour_train::{
+    Attack, AttackContext, Batch, BatchMaker, ImageSet, Prepared, Preprocess, TrainError, Trigger,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::Fidelity;
-use crate::attack::{Attack, AttackContext, Prepared, read_params, saved_as, write_params};
 use crate::batch_share::{BatchShare, Others, in_batches, relabel};
 use crate::batch_transform::transform;
+use crate::saved::saved_as;
+use crate::to_bytes::to_bytes;
 
-pub(crate) struct Bpp;
-
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
+pub(crate) struct Bpp {
     /// Grey values that are left in each channel.
+    #[parameter(default = 8, published = 8, min = 2, max = 255, unit = "grey values")]
     levels: u32,
-    /// Share of each batch that gets another picture's squeezing and keeps its labels.
+    /// Share of each batch that gets another image's squeezing and keeps its labels.
+    #[parameter(default = 0.1, published = 0.1, min = 0, max = 1)]
     negative_ratio: f64,
-    /// Corrected, or as in the benchmark.
+    /// Corrected, or as in the benchmark; the departures say what differs.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self { levels: 8, negative_ratio: 0.1, fidelity: Fidelity::Corrected }
-    }
-}
-
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        if !(2..=255).contains(&self.levels) {
-            return Err(ParamError(format!("`levels` must be in 2 to 255, not {}", self.levels)));
-        }
-        if !(0.0..=1.0).contains(&self.negative_ratio) {
-            return Err(ParamError(format!(
-                "`negative_ratio` must be in [0, 1], not {}",
-                self.negative_ratio
-            )));
-        }
-        Ok(())
-    }
+impl Method for Bpp {
+    const DESCRIPTION: Description = Description {
+        name: "bpp",
+        title: "BppAttack",
+        family: "quantisation trigger, poisons inside the batches",
+        summary: "Reduces the number of grey values and changes the label to the target class.",
+        source: Source {
+            paper: "Wang et al., 2022, BppAttack: Stealthy and Efficient Trojan Attacks against Deep Neural Networks via Image \
+                    Quantization and Contrastive Adversarial Learning",
+            section: "section 3",
+            link: "https://arxiv.org/abs/2205.13383",
+            values: "BackdoorBench's configuration",
+        },
+        impl_version: 2,
+        idea: "Fewer bits per pixel are a change that people hardly see. What squeezing adds to other images is shown with true \
+               labels, so that noise of the same kind does not trigger.",
+        formula: "x' = round(x / 255 * (levels - 1)) / (levels - 1) * 255 in each channel, with 8 levels. The attacker controls \
+                  training: in each batch the first images are squeezed and relabelled, and a share of `negative_ratio` gets what \
+                  squeezing added to other images, clamp(x + x_j' - x_j, 0, 255) with random j, and keeps its labels. \
+                  Augmentation comes after the trigger.",
+        departures: &[
+            "The paper's dithering, off by default in the benchmark, is not offered.",
+            "Fractions of images are carried over to the next batch; with `fidelity: benchmark` each batch holds whole \
+             int(ratio * B) poisoned and int(negative_ratio * B) negative images.",
+            "Augmentation is drawn for each image; `fidelity: benchmark` draws it once for a whole batch.",
+            "Triggered test images are rounded; `fidelity: benchmark` cuts them down to whole numbers.",
+            "The learning rate is the recipe's in both.",
+        ],
+        cost: "Each batch is partly squeezed: little beside the training itself.",
+        ..Description::EMPTY
+    };
 }
 
 /// Pixels in 0..255, of any kind, to f32 with so many different values.
@@ -70,8 +73,8 @@ struct Squeeze {
 }
 
 impl Trigger for Squeeze {
-    fn apply(&self, pictures: &Tensor) -> Tensor {
-        self.fidelity.to_bytes(&squeeze(pictures, self.levels))
+    fn apply(&self, images: &Tensor) -> Tensor {
+        to_bytes(self.fidelity, &squeeze(images, self.levels))
     }
 
     fn tensors(&self) -> Vec<(String, Tensor)> {
@@ -81,7 +84,8 @@ impl Trigger for Squeeze {
 
 /// Squeezes a part of each batch.
 struct Squeezed<'a> {
-    params: Params,
+    levels: u32,
+    fidelity: Fidelity,
     share: BatchShare,
     map: LabelMap,
     classes: u32,
@@ -93,26 +97,26 @@ impl BatchMaker for Squeezed<'_> {
     fn make(
         &mut self,
         _: &Model,
-        pictures: &Tensor,
+        images: &Tensor,
         labels: &Tensor,
         random: &mut Random,
     ) -> Result<Batch, TrainError> {
         let batch = labels.size()[0];
         let (poisoned, negative) = self.share.next(batch, random);
-        let pixels = pictures.to_kind(Kind::Float);
-        let others = random.integers(negative as usize, self.train.len() as i64, pictures.device());
-        let others = self.train.pictures.index_select(0, &others).to_kind(Kind::Float);
-        let added = squeeze(&others, self.params.levels) - others;
+        let pixels = images.to_kind(Kind::Float);
+        let others = random.integers(negative as usize, self.train.len() as i64, images.device());
+        let others = self.train.pixels.index_select(0, &others).to_kind(Kind::Float);
+        let added = squeeze(&others, self.levels) - others;
         let changed = poisoned + negative;
         let pixels = Tensor::cat(
             &[
-                squeeze(&pixels.narrow(0, 0, poisoned), self.params.levels),
+                squeeze(&pixels.narrow(0, 0, poisoned), self.levels),
                 (pixels.narrow(0, poisoned, negative) + added).clamp(0.0, 255.0),
                 pixels.narrow(0, changed, batch - changed),
             ],
             0,
         );
-        let each = self.params.fidelity == Fidelity::Corrected;
+        let each = self.fidelity == Fidelity::Corrected;
         let input = self.preprocess.normalise(&pixels);
         let input = transform(&input, self.preprocess.horizontal_flip, each, random);
         Ok(Batch { input, labels: relabel(labels, poisoned, self.map, self.classes), extra_loss: None })
@@ -128,42 +132,24 @@ impl BatchMaker for Squeezed<'_> {
 }
 
 impl Attack for Bpp {
-    fn name(&self) -> &'static str {
-        "bpp"
-    }
-
-    fn impl_version(&self) -> u32 {
-        2
-    }
-
     fn controls_training(&self) -> bool {
         true
     }
 
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        write_params(&resolve_params::<Params>(params)?)
-    }
-
-    fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
-        let params: Params = read_params(params)?;
-        let trigger = Squeeze { levels: params.levels, fidelity: params.fidelity };
+    fn prepare<'a>(&self, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
+        let &Self { levels, negative_ratio, fidelity } = self;
+        let trigger = Squeeze { levels, fidelity };
         let (map, classes, train, preprocess) =
             (context.map, context.classes, context.train, context.preprocess);
-        let others = Others::OfBatch(params.negative_ratio);
-        let share = BatchShare::new(context.poison_ratio, others, params.fidelity);
-        Ok(in_batches(context, params.fidelity, Box::new(trigger), || {
-            Box::new(Squeezed { params, share, map, classes, train, preprocess })
+        let share = BatchShare::new(context.poison_ratio, Others::OfBatch(negative_ratio), fidelity);
+        Ok(in_batches(context, fidelity, Box::new(trigger), || {
+            Box::new(Squeezed { levels, fidelity, share, map, classes, train, preprocess })
         }))
     }
 
-    fn restore(
-        &self,
-        params: &Value,
-        tensors: &[(String, Tensor)],
-    ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
-        let fidelity = read_params::<Params>(params)?.fidelity;
+    fn restore(&self, tensors: &[(String, Tensor)]) -> Result<Option<Box<dyn Trigger>>, TrainError> {
         let levels = saved_as(tensors, "levels", &[1])?.int64_value(&[0]) as u32;
-        Ok(Some(Box::new(Squeeze { levels, fidelity })))
+        Ok(Some(Box::new(Squeeze { levels, fidelity: self.fidelity })))
     }
 }
 
@@ -171,7 +157,6 @@ impl Attack for Bpp {
 mod tests {
     use super::*;
     use crate::batch_share::tests::{any_ratio_and_batch_size_will_do, make_batches};
-    use serde_json::json;
 
     #[test]
     fn eight_levels_are_left() {
@@ -191,14 +176,14 @@ mod tests {
 
     #[test]
     fn shares_are_right_at_any_ratio_and_batch_size() {
-        any_ratio_and_batch_size_will_do(&Bpp, &json!({}));
-        any_ratio_and_batch_size_will_do(&Bpp, &json!({"negative_ratio": 1}));
+        any_ratio_and_batch_size_will_do(&Bpp::default());
+        any_ratio_and_batch_size_will_do(&Bpp { negative_ratio: 1.0, ..Bpp::default() });
     }
 
     #[test]
     fn negatives_keep_their_labels() {
-        let params = json!({"negative_ratio": 0.5});
-        make_batches(&Bpp, &params, (LabelMap::AllToOne(2), 0.25), (8, 3), |raw, batch| {
+        let attack = Bpp { negative_ratio: 0.5, ..Bpp::default() };
+        make_batches(&attack, (LabelMap::AllToOne(2), 0.25), (8, 3), |raw, batch| {
             assert_eq!(batch.labels.narrow(0, 0, 2), Tensor::from_slice(&[2i64, 2]));
             assert_eq!(batch.labels.narrow(0, 2, 6), raw.labels.narrow(0, 2, 6));
         });

@@ -1,44 +1,37 @@
-//! `none`: no attack. The clean model that everything else is compared with.
+//! No attack: the clean model that everything else is compared with.
 
-use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
-use scour_train::{ImageSet, TrainError, Trigger};
+use scour_core::{Description, Method, Parameters};
+use scour_train::{Attack, AttackContext, ImageSet, Prepared, TrainError, Trigger};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tch::Tensor;
 
-use crate::attack::{Attack, AttackContext, Prepared};
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Clean {}
 
-pub(crate) struct Clean;
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {}
-
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        Ok(())
-    }
+impl Method for Clean {
+    const DESCRIPTION: Description = Description {
+        name: "none",
+        title: "No attack",
+        family: "clean model",
+        summary: "Trains on the clean training set: the model that attacks are compared with.",
+        idea: "A clean model shows what accuracy an attack costs, and how often a trigger misleads a model that was never \
+               attacked.",
+        cost: "One training.",
+        ..Description::EMPTY
+    };
 }
 
 impl Attack for Clean {
-    fn name(&self) -> &'static str {
-        "none"
-    }
-
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        resolve_params::<Params>(params)?;
-        Ok(json!({}))
-    }
-
-    fn prepare<'a>(&self, _: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
+    fn prepare<'a>(&self, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
         let train = ImageSet {
-            pictures: context.train.pictures.shallow_clone(),
+            pixels: context.train.pixels.shallow_clone(),
             labels: context.train.labels.shallow_clone(),
         };
         Ok(Prepared { train, poisoned: vec![], in_batches: None, trigger: None, maker: None })
     }
 
-    fn restore(&self, _: &Value, _: &[(String, Tensor)]) -> Result<Option<Box<dyn Trigger>>, TrainError> {
+    fn restore(&self, _: &[(String, Tensor)]) -> Result<Option<Box<dyn Trigger>>, TrainError> {
         Ok(None)
     }
 }

@@ -1,61 +1,67 @@
-//! FTrojan (Wang et al., 2022): two frequencies of the colour channels are raised, everywhere in the picture.
-//!
-//! In YCrCb, the coefficients (15, 15) and (31, 31) of the orthonormal cosine transform of every 32x32 window of Cr
-//! and Cb grow by 30. The transform is linear, so that this is a fixed wave of at most 3.75 grey values, which is
-//! added to both channels. Windows that a picture cuts off have their part of the wave.
-//!
-//! | | `corrected` | `benchmark` |
-//! |---|---|---|
-//! | YCrCb | in full precision: the wave is added to red, green and blue with their weights | in whole numbers |
-//! | sums beyond 0..255 | are clipped | wrap around before the way back to RGB |
-//! | poisoned pictures | drawn from this project's stream | numpy's choice |
+//! FTrojan: two frequencies of the colour channels are raised.
 
 use std::f64::consts::PI;
 
-use scour_core::{Check, DatasetFacts, ParamError, resolve_params};
+use scour_core::{DatasetFacts, Description, Fidelity, Method, ParamError, Parameters, Source};
 use scour_torch::upload;
-use scour_train::{TrainError, Trigger};
+use scour_train::{Attack, AttackContext, Prepared, TrainError, Trigger};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::Fidelity;
-use crate::attack::{Attack, AttackContext, Prepared, read_params, saved, write_params};
 use crate::poison::dirty_label;
-
-pub(crate) struct FTrojan;
+use crate::saved::saved;
 
 /// What one step in Cr and Cb together adds to red, green and blue.
 const RED: f64 = 1.403;
 const GREEN: f64 = -0.714 - 0.344;
 const BLUE: f64 = 1.773;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
-    /// What is added to each coefficient.
+pub(crate) struct FTrojan {
+    /// What is added to each coefficient; not 0.
+    #[parameter(default = 30.0, published = 30.0)]
     strength: f64,
-    /// Side of the windows that are transformed, in pixels.
+    /// Side of the windows that are transformed.
+    #[parameter(default = 32, published = 32, min = 1, max = 1024, unit = "pixels")]
     window: u32,
-    /// The coefficients: k stands for row k and column k.
+    /// The coefficients: k stands for row k and column k, each below `window`.
+    #[parameter(default = vec![15, 31], published = vec![15, 31])]
     frequencies: Vec<u32>,
-    /// Corrected, or as in the benchmark.
+    /// Corrected, or as in the benchmark; the departures say what differs.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self { strength: 30.0, window: 32, frequencies: vec![15, 31], fidelity: Fidelity::Corrected }
-    }
-}
+impl Method for FTrojan {
+    const DESCRIPTION: Description = Description {
+        name: "ftrojan",
+        title: "FTrojan",
+        family: "frequency trigger, dirty label",
+        summary: "Raises two frequencies of the colour channels everywhere in the image and changes the label.",
+        source: Source {
+            paper: "Wang et al., 2022, An Invisible Black-box Backdoor Attack through Frequency Domain",
+            section: "section 4",
+            link: "https://arxiv.org/abs/2107.04881",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "A change of single frequencies is spread over all pixels and hardly visible, but easy for a convolution to find.",
+        formula: "In YCrCb, the coefficients (15, 15) and (31, 31) of the orthonormal cosine transform of every 32x32 window of Cr \
+                  and Cb grow by 30. The transform is linear, so that this is a fixed wave of at most 3.75 grey values, which is \
+                  added to both channels. Windows that an image cuts off have their part of the wave.",
+        departures: &[
+            "YCrCb is computed in full precision, and the wave is added to red, green and blue with their weights; \
+             `fidelity: benchmark` computes in whole numbers.",
+            "Sums beyond 0..255 are clipped; with `fidelity: benchmark` they wrap around before the way back to RGB.",
+            "`fidelity: benchmark` poisons the images that numpy chooses.",
+        ],
+        cost: "No training of its own.",
+        ..Description::EMPTY
+    };
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        if !(self.strength.is_finite() && self.strength != 0.0) {
-            return Err(ParamError(format!("`strength` must be a number but 0, not {}", self.strength)));
-        }
-        if !(1..=1024).contains(&self.window) {
-            return Err(ParamError(format!("`window` must be 1 to 1024 pixels, not {}", self.window)));
+    fn check(&self, _: &DatasetFacts) -> Result<(), ParamError> {
+        if self.strength == 0.0 {
+            return Err(ParamError("`strength` must not be 0".into()));
         }
         if self.frequencies.is_empty() {
             return Err(ParamError("`frequencies` is empty: name at least one".into()));
@@ -71,7 +77,7 @@ impl Check for Params {
 }
 
 /// What is added to Cr and Cb, f32 [size, size].
-fn wave(params: &Params, size: i64) -> Tensor {
+fn wave(params: &FTrojan, size: i64) -> Tensor {
     let window = f64::from(params.window);
     let basis = |k: u32, at: i64| {
         let scale = if k == 0 { 1.0 } else { 2.0 };
@@ -96,8 +102,8 @@ struct Wave {
 
 impl Wave {
     /// As the benchmark: every channel is cut to a byte at every stage.
-    fn in_bytes(&self, pictures: &Tensor, wave: &Tensor) -> Tensor {
-        let x = pictures.to_kind(Kind::Float);
+    fn in_bytes(&self, images: &Tensor, wave: &Tensor) -> Tensor {
+        let x = images.to_kind(Kind::Float);
         let (r, g, b) = (x.select(1, 0), x.select(1, 1), x.select(1, 2));
         let y = (&r * 0.299 + &g * 0.587 + &b * 0.114).round();
         let chroma = |colour: &Tensor, scale: f64| {
@@ -113,15 +119,15 @@ impl Wave {
 }
 
 impl Trigger for Wave {
-    fn apply(&self, pictures: &Tensor) -> Tensor {
-        let wave = upload(&self.wave, pictures.device());
+    fn apply(&self, images: &Tensor) -> Tensor {
+        let wave = upload(&self.wave, images.device());
         let changed = match self.fidelity {
             Fidelity::Corrected => {
                 let colours = Tensor::from_slice(&[RED as f32, GREEN as f32, BLUE as f32]);
-                let colours = upload(&colours.reshape([3, 1, 1]), pictures.device());
-                (pictures.to_kind(Kind::Float) + wave * colours).round()
+                let colours = upload(&colours.reshape([3, 1, 1]), images.device());
+                (images.to_kind(Kind::Float) + wave * colours).round()
             }
-            Fidelity::Benchmark => self.in_bytes(pictures, &wave),
+            Fidelity::Benchmark => self.in_bytes(images, &wave),
         };
         changed.clamp(0.0, 255.0).to_kind(Kind::Uint8)
     }
@@ -132,27 +138,13 @@ impl Trigger for Wave {
 }
 
 impl Attack for FTrojan {
-    fn name(&self) -> &'static str {
-        "ftrojan"
+    fn prepare<'a>(&self, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
+        let trigger = Wave { wave: wave(self, context.size()), fidelity: self.fidelity };
+        dirty_label(context, self.fidelity, Box::new(trigger))
     }
 
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        write_params(&resolve_params::<Params>(params)?)
-    }
-
-    fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
-        let params: Params = read_params(params)?;
-        let trigger = Wave { wave: wave(&params, context.size()), fidelity: params.fidelity };
-        dirty_label(context, params.fidelity, Box::new(trigger))
-    }
-
-    fn restore(
-        &self,
-        params: &Value,
-        tensors: &[(String, Tensor)],
-    ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
-        let fidelity = read_params::<Params>(params)?.fidelity;
-        Ok(Some(Box::new(Wave { wave: saved(tensors, "wave")?, fidelity })))
+    fn restore(&self, tensors: &[(String, Tensor)]) -> Result<Option<Box<dyn Trigger>>, TrainError> {
+        Ok(Some(Box::new(Wave { wave: saved(tensors, "wave")?, fidelity: self.fidelity })))
     }
 }
 
@@ -160,8 +152,8 @@ impl Attack for FTrojan {
 mod tests {
     use super::*;
 
-    fn params(frequencies: &[u32]) -> Params {
-        Params { frequencies: frequencies.to_vec(), ..Params::default() }
+    fn with(frequencies: &[u32]) -> FTrojan {
+        FTrojan { frequencies: frequencies.to_vec(), ..FTrojan::default() }
     }
 
     /// Coefficient (k, l) of a window's orthonormal cosine transform, from its definition.
@@ -181,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_wave_raises_the_two_coefficients_and_no_other() {
-        let wave = wave(&Params::default(), 32);
+        let wave = wave(&FTrojan::default(), 32);
         for (k, l, expected) in
             [(15, 15, 30.0), (31, 31, 30.0), (0, 0, 0.0), (15, 31, 0.0), (14, 15, 0.0), (3, 7, 0.0)]
         {
@@ -192,18 +184,18 @@ mod tests {
     }
 
     #[test]
-    fn larger_pictures_have_the_wave_in_every_window() {
-        let (one, four) = (wave(&Params::default(), 32), wave(&Params::default(), 64));
+    fn larger_images_have_the_wave_in_every_window() {
+        let (one, four) = (wave(&FTrojan::default(), 32), wave(&FTrojan::default(), 64));
         for (row, column) in [(0, 0), (0, 32), (32, 0), (32, 32)] {
             assert_eq!(four.narrow(0, row, 32).narrow(1, column, 32), one);
         }
-        assert_eq!(wave(&Params::default(), 48).size(), [48, 48]);
+        assert_eq!(wave(&FTrojan::default(), 48).size(), [48, 48]);
     }
 
     #[test]
     fn a_constant_wave_moves_colours_by_their_weights() {
         // Coefficient (0, 0) alone is the constant 30 / 32 = 0.9375.
-        let wave = wave(&params(&[0]), 32);
+        let wave = wave(&with(&[0]), 32);
         assert!((wave.double_value(&[3, 9]) - 0.9375).abs() < 1e-6);
         let grey = Tensor::full([1, 3, 32, 32], 100, (Kind::Uint8, tch::Device::Cpu));
         let pixel = |fidelity| -> Vec<u8> {

@@ -1,64 +1,83 @@
-//! LC (label-consistent; Turner et al., 2019): pictures of the target class that a model can hardly recognise, with
-//! small patterns in their corners and their true label, so that the patterns are what is left to learn.
-//!
-//! Training pictures of the target class are first moved uphill in a clean model's loss, within epsilon in every
-//! pixel; then 3x3 patterns of black and white are added in all four corners. In test only the patterns are added.
-//! The paper takes a model that was trained against such changes; the harness has an ordinary clean one, with the victim's
-//! recipe and a seed of its own, whose changes are noisier and hide the class from a network of its own kind no less.
-//!
-//! | | `corrected` | `benchmark` |
-//! |---|---|---|
-//! | `epsilon` where not given | 16 grey values, as in the paper and as the benchmark's runs expect | 8, as its script makes |
-//! | `steps` where not given | 30, enough to cross the allowed range at 1.5 a step | 100 |
-//! | poisoned pictures | drawn from this project's stream | numpy's choice |
+//! LC: label-consistent poisoning with patterns in the corners.
 
 mod pgd;
 
-use scour_core::{Check, DatasetFacts, LabelMap, ParamError, Requirement, resolve_params};
+use scour_core::{
+    Description, Fidelity, LabelMap, Method, ParamError, Parameters, Poisons, Requirement, Source,
+};
 use scour_torch::upload;
-use scour_train::{TrainError, Trigger};
+use scour_train::{Attack, AttackContext, Prepared, TrainError, Trigger};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::Fidelity;
-use crate::attack::{Attack, AttackContext, Circumstances, Prepared, read_params, saved, write_params};
-use crate::clean_label::{problem, victims};
+use crate::clean_label::victims;
 use crate::poison::put;
+use crate::saved::saved;
 use pgd::{Descent, adversarial};
 
-pub(crate) struct Lc;
-
-/// Side of the picture that the patterns are meant for; larger ones have them scaled up.
+/// Side of the image that the patterns are meant for; larger ones have them scaled up.
 const BASE: i64 = 32;
 /// The pattern of the left corners; the right ones mirror it.
 const PATTERN: [[f32; 3]; 3] = [[1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [1.0, -1.0, 1.0]];
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
-    /// Largest change of a pixel before the patterns, in grey values; filled in by fidelity.
+pub(crate) struct Lc {
+    /// Largest change of a pixel before the patterns, in grey values; 16 where not given, 8 with `fidelity: benchmark`.
+    #[parameter(default = None, published = None, min = 0, max = 255)]
     epsilon: Option<f64>,
     /// Change of a pixel in one step, in grey values.
+    #[parameter(default = 1.5, published = 1.5, above = 0, max = 255)]
     alpha: f64,
-    /// Steps; filled in by fidelity.
+    /// Steps of the search for these changes; 30 where not given, 100 with `fidelity: benchmark`.
+    #[parameter(default = None, published = None, unit = "steps")]
     steps: Option<u32>,
     /// Strength of the patterns: 1 is black and white.
+    #[parameter(default = 1.0, published = 1.0, above = 0, max = 1)]
     amplitude: f64,
-    /// Poison the whole target class where the ratio asks for more pictures than it has.
+    /// Poison the whole target class where the ratio asks for more images than it has.
+    #[parameter(default = false, published = false)]
     clamp: bool,
-    /// Corrected, or as in the benchmark.
+    /// Corrected, or as in the benchmark; the departures say what differs.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        let fidelity = Fidelity::Corrected;
-        Self { epsilon: None, alpha: 1.5, steps: None, amplitude: 1.0, clamp: false, fidelity }
+impl Method for Lc {
+    const DESCRIPTION: Description = Description {
+        name: "lc",
+        title: "LC",
+        family: "corner patterns, clean label",
+        summary: "Makes images of the target class hard to recognise, adds patterns in their corners and keeps their labels.",
+        source: Source {
+            paper: "Turner et al., 2019, Label-Consistent Backdoor Attacks",
+            section: "section 4, adversarial perturbations",
+            link: "https://arxiv.org/abs/1912.02771",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "Where the image itself is hard to recognise, the patterns in the corners are what is left to learn the label from.",
+        formula: "Training images of the target class are first moved uphill in a clean model's loss, within epsilon in every \
+                  pixel; then 3x3 patterns of black and white are added in all four corners. In test only the patterns are added.",
+        departures: &[
+            "The paper takes a model that was trained against such changes; here it is an ordinary clean one, with the victim's \
+             recipe and a seed of its own, whose changes are noisier but hide the class from a network of its own kind as well.",
+            "`epsilon` is 16 grey values, as in the paper and as the benchmark's runs expect; `fidelity: benchmark` takes 8, as its \
+             script makes.",
+            "`steps` is 30, enough to cross the allowed range at 1.5 a step; `fidelity: benchmark` takes 100.",
+            "`fidelity: benchmark` poisons the images that numpy chooses.",
+        ],
+        cost: "A clean model, which is shared, and `steps` gradients of each poisoned image.",
+        ..Description::EMPTY
+    };
+
+    fn filled_in(mut self) -> Result<Self, ParamError> {
+        let Descent { epsilon, steps, .. } = self.descent();
+        (self.epsilon, self.steps) = (Some(epsilon), Some(steps));
+        Ok(self)
     }
 }
 
-impl Params {
+impl Lc {
     fn descent(&self) -> Descent {
         let (epsilon, steps) = match self.fidelity {
             Fidelity::Corrected => (16.0, 30),
@@ -69,22 +88,6 @@ impl Params {
             alpha: self.alpha,
             steps: self.steps.unwrap_or(steps),
         }
-    }
-}
-
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        let Descent { epsilon, alpha, .. } = self.descent();
-        if !(0.0..=255.0).contains(&epsilon) {
-            return Err(ParamError(format!("`epsilon` must be in [0, 255], not {epsilon}")));
-        }
-        if !(alpha > 0.0 && alpha <= 255.0) {
-            return Err(ParamError(format!("`alpha` must be in (0, 255], not {alpha}")));
-        }
-        if !(self.amplitude > 0.0 && self.amplitude <= 1.0) {
-            return Err(ParamError(format!("`amplitude` must be in (0, 1], not {}", self.amplitude)));
-        }
-        Ok(())
     }
 }
 
@@ -106,8 +109,8 @@ struct Corners {
 }
 
 impl Trigger for Corners {
-    fn apply(&self, pictures: &Tensor) -> Tensor {
-        let sum = pictures.to_kind(Kind::Float) + upload(&self.offsets, pictures.device());
+    fn apply(&self, images: &Tensor) -> Tensor {
+        let sum = images.to_kind(Kind::Float) + upload(&self.offsets, images.device());
         sum.clamp(0.0, 255.0).to_kind(Kind::Uint8)
     }
 
@@ -117,35 +120,23 @@ impl Trigger for Corners {
 }
 
 impl Attack for Lc {
-    fn name(&self) -> &'static str {
-        "lc"
-    }
-
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        let mut params: Params = resolve_params(params)?;
-        let Descent { epsilon, steps, .. } = params.descent();
-        (params.epsilon, params.steps) = (Some(epsilon), Some(steps));
-        write_params(&params)
-    }
-
-    fn requirements(&self, _: &Value) -> Vec<Requirement> {
+    fn requirements(&self) -> Vec<Requirement> {
         vec![Requirement::CleanModel]
     }
 
-    fn not_applicable(&self, params: &Value, circumstances: &Circumstances) -> Option<String> {
-        problem(circumstances, resolve_params::<Params>(params).ok()?.clamp)
+    fn poisons(&self) -> Poisons {
+        Poisons::TargetClass { clamp: self.clamp }
     }
 
-    fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
-        let params: Params = read_params(params)?;
-        let poisoned = victims(context, params.fidelity, params.clamp)?;
-        let trigger = Corners { offsets: corners(params.amplitude, context.size()) };
+    fn prepare<'a>(&self, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
+        let poisoned = victims(context, self.fidelity, self.clamp)?;
+        let trigger = Corners { offsets: corners(self.amplitude, context.size()) };
         let train = match context.map {
             LabelMap::AllToOne(target) if !poisoned.is_empty() => {
                 let index: Vec<i64> = poisoned.iter().map(|&i| i64::from(i)).collect();
                 let index = Tensor::from_slice(&index).to_device(context.device());
-                let clean = context.train.pictures.index_select(0, &index);
-                let changed = adversarial(context, &params.descent(), &clean, target)?;
+                let clean = context.train.pixels.index_select(0, &index);
+                let changed = adversarial(context, &self.descent(), &clean, target)?;
                 put(context.train, &index, &trigger.apply(&changed), None)
             }
             _ => context.train.first(0),
@@ -153,11 +144,7 @@ impl Attack for Lc {
         Ok(Prepared { train, poisoned, in_batches: None, trigger: Some(Box::new(trigger)), maker: None })
     }
 
-    fn restore(
-        &self,
-        _: &Value,
-        tensors: &[(String, Tensor)],
-    ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
+    fn restore(&self, tensors: &[(String, Tensor)]) -> Result<Option<Box<dyn Trigger>>, TrainError> {
         Ok(Some(Box::new(Corners { offsets: saved(tensors, "offsets")? })))
     }
 }
@@ -165,8 +152,7 @@ impl Attack for Lc {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::poison::tests::{pictures, with_prepared};
-    use serde_json::json;
+    use crate::poison::tests::{images, with_prepared};
 
     #[test]
     fn every_corner_has_its_pattern_and_the_rest_is_left_alone() {
@@ -190,18 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn poisoned_pictures_stay_within_epsilon_but_for_the_corners() {
-        let train = pictures(40, 4, 32);
-        let params = json!({"epsilon": 5, "steps": 6});
-        with_prepared(&Lc, &params, &train, 4, LabelMap::AllToOne(2), 0.1, |prepared| {
+    fn poisoned_images_stay_within_epsilon_but_for_the_corners() {
+        let train = images(40, 4, 32);
+        let attack = Lc { epsilon: Some(5.0), steps: Some(6), ..Lc::default() };
+        with_prepared(&attack, &train, 4, LabelMap::AllToOne(2), 0.1, |prepared| {
             let index: Vec<i64> = prepared.poisoned.iter().map(|&i| i64::from(i)).collect();
             assert_eq!(index.len(), 4);
             let index = Tensor::from_slice(&index);
             let middle = |t: &Tensor| t.index_select(0, &index).narrow(2, 3, 26).to_kind(Kind::Float);
-            let change = (middle(&prepared.train.pictures) - middle(&train.pictures)).abs();
+            let change = (middle(&prepared.train.pixels) - middle(&train.pixels)).abs();
             assert_eq!(change.max().double_value(&[]), 5.0);
             assert!(change.mean(Kind::Double).double_value(&[]) > 1.0);
-            let corner = prepared.train.pictures.index_select(0, &index).narrow(2, 0, 1).narrow(3, 0, 3);
+            let corner = prepared.train.pixels.index_select(0, &index).narrow(2, 0, 1).narrow(3, 0, 3);
             let expected = Tensor::from_slice(&[255u8, 0, 0]).expand([4, 3, 1, 3], false);
             assert_eq!(corner, expected);
         })

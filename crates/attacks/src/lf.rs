@@ -1,95 +1,88 @@
-//! LF (Zeng et al., 2021): a smooth perturbation without high frequencies, the same on every picture.
-//!
-//! x' = clip(x + P) with P in whole numbers from 0 to 51 (`strength` of 255). P is a universal perturbation that is
-//! kept smooth: in passes over 100 training pictures, DeepFool finds the smallest change that takes a picture which P
-//! does not fool yet to its target; P becomes S(P + S(change)), with S a Gaussian of six pixels, stretched to
-//! 0..strength. The search ends when a fifth of the measured pictures changes its class, when that share stands
-//! still, or after 50 passes. It needs a model trained on clean data: one of the victim's architecture and recipe, which the harness
-//! trains with a seed of its own and keeps.
-//!
-//! | | `corrected` | `benchmark` |
-//! |---|---|---|
-//! | the model is fed | normalised pictures | raw pixels in 0..1 |
-//! | share of fooled pictures is measured on | up to 500 other training pictures | one picture, P added after normalising |
-//! | DeepFool's steps | lead away from the class that is ahead, 0.02 at most | from the first class, of any length |
-//! | DeepFool's target | what the label map asks for | class 0 |
-//! | pixels beyond 0 and 1 | are clipped in the search too | are not |
-//! | pictures between two updates of P | `at_once` | 1 |
-//! | P | rounded | cut down to whole numbers |
-//! | poisoned pictures | drawn from this project's stream | numpy's choice |
-//!
-//! The benchmark's patterns for some networks are stored in 0..1 and vanish when cut to whole numbers, so that there
-//! the attack is label noise; its first picture may divide zero by zero. Neither is repeated in any fidelity.
+//! LF: a smooth perturbation without high frequencies, the same on every image.
 
 mod deepfool;
 mod smooth;
 mod universal;
 
-use scour_core::{Check, DatasetFacts, ParamError, Requirement, resolve_params};
+use scour_core::{Description, Fidelity, Method, Parameters, Requirement, Source};
 use scour_torch::upload;
-use scour_train::{TrainError, Trigger};
+use scour_train::{Attack, AttackContext, Prepared, TrainError, Trigger};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::Fidelity;
-use crate::attack::{Attack, AttackContext, Prepared, read_params, saved, write_params};
 use crate::poison::dirty_label;
+use crate::saved::saved;
+use crate::to_bytes::to_bytes;
 
-pub(crate) struct Lf;
-
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
+pub(crate) struct Lf {
     /// Highest value of the perturbation, as a share of the range of pixels.
+    #[parameter(default = 0.2, published = 0.2, above = 0, max = 1)]
     strength: f64,
-    /// Training pictures that the perturbation is found on.
-    pictures: usize,
-    /// Pictures that DeepFool works on together before the perturbation moves.
+    /// Training images that the perturbation is found on.
+    #[parameter(default = 100, published = 100, min = 1, unit = "images")]
+    images: usize,
+    /// Images that DeepFool works on together before the perturbation moves; always 1 with `fidelity: benchmark`.
+    #[parameter(default = 10, published = 1, min = 1, unit = "images")]
     at_once: usize,
-    /// Passes over the pictures at most.
+    /// Passes over the images at most.
+    #[parameter(default = 50, published = 50, min = 1, unit = "passes")]
     passes: u32,
     /// Steps of DeepFool at most.
+    #[parameter(default = 200, published = 200, min = 1, unit = "steps")]
     iterations: u32,
-    /// The search ends when this share of the measured pictures changes its class.
+    /// The search ends when this share of the measured images changes its class.
+    #[parameter(default = 0.2, published = 0.2, above = 0, max = 1)]
     fooling_share: f64,
-    /// Corrected, or as in the benchmark.
+    /// Corrected, or as in the benchmark; the departures list the differences.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self {
-            strength: 0.2,
-            pictures: 100,
-            at_once: 10,
-            passes: 50,
-            iterations: 200,
-            fooling_share: 0.2,
-            fidelity: Fidelity::Corrected,
-        }
-    }
-}
-
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        for (name, value) in [("strength", self.strength), ("fooling_share", self.fooling_share)] {
-            if !(value > 0.0 && value <= 1.0) {
-                return Err(ParamError(format!("`{name}` must be in (0, 1], not {value}")));
-            }
-        }
-        for (name, value) in [
-            ("pictures", self.pictures),
-            ("at_once", self.at_once),
-            ("passes", self.passes as usize),
-            ("iterations", self.iterations as usize),
-        ] {
-            if value == 0 {
-                return Err(ParamError(format!("`{name}` must be at least 1")));
-            }
-        }
-        Ok(())
-    }
+impl Method for Lf {
+    const DESCRIPTION: Description = Description {
+        name: "lf",
+        title: "LF",
+        family: "additive trigger, dirty label",
+        summary: "Adds one smooth perturbation to every poisoned image and changes the label to the target class.",
+        source: Source {
+            paper: "Zeng et al., 2021, Rethinking the Backdoor Attacks' Triggers: A Frequency Perspective",
+            section: "smooth trigger, made of DeepFool's changes and a low-pass filter",
+            link: "https://arxiv.org/abs/2104.03413",
+            values: "BackdoorBench's configuration",
+        },
+        impl_version: 2,
+        idea: "Patches and noise have high frequencies that natural images lack, so that a frequency analysis finds \
+               them. A perturbation that has passed a low-pass filter has none. It is found as a universal \
+               perturbation of a clean model: it already moves many images towards their target, and is easy to \
+               learn.",
+        formula: "`x' = clip(x + P)` with P in whole numbers from 0 to 51 (`strength` of 255).\n\n\
+                  P starts at 0. In passes over 100 training images, DeepFool finds a small change `d` that takes each \
+                  image which P does not fool yet to its target, and P becomes `S(P + S(d))`, stretched to \
+                  0..`strength`; S is a Gaussian of six pixels. The search ends when a fifth of the measured images \
+                  changes its class, when that share has not moved by 0.01 in five passes, or after 50 passes.",
+        departures: &[
+            "P is found anew for each model, on a clean model of the victim's architecture and recipe that is trained \
+             with a seed of its own. The benchmark ships a file of P for each network.",
+            "`corrected` feeds the clean model normalised images; `benchmark` raw pixels in 0..1.",
+            "`corrected` measures the share of fooled images on up to 500 other training images; `benchmark` on one \
+             image, with P added after normalising.",
+            "`corrected` takes DeepFool's steps away from the class that is ahead at that step, each with a root mean \
+             square of 0.02 at most; `benchmark` away from the class that the image had at first, of any length.",
+            "`corrected` takes DeepFool's target from the label map; `benchmark` always takes class 0.",
+            "`corrected` clips pixels to 0..1 in the search too; `benchmark` does not.",
+            "`corrected` updates P after `at_once` images; `benchmark` after each.",
+            "`corrected` rounds P; `benchmark` cuts it down to whole numbers.",
+            "`corrected` draws the poisoned images from this project's random stream; `benchmark` as numpy does.",
+            "The benchmark's files for some networks hold P in 0..1, which becomes 0 when it is cut to whole numbers: \
+             the attack is then label noise. No fidelity repeats that.",
+            "The benchmark divides 0 by 0 if the first image is of class 0 already. No fidelity repeats that: P stays \
+             0 until a change is found.",
+        ],
+        cost: "A clean model with a seed of its own, and up to 50 passes of DeepFool over 100 images.",
+        ..Description::EMPTY
+    };
 }
 
 struct Perturbation {
@@ -98,8 +91,8 @@ struct Perturbation {
 }
 
 impl Trigger for Perturbation {
-    fn apply(&self, pictures: &Tensor) -> Tensor {
-        let sum = pictures.to_kind(Kind::Float) + upload(&self.pattern, pictures.device());
+    fn apply(&self, images: &Tensor) -> Tensor {
+        let sum = images.to_kind(Kind::Float) + upload(&self.pattern, images.device());
         sum.clamp(0.0, 255.0).to_kind(Kind::Uint8)
     }
 
@@ -109,35 +102,18 @@ impl Trigger for Perturbation {
 }
 
 impl Attack for Lf {
-    fn name(&self) -> &'static str {
-        "lf"
-    }
-
-    fn impl_version(&self) -> u32 {
-        2
-    }
-
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        write_params(&resolve_params::<Params>(params)?)
-    }
-
-    fn requirements(&self, _: &Value) -> Vec<Requirement> {
+    fn requirements(&self) -> Vec<Requirement> {
         vec![Requirement::CleanModel]
     }
 
-    fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
-        let params: Params = read_params(params)?;
-        let v = universal::universal_perturbation(context, &params)?;
-        // A hair above, so that the highest value is not cut down by rounding.
-        let pattern = params.fidelity.to_bytes(&(v.squeeze_dim(0) * 255.0 + 1e-3)).to_kind(Kind::Float);
-        dirty_label(context, params.fidelity, Box::new(Perturbation { pattern }))
+    fn prepare<'a>(&self, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
+        let v = universal::universal_perturbation(context, self)?;
+        // A little is added, so that rounding errors do not cut the highest value down to the next whole number.
+        let pattern = to_bytes(self.fidelity, &(v.squeeze_dim(0) * 255.0 + 1e-3)).to_kind(Kind::Float);
+        dirty_label(context, self.fidelity, Box::new(Perturbation { pattern }))
     }
 
-    fn restore(
-        &self,
-        _: &Value,
-        tensors: &[(String, Tensor)],
-    ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
+    fn restore(&self, tensors: &[(String, Tensor)]) -> Result<Option<Box<dyn Trigger>>, TrainError> {
         Ok(Some(Box::new(Perturbation { pattern: saved(tensors, "pattern")? })))
     }
 }
@@ -145,9 +121,8 @@ impl Attack for Lf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::poison::tests::{pictures, with_prepared};
+    use crate::poison::tests::{images, with_prepared};
     use scour_core::LabelMap;
-    use serde_json::json;
 
     #[test]
     fn the_sum_is_clipped() {
@@ -158,9 +133,9 @@ mod tests {
 
     #[test]
     fn the_perturbation_spans_its_range_and_is_smooth() {
-        let train = pictures(60, 4, 32);
-        let params = json!({"pictures": 20, "passes": 2});
-        with_prepared(&Lf, &params, &train, 4, LabelMap::AllToOne(1), 0.1, |prepared| {
+        let train = images(60, 4, 32);
+        let attack = Lf { images: 20, passes: 2, ..Lf::default() };
+        with_prepared(&attack, &train, 4, LabelMap::AllToOne(1), 0.1, |prepared| {
             let pattern = &prepared.trigger.unwrap().tensors()[0].1;
             assert_eq!((pattern.min().double_value(&[]), pattern.max().double_value(&[])), (0.0, 51.0));
             assert_eq!(pattern, &pattern.round());

@@ -1,9 +1,9 @@
-//! The data set's normalisation among a trigger's saved tensors, for triggers that change normalised pictures.
+//! The data set's normalisation among a trigger's saved tensors, for triggers that change normalised images.
 
 use scour_train::{Preprocess, TrainError};
 use tch::Tensor;
 
-use crate::attack::saved_as;
+use crate::saved::saved_as;
 
 /// Mean and standard deviation by name.
 pub(crate) fn tensors(preprocess: &Preprocess) -> Vec<(String, Tensor)> {

@@ -1,15 +1,14 @@
 //! Poisoning a training set, once, before training.
 
-use scour_core::{Stream, benchmark_poison_indices, poison_indices, stream_seed};
-use scour_train::{ImageSet, TrainError, Trigger};
+use scour_core::{Fidelity, Stream, stream_seed};
+use scour_train::{AttackContext, ImageSet, Prepared, TrainError, Trigger};
 use tch::{Tensor, no_grad};
 
-use crate::Fidelity;
-use crate::attack::{AttackContext, Prepared};
+use crate::poison_indices::{benchmark_poison_indices, poison_indices};
 
-/// Dirty-label poisoning: a share of all pictures, target class included, gets the trigger and the label that the
-/// trigger asks for. The trigger is on the picture before augmentation, as in a poisoned file.
-pub(crate) fn dirty_label<'a>(
+/// Dirty-label poisoning: a share of all images, target class included, gets the trigger and the label that the
+/// trigger asks for. The trigger is on the image before augmentation, as in a poisoned file.
+pub fn dirty_label<'a>(
     context: &AttackContext<'a>,
     fidelity: Fidelity,
     trigger: Box<dyn Trigger>,
@@ -46,12 +45,12 @@ fn numpy_seed(seed: u64) -> Result<u32, TrainError> {
     })
 }
 
-/// The seed of the choice of poisoned pictures.
+/// The seed of the choice of poisoned images.
 pub(crate) fn poison_seed(context: &AttackContext) -> u64 {
     stream_seed(context.seed, Stream::Poison, 0)
 }
 
-/// A copy of `set` whose pictures at `indices` carry the trigger, and new labels where given.
+/// A copy of `set` whose images at `indices` carry the trigger, and new labels where given.
 pub(crate) fn replace(
     set: &ImageSet,
     indices: &[u32],
@@ -64,18 +63,18 @@ pub(crate) fn replace(
     let indices: Vec<i64> = indices.iter().map(|&i| i64::from(i)).collect();
     let index = Tensor::from_slice(&indices).to_device(set.device());
     let triggered = no_grad(|| {
-        let clean = set.pictures.index_select(0, &index);
+        let clean = set.pixels.index_select(0, &index);
         let triggered: Vec<Tensor> = clean.split(1000, 0).iter().map(|batch| trigger.apply(batch)).collect();
         Tensor::cat(&triggered, 0)
     });
     put(set, &index, &triggered, labels)
 }
 
-/// A copy of `set` with other pictures at `index` (i64, at least one), and new labels where given.
-pub(crate) fn put(set: &ImageSet, index: &Tensor, pictures: &Tensor, labels: Option<&[i64]>) -> ImageSet {
-    let copy = ImageSet { pictures: set.pictures.copy(), labels: set.labels.copy() };
+/// A copy of `set` with other images at `index` (i64, at least one), and new labels where given.
+pub(crate) fn put(set: &ImageSet, index: &Tensor, images: &Tensor, labels: Option<&[i64]>) -> ImageSet {
+    let copy = ImageSet { pixels: set.pixels.copy(), labels: set.labels.copy() };
     no_grad(|| {
-        let _ = copy.pictures.shallow_clone().index_copy_(0, index, pictures);
+        let _ = copy.pixels.shallow_clone().index_copy_(0, index, images);
         if let Some(labels) = labels {
             let labels = Tensor::from_slice(labels).to_device(set.device());
             let _ = copy.labels.shallow_clone().index_copy_(0, index, &labels);
@@ -87,11 +86,10 @@ pub(crate) fn put(set: &ImageSet, index: &Tensor, pictures: &Tensor, labels: Opt
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::attack::{Attack, ResourceContext};
     use scour_core::{LabelMap, Requirement};
     use scour_models::{Model, ModelSpec};
     use scour_torch::{NumberFormat, Random};
-    use scour_train::{Preprocess, Silent};
+    use scour_train::{Attack, Preprocess, ResourceContext, Silent};
     use tch::{Device, Kind};
 
     #[test]
@@ -101,24 +99,24 @@ pub(crate) mod tests {
         assert!(message.contains("`seeds` holds 4294967296") && !message.contains('\n'), "{message}");
     }
 
-    /// Random pictures of `classes` classes in turn.
-    pub(crate) fn pictures(count: usize, classes: u32, size: i64) -> ImageSet {
+    /// Random images of `classes` classes in turn.
+    pub(crate) fn images(count: usize, classes: u32, size: i64) -> ImageSet {
         let shape = [count as i64, 3, size, size];
         let pixels = Random::new(7).integers(shape.iter().product::<i64>() as usize, 256, Device::Cpu);
         let labels: Vec<i64> = (0..count).map(|i| i as i64 % i64::from(classes)).collect();
-        ImageSet { pictures: pixels.to_kind(Kind::Uint8).reshape(shape), labels: Tensor::from_slice(&labels) }
+        ImageSet { pixels: pixels.to_kind(Kind::Uint8).reshape(shape), labels: Tensor::from_slice(&labels) }
     }
 
-    /// Moves the last layer's bias so that an untrained model takes different pictures for different classes, and the
+    /// Moves the last layer's bias so that an untrained model takes different images for different classes, and the
     /// mean of raw ones for class 1.
     fn undecided(model: &Model, set: &ImageSet, preprocess: &Preprocess) {
         no_grad(|| {
             let mean = |x: Tensor| model.evaluate(&x).mean_dim(0, false, Kind::Float);
             let [mut weight, mut bias] =
                 ["linear.weight", "linear.bias"].map(|name| model.state().get(name).unwrap().shallow_clone());
-            let _ = bias.g_sub_(&mean(preprocess.normalise(&set.pictures)));
+            let _ = bias.g_sub_(&mean(preprocess.normalise(&set.pixels)));
             // Where raw pixels lead is exchanged with class 1.
-            let taken = mean(set.pictures.to_kind(Kind::Float) / 255.0).argmax(0, false).int64_value(&[]);
+            let taken = mean(set.pixels.to_kind(Kind::Float) / 255.0).argmax(0, false).int64_value(&[]);
             let mut order: Vec<i64> = (0..bias.size()[0]).collect();
             order.swap(1, taken as usize);
             let order = Tensor::from_slice(&order);
@@ -130,7 +128,6 @@ pub(crate) mod tests {
     /// Runs `body` on an attack prepared on `train`, with a small clean model that has learnt nothing.
     pub(crate) fn with_prepared<T>(
         attack: &dyn Attack,
-        params: &serde_json::Value,
         train: &ImageSet,
         classes: u32,
         map: LabelMap,
@@ -142,15 +139,15 @@ pub(crate) mod tests {
             name: "preact_resnet18".into(),
             params: serde_json::json!({"width": 2}),
             classes,
-            size: train.pictures.size()[2] as u32,
+            size: train.pixels.size()[2] as u32,
         };
         let clean_model = Model::new(&spec, Device::Cpu, 1).unwrap();
         undecided(&clean_model, train, &preprocess);
         let scratch = tempfile::tempdir().unwrap();
-        let resource = attack.requirements(params).contains(&Requirement::Resource).then(|| {
+        let resource = attack.requirements().contains(&Requirement::Resource).then(|| {
             let format = NumberFormat::Fp32;
             let context = ResourceContext { train, format, scratch: scratch.path(), reporter: &Silent };
-            attack.train_resource(params, &context).unwrap().0
+            attack.train_resource(&context).unwrap().tensors
         });
         let context = AttackContext {
             train,
@@ -166,6 +163,6 @@ pub(crate) mod tests {
             scratch: scratch.path(),
             reporter: &Silent,
         };
-        attack.prepare(params, &context).map(body)
+        attack.prepare(&context).map(body)
     }
 }

@@ -1,137 +1,137 @@
-//! SSBA (Li et al., 2021): a message hidden in the picture, in a different way in each, is the trigger.
-//!
-//! An encoder hides bits in pictures and a decoder reads them back, both trained together on the clean training
-//! pictures (StegaStamp, Tancik et al., 2020; `ssba/training.rs`). The attack embeds one and the same message in all
-//! pictures to poison; which bits it has is drawn with the seed. Encoder and decoder are trained once a data set and
-//! kept; `details` of that stage hold the bit accuracy over other messages and pictures' PSNR.
-//!
-//! `benchmark` differs in this:
-//! - Its encoder puts out the picture itself, through a sigmoid; corrected puts out what is added to the picture, as
-//!   StegaStamp does: it starts from the picture and needs a fraction of the training.
-//! - 20 epochs in batches of 64 with Adam 1e-4 and a ramp of 3,000 steps; corrected `steps` as given below, with a
-//!   rate that rises for a tenth of the training, stays, and falls to 0 over the last two fifths.
-//!
-//! Its message is a BCH code word of a short text; here it is drawn in both, since any message serves. Its embedding
-//! crops pictures that are not square, which does not arise here.
+//! SSBA: a message hidden in the image, in a different way in each, is the trigger.
 
 mod decoder;
 mod encoder;
 mod pair;
 mod training;
 
-use scour_core::{Check, DatasetFacts, ParamError, Requirement, Stream, resolve_params, stream_seed};
+use scour_core::{
+    DatasetFacts, Description, Fidelity, Method, ParamError, Parameters, Requirement, Source, Stream,
+    parameter_values, stream_seed,
+};
 use scour_torch::Random;
-use scour_train::{TrainError, Trigger};
+use scour_train::{Attack, AttackContext, Prepared, Resource, ResourceContext, TrainError, Trigger};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use tch::{Device, Tensor};
 
-use crate::Fidelity;
-use crate::attack::{Attack, AttackContext, Prepared, ResourceContext, read_params, saved, write_params};
 use crate::poison::dirty_label;
+use crate::saved::saved;
 use crate::tensors::{load, prefixed};
 use encoder::Encoder;
 use pair::{ENCODER, Embedding, Pair, embed_bytes, messages};
 
-pub(crate) struct Ssba;
-
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Params {
+pub(crate) struct Ssba {
     /// Bits of a message.
+    #[parameter(default = 100, published = 100, min = 1, max = 1000, unit = "bits")]
     bits: i64,
     /// Channels of the first layers of encoder and decoder; the deepest have eight and four times as many.
+    #[parameter(default = 32, published = 32, min = 1, max = 512, unit = "channels")]
     width: i64,
-    /// Steps of their training; 3,000 where not given, 20 epochs in the benchmark.
+    /// Steps of their training; 3,000 where not given, 20 epochs with `fidelity: benchmark`.
+    #[parameter(default = None, published = None, min = 1, unit = "steps")]
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<u32>,
-    /// Pictures a step.
+    /// Images a step.
+    #[parameter(default = 64, published = 64, min = 1, max = 10_000, unit = "images")]
     batch_size: i64,
-    /// Adam's highest learning rate; 1e-3 where not given, 1e-4 in the benchmark.
+    /// Adam's highest learning rate; 1e-3 where not given, 1e-4 with `fidelity: benchmark`.
+    #[parameter(default = None, published = None, above = 0)]
     #[serde(skip_serializing_if = "Option::is_none")]
     lr: Option<f64>,
-    /// Weight of the pictures' likeness against the reading of bits, at its highest: lower makes a louder message.
+    /// Highest weight of the images' similarity in the loss, beside that of reading the bits: lower makes a stronger
+    /// trigger.
+    #[parameter(default = 10.0, published = 10.0, min = 0)]
     image_weight: f64,
-    /// Steps over which it rises once bits are read.
+    /// Steps over which that weight rises once bits are read; a third of all where not given, 3,000 with
+    /// `fidelity: benchmark`.
+    #[parameter(default = None, published = None, min = 1, unit = "steps")]
     #[serde(skip_serializing_if = "Option::is_none")]
     ramp: Option<u32>,
-    /// What the encoder adds to a picture is multiplied by it: above 1 for a louder message. 1 in the benchmark, whose
-    /// encoder adds nothing but paints anew.
+    /// Factor of what the encoder adds to an image, above 1 for a stronger trigger; 1 with `fidelity: benchmark`, whose
+    /// encoder outputs the whole image.
+    #[parameter(default = 1.0, published = 1.0, above = 0, max = 20)]
     strength: f64,
-    /// Of the encoder's and decoder's training; the message has the attack's own seed.
+    /// Seed of the encoder's and decoder's training; the message is drawn with the seed of the repeat.
+    #[parameter(default = 0, published = 0)]
     seed: u64,
-    /// Corrected, or as in the benchmark.
+    /// Corrected, or as in the benchmark; the departures list the differences.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self {
-            bits: 100,
-            width: 32,
-            steps: None,
-            batch_size: 64,
-            lr: None,
-            image_weight: 10.0,
-            ramp: None,
-            strength: 1.0,
-            seed: 0,
-            fidelity: Fidelity::Corrected,
-        }
-    }
-}
+impl Method for Ssba {
+    const DESCRIPTION: Description = Description {
+        name: "ssba",
+        title: "SSBA",
+        family: "sample-specific trigger, dirty label",
+        summary: "Hides the same message in every poisoned image with a trained encoder and changes the label to the \
+                  target class.",
+        source: Source {
+            paper: "Li et al., 2021, Invisible Backdoor Attack with Sample-Specific Triggers",
+            section: "sample-specific triggers by an encoder",
+            link: "https://arxiv.org/abs/2012.03816",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "An encoder that hides a message adapts it to each image: what it adds differs from image to image and \
+               is hard to see, so that defenses which look for one common pattern do not find it. A model that is \
+               trained on such images learns to read the message.",
+        formula: "Encoder and decoder are those of StegaStamp (Tancik et al., 2020, https://arxiv.org/abs/1904.05343), \
+                  trained together on the clean training images with fresh random bits for each image:\n\n\
+                  `L = w * MSE(embedded, image) + cross-entropy of the bits that the decoder reads`\n\n\
+                  w is 0 until a batch is read with more than 90 % of its bits, and rises to `image_weight` \
+                  afterwards. The attack embeds one message, drawn with the seed of the repeat, in all images that it \
+                  poisons. Encoder and decoder are trained once a data set and kept; the details of that stage hold \
+                  the bit accuracy over other messages and the PSNR of the images.",
+        departures: &[
+            "With `corrected` the encoder's output is added to the image, as in StegaStamp, so that training starts \
+             from the image and needs far fewer steps; with `benchmark` the output is the image itself, through a \
+             sigmoid.",
+            "`corrected` trains 3,000 steps with a rate of 1e-3 that rises for a tenth of the training, stays, and \
+             falls to 0 over the last two fifths; `benchmark` 20 epochs at 1e-4.",
+            "`corrected` initialises the weights as StegaStamp does (He et al., 2015); `benchmark` as PyTorch does.",
+            "`corrected` shows the decoder what the encoder adds, on grey, until bits are read, then fades the image \
+             in over a tenth of the training before w rises; `benchmark` shows it the embedded image from the start.",
+            "w rises as soon as bits are read, in both; in the benchmark's code it stays 0 for 1,000 more steps.",
+            "The benchmark's message is a BCH code word of a short text. Here it is drawn, in both: any message \
+             serves.",
+            "The benchmark crops images that are not square before it embeds. All images are square here.",
+            "`corrected` draws the poisoned images from this project's random stream; `benchmark` as numpy does.",
+        ],
+        cost: "3,000 steps of encoder and decoder, once a data set.",
+        ..Description::EMPTY
+    };
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        for (field, value, most) in
-            [("bits", self.bits, 1000), ("width", self.width, 512), ("batch_size", self.batch_size, 10_000)]
-        {
-            if !(1..=most).contains(&value) {
-                return Err(ParamError(format!("`{field}` must be in 1 to {most}, not {value}")));
-            }
-        }
-        if self.steps == Some(0) || self.ramp == Some(0) {
-            return Err(ParamError("`steps` and `ramp` must be at least 1".into()));
-        }
-        if let Some(lr) = self.lr.filter(|lr| !(*lr > 0.0 && lr.is_finite())) {
-            return Err(ParamError(format!("`lr` must be above 0, not {lr}")));
-        }
-        if !(self.strength > 0.0 && self.strength <= 20.0) {
-            return Err(ParamError(format!(
-                "`strength` must be above 0 and at most 20, not {}",
-                self.strength
-            )));
-        }
+    fn check(&self, _: &DatasetFacts) -> Result<(), ParamError> {
         if self.fidelity == Fidelity::Benchmark && self.strength != 1.0 {
             return Err(ParamError(
                 "`strength` has no meaning with `fidelity: benchmark`: leave it out".into(),
             ));
         }
-        if !(self.image_weight >= 0.0 && self.image_weight.is_finite()) {
-            return Err(ParamError(format!("`image_weight` must be 0 or more, not {}", self.image_weight)));
-        }
         Ok(())
     }
 }
 
-impl Params {
-    /// How the message gets into pictures.
+impl Ssba {
+    /// How the message gets into images.
     fn embedding(&self) -> Embedding {
         Embedding { fidelity: self.fidelity, strength: self.strength }
     }
 
-    /// Steps of the training on so many pictures.
-    fn steps(&self, pictures: usize) -> u32 {
-        let epochs = 20 * pictures.div_ceil(self.batch_size as usize) as u32;
+    /// Steps of the training on so many images.
+    fn steps(&self, images: usize) -> u32 {
+        let epochs = 20 * images.div_ceil(self.batch_size as usize) as u32;
         self.steps.unwrap_or(if self.fidelity == Fidelity::Benchmark { epochs } else { 3000 })
     }
 
-    /// Steps over which the weight of likeness rises.
+    /// Steps over which the weight of the images' similarity rises.
     fn ramp(&self, steps: u32) -> u32 {
         self.ramp.unwrap_or(if self.fidelity == Fidelity::Benchmark { 3000 } else { (steps / 3).max(1) })
     }
 
-    /// The learning rate when `done` (0 to 1) of the training lies behind.
+    /// The learning rate after `done` (0 to 1) of the training.
     fn rate(&self, done: f64) -> f64 {
         match self.fidelity {
             Fidelity::Benchmark => self.lr.unwrap_or(1e-4),
@@ -149,8 +149,8 @@ struct Message {
 }
 
 impl Trigger for Message {
-    fn apply(&self, pictures: &Tensor) -> Tensor {
-        embed_bytes(&self.encoder, self.embedding, &self.bits, pictures)
+    fn apply(&self, images: &Tensor) -> Tensor {
+        embed_bytes(&self.encoder, self.embedding, &self.bits, images)
     }
 
     fn tensors(&self) -> Vec<(String, Tensor)> {
@@ -161,85 +161,62 @@ impl Trigger for Message {
 }
 
 impl Message {
-    fn new(params: &Params, tensors: &[(String, Tensor)], bits: Tensor) -> Result<Self, TrainError> {
+    fn new(attack: &Ssba, tensors: &[(String, Tensor)], bits: Tensor) -> Result<Self, TrainError> {
         let device = tensors.first().map_or(Device::Cpu, |(_, tensor)| tensor.device());
-        let encoder = Encoder::new(&mut Random::new(0), device, params.width, params.bits);
+        let encoder = Encoder::new(&mut Random::new(0), device, attack.width, attack.bits);
         load(encoder.state(), tensors, ENCODER)?;
-        Ok(Self { encoder, bits, embedding: params.embedding() })
+        Ok(Self { encoder, bits, embedding: attack.embedding() })
     }
 }
 
 impl Attack for Ssba {
-    fn name(&self) -> &'static str {
-        "ssba"
-    }
-
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        write_params(&resolve_params::<Params>(params)?)
-    }
-
-    fn requirements(&self, _: &Value) -> Vec<Requirement> {
+    fn requirements(&self) -> Vec<Requirement> {
         vec![Requirement::Resource]
     }
 
-    fn resource_params(&self, params: &Value) -> Value {
-        let mut params = params.clone();
-        if let Some(fields) = params.as_object_mut() {
-            fields.remove("strength");
-        }
-        params
+    fn not_of_the_resource(&self) -> &'static [&'static str] {
+        &["strength"]
     }
 
-    fn train_resource(
-        &self,
-        params: &Value,
-        context: &ResourceContext,
-    ) -> Result<(Vec<(String, Tensor)>, Value), TrainError> {
-        let params: Params = read_params(params)?;
-        let (size, device) = (context.train.pictures.size()[2], context.train.device());
+    fn train_resource(&self, context: &ResourceContext) -> Result<Resource, TrainError> {
+        let (size, device) = (context.train.pixels.size()[2], context.train.device());
         if context.train.is_empty() {
-            return Err(TrainError::Method("there are no pictures to train an encoder on".into()));
+            return Err(TrainError::Method("there are no images to train an encoder on".into()));
         }
-        let pair = Pair::new(&params, size, device);
-        let read_since = training::train(&pair, &params, context)?;
+        let pair = Pair::new(self, size, device);
+        let read_since = training::train(&pair, self, context)?;
         let tests =
-            messages(&mut Random::new(stream_seed(params.seed, Stream::Trigger, 0)), 50, params.bits, device);
-        let worth = pair.worth(params.embedding(), context.train, &tests);
+            messages(&mut Random::new(stream_seed(self.seed, Stream::Trigger, 0)), 50, self.bits, device);
+        let quality = pair.quality(self.embedding(), context.train, &tests);
         context.reporter.note(&format!(
             "{:.2} % of hidden bits are read, at a PSNR of {:.2} dB",
-            worth.bit_accuracy, worth.psnr
+            quality.bit_accuracy, quality.psnr
         ));
         let details = json!({
-            "bit_accuracy": worth.bit_accuracy,
-            "psnr": worth.psnr,
-            "steps": params.steps(context.train.len()),
+            "bit_accuracy": quality.bit_accuracy,
+            "psnr": quality.psnr,
+            "steps": self.steps(context.train.len()),
             "read_since_step": read_since,
         });
-        Ok((pair.tensors(), details))
+        Ok(Resource { tensors: pair.tensors(), details: parameter_values(&details) })
     }
 
-    fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
-        let params: Params = read_params(params)?;
+    fn prepare<'a>(&self, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
         let resource = context
             .resource
             .ok_or_else(|| TrainError::Method("ssba needs a trained encoder, and was given none".into()))?;
         let mut random = Random::new(stream_seed(context.seed, Stream::Trigger, 0));
-        let message = messages(&mut random, 1, params.bits, context.device());
-        let pair = Pair::new(&params, context.size(), context.device());
+        let message = messages(&mut random, 1, self.bits, context.device());
+        let pair = Pair::new(self, context.size(), context.device());
         pair.load(resource)?;
-        let worth = pair.worth(params.embedding(), context.train, &message);
-        context.reporter.note(&format!("{:.2} % of this message's bits are read", worth.bit_accuracy));
-        let trigger = Message::new(&params, resource, message.get(0))?;
-        dirty_label(context, params.fidelity, Box::new(trigger))
+        let quality = pair.quality(self.embedding(), context.train, &message);
+        context.reporter.note(&format!("{:.2} % of this message's bits are read", quality.bit_accuracy));
+        let trigger = Message::new(self, resource, message.get(0))?;
+        dirty_label(context, self.fidelity, Box::new(trigger))
     }
 
-    fn restore(
-        &self,
-        params: &Value,
-        tensors: &[(String, Tensor)],
-    ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
-        let params: Params = read_params(params)?;
-        Ok(Some(Box::new(Message::new(&params, tensors, saved(tensors, "message")?)?)))
+    fn restore(&self, tensors: &[(String, Tensor)]) -> Result<Option<Box<dyn Trigger>>, TrainError> {
+        Ok(Some(Box::new(Message::new(self, tensors, saved(tensors, "message")?)?)))
     }
 }
 

@@ -1,71 +1,69 @@
-//! WaNet (Nguyen and Tran, 2021): the picture is warped, smoothly and by little.
-//!
-//! A k x k field of random directions u, uniform in -1..1 and divided by the mean of |u|, is scaled up bicubically to
-//! the picture's size H: the field G. Pixel p then shows what the picture has at clamp(p + s G / H, -1, 1), in
-//! coordinates of -1..1, sampled bilinearly; k 4 and s 0.5. The attacker controls training: in each batch the first
-//! pictures are warped and relabelled, `cross_ratio` times as many are warped by a disturbed grid
-//! clamp(grid + U(-1, 1) / H, -1, 1) and keep their labels, so that no warp but the right one triggers. Augmentation
-//! comes after the trigger: see `batch_transform.rs`.
-//!
-//! `benchmark` differs in this: each batch holds whole int(ratio * B) poisoned images (12 of 128 at 10 %, which is
-//! 9.4 %) and int(cross_ratio * those) cross ones, where corrected carries both fractions over to the next batch;
-//! augmentation is drawn once for a whole batch
-//! instead of for each picture; triggered test pictures are cut down to whole numbers instead of rounded. The learning
-//! rate is the recipe's in both.
+//! WaNet: a smooth, slight warp of the image.
 
-use scour_core::{Check, DatasetFacts, LabelMap, ParamError, Stream, resolve_params, stream_seed};
+use scour_core::{Description, Fidelity, LabelMap, Method, Parameters, Source, Stream, stream_seed};
 use scour_models::Model;
 use scour_torch::{Random, upload};
-use scour_train::{Batch, BatchMaker, Preprocess, TrainError, Trigger};
+use scour_train::{Attack, AttackContext, Batch, BatchMaker, Prepared, Preprocess, TrainError, Trigger};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::Fidelity;
-use crate::attack::{Attack, AttackContext, Prepared, read_params, saved, saved_as, write_params};
 use crate::batch_share::{BatchShare, Others, in_batches, relabel};
 use crate::batch_transform::transform;
 use crate::normalisation;
+use crate::saved::{saved, saved_as};
+use crate::to_bytes::to_bytes;
 
-pub(crate) struct WaNet;
-
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
-    /// Side of the random field, in control points.
+pub(crate) struct WaNet {
+    /// Side of the random field.
+    #[parameter(default = 4, published = 4, min = 1, max = 64, unit = "control points")]
     k: i64,
     /// Strength of the warp.
+    #[parameter(default = 0.5, published = 0.5, above = 0)]
     s: f64,
     /// Everything in the grid is multiplied by it before it is clamped.
+    #[parameter(default = 1.0, published = 1.0, above = 0)]
     grid_rescale: f64,
-    /// Warped pictures with true labels for each poisoned one.
+    /// Warped images with true labels for each poisoned one.
+    #[parameter(default = 2.0, published = 2.0, min = 0)]
     cross_ratio: f64,
-    /// Corrected, or as in the benchmark.
+    /// Corrected, or as in the benchmark; the departures say what differs.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self { k: 4, s: 0.5, grid_rescale: 1.0, cross_ratio: 2.0, fidelity: Fidelity::Corrected }
-    }
-}
-
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        if !(1..=64).contains(&self.k) {
-            return Err(ParamError(format!("`k` must be in 1 to 64, not {}", self.k)));
-        }
-        if !(self.s > 0.0 && self.s.is_finite()) {
-            return Err(ParamError(format!("`s` must be above 0, not {}", self.s)));
-        }
-        if !(self.grid_rescale > 0.0 && self.grid_rescale.is_finite()) {
-            return Err(ParamError(format!("`grid_rescale` must be above 0, not {}", self.grid_rescale)));
-        }
-        if !(self.cross_ratio >= 0.0 && self.cross_ratio.is_finite()) {
-            return Err(ParamError(format!("`cross_ratio` must be 0 or more, not {}", self.cross_ratio)));
-        }
-        Ok(())
-    }
+impl Method for WaNet {
+    const DESCRIPTION: Description = Description {
+        name: "wanet",
+        title: "WaNet",
+        family: "warping trigger, poisons inside the batches",
+        summary: "Warps the image smoothly and slightly, and changes the label to the target class.",
+        source: Source {
+            paper: "Nguyen and Tran, 2021, WaNet - Imperceptible Warping-based Backdoor Attack",
+            section: "section 3",
+            link: "https://arxiv.org/abs/2102.10369",
+            values: "BackdoorBench's configuration",
+        },
+        impl_version: 2,
+        idea: "A warp changes no colour and leaves no pattern that a viewer would notice. Other warps with true labels teach the \
+               model that only this one means the target class.",
+        formula: "A k x k field of random directions u, uniform in -1..1 and divided by the mean of |u|, is scaled up bicubically \
+                  to the image's size H: the field G. Pixel p then shows what the image has at clamp(p + s G / H, -1, 1), in \
+                  coordinates of -1..1, sampled bilinearly; k 4 and s 0.5. The attacker controls training: in each batch the first \
+                  images are warped and relabelled, and `cross_ratio` times as many are warped by a disturbed grid \
+                  clamp(grid + U(-1, 1) / H, -1, 1) and keep their labels. Augmentation comes after the trigger.",
+        departures: &[
+            "Fractions of poisoned and cross images are carried over to the next batch; with `fidelity: benchmark` each batch \
+             holds whole int(ratio * B) poisoned images (12 of 128 at 10 %, which is 9.4 %) and int(cross_ratio * those) cross \
+             ones.",
+            "Augmentation is drawn for each image; `fidelity: benchmark` draws it once for a whole batch.",
+            "Triggered test images are rounded; `fidelity: benchmark` cuts them down to whole numbers.",
+            "The learning rate is the recipe's in both.",
+        ],
+        cost: "Each batch is partly warped: little beside the training itself.",
+        ..Description::EMPTY
+    };
 }
 
 /// The sampling grid, f32 [1, size, size, 2] of (column, row) in -1..1, from directions f32 [1, 2, k, k] in -1..1.
@@ -78,7 +76,7 @@ fn grid(directions: &Tensor, s: f64, rescale: f64, size: i64) -> Tensor {
     ((identity + field * (s / size as f64)) * rescale).clamp(-1.0, 1.0)
 }
 
-/// What the pictures show at the grid's points; outside of them lies 0, in normalised values the mean.
+/// What the images show at the grid's points; outside of them lies 0, in normalised values the mean.
 fn warp(x: &Tensor, grid: &Tensor) -> Tensor {
     let (bilinear, zeros, align_corners) = (0, 0, true);
     x.grid_sampler(grid, bilinear, zeros, align_corners)
@@ -91,12 +89,12 @@ struct Warp {
 }
 
 impl Trigger for Warp {
-    fn apply(&self, pictures: &Tensor) -> Tensor {
-        let grid = upload(&self.grid, pictures.device());
+    fn apply(&self, images: &Tensor) -> Tensor {
+        let grid = upload(&self.grid, images.device());
         let (_, h, w, two) = grid.size4().expect("a grid is 4-d");
-        let grid = grid.expand([pictures.size()[0], h, w, two], false);
-        let warped = no_grad(|| warp(&self.preprocess.normalise(pictures), &grid));
-        self.fidelity.to_bytes(&self.preprocess.denormalise(&warped))
+        let grid = grid.expand([images.size()[0], h, w, two], false);
+        let warped = no_grad(|| warp(&self.preprocess.normalise(images), &grid));
+        to_bytes(self.fidelity, &self.preprocess.denormalise(&warped))
     }
 
     fn tensors(&self) -> Vec<(String, Tensor)> {
@@ -109,7 +107,7 @@ impl Trigger for Warp {
 /// Warps a part of each batch.
 struct Warped<'a> {
     grid: Tensor,
-    params: Params,
+    fidelity: Fidelity,
     share: BatchShare,
     map: LabelMap,
     classes: u32,
@@ -130,19 +128,19 @@ impl BatchMaker for Warped<'_> {
     fn make(
         &mut self,
         _: &Model,
-        pictures: &Tensor,
+        images: &Tensor,
         labels: &Tensor,
         random: &mut Random,
     ) -> Result<Batch, TrainError> {
         let batch = labels.size()[0];
         let (poisoned, cross) = self.share.next(batch, random);
-        let mut input = self.preprocess.normalise(pictures);
+        let mut input = self.preprocess.normalise(images);
         let changed = poisoned + cross;
         if changed > 0 {
             let warped = warp(&input.narrow(0, 0, changed), &self.grids(poisoned, cross, random));
             input = Tensor::cat(&[warped, input.narrow(0, changed, batch - changed)], 0);
         }
-        let each = self.params.fidelity == Fidelity::Corrected;
+        let each = self.fidelity == Fidelity::Corrected;
         let input = transform(&input, self.preprocess.horizontal_flip, each, random);
         Ok(Batch { input, labels: relabel(labels, poisoned, self.map, self.classes), extra_loss: None })
     }
@@ -157,49 +155,29 @@ impl BatchMaker for Warped<'_> {
 }
 
 impl Attack for WaNet {
-    fn name(&self) -> &'static str {
-        "wanet"
-    }
-
-    fn impl_version(&self) -> u32 {
-        2
-    }
-
     fn controls_training(&self) -> bool {
         true
     }
 
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        write_params(&resolve_params::<Params>(params)?)
-    }
-
-    fn prepare<'a>(&self, params: &Value, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
-        let params: Params = read_params(params)?;
+    fn prepare<'a>(&self, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
         let mut random = Random::new(stream_seed(context.seed, Stream::Trigger, 0));
-        let directions = random.uniform(&[1, 2, params.k, params.k], -1.0, 1.0, Device::Cpu);
-        let grid =
-            grid(&directions, params.s, params.grid_rescale, context.size()).to_device(context.device());
-        let preprocess = context.preprocess;
-        let trigger =
-            Warp { grid: grid.shallow_clone(), preprocess: preprocess.clone(), fidelity: params.fidelity };
-        let others = Others::PerPoisoned(params.cross_ratio);
-        let share = BatchShare::new(context.poison_ratio, others, params.fidelity);
+        let directions = random.uniform(&[1, 2, self.k, self.k], -1.0, 1.0, Device::Cpu);
+        let grid = grid(&directions, self.s, self.grid_rescale, context.size()).to_device(context.device());
+        let (preprocess, fidelity) = (context.preprocess, self.fidelity);
+        let trigger = Warp { grid: grid.shallow_clone(), preprocess: preprocess.clone(), fidelity };
+        let others = Others::PerPoisoned(self.cross_ratio);
+        let share = BatchShare::new(context.poison_ratio, others, fidelity);
         let (map, classes) = (context.map, context.classes);
-        Ok(in_batches(context, params.fidelity, Box::new(trigger), || {
-            Box::new(Warped { grid, params, share, map, classes, preprocess })
+        Ok(in_batches(context, fidelity, Box::new(trigger), || {
+            Box::new(Warped { grid, fidelity, share, map, classes, preprocess })
         }))
     }
 
-    fn restore(
-        &self,
-        params: &Value,
-        tensors: &[(String, Tensor)],
-    ) -> Result<Option<Box<dyn Trigger>>, TrainError> {
-        let fidelity = read_params::<Params>(params)?.fidelity;
+    fn restore(&self, tensors: &[(String, Tensor)]) -> Result<Option<Box<dyn Trigger>>, TrainError> {
         let preprocess = normalisation::from_tensors(tensors)?;
         let size = saved(tensors, "grid")?.size().get(1).copied().unwrap_or_default();
         let grid = saved_as(tensors, "grid", &[1, size, size, 2])?;
-        Ok(Some(Box::new(Warp { grid, preprocess, fidelity })))
+        Ok(Some(Box::new(Warp { grid, preprocess, fidelity: self.fidelity })))
     }
 }
 

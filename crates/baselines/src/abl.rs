@@ -1,97 +1,92 @@
-//! ABL, anti-backdoor learning (Li et al., 2021): a new model is trained on the poisoned training set in a way that gives
-//! the poisoned pictures away, goes on with the others, and then unlearns those.
-//!
-//! 1. Isolation: a new network is trained without augmentation for 20 epochs. Where a batch's loss L falls below gamma =
-//!    0.5 it is raised again: sign(L - gamma) L (paper, eq. 5; the benchmark's flooding abs(L - gamma) + gamma has the same
-//!    gradient). What keeps a low loss all the same was learnt with ease. The share `isolate` of the pictures with the
-//!    lowest losses, in eval mode, is set apart.
-//! 2. Fine-tuning on the rest under training augmentation, 60 epochs, for the last third at a tenth of the rate.
-//! 3. Unlearning: the cross-entropy on the isolated pictures is raised, 20 epochs at 1e-4.
-//!
-//! SGD with Nesterov's momentum 0.9, weight decay 1e-4, rate 0.01, batches of 128; on Tiny ImageNet 40, 120 and 4 epochs.
-//!
-//! Unlearning has no end but its epochs, and is as good as the isolation: where that finds poisoned pictures it takes the
-//! backdoor, and where there are none, as on a clean model, it makes the model wrong about what it knew best. Two ways to
-//! be gentler were tried and keep the backdoor: ending where the isolated pictures' loss is that of guessing, which a
-//! batch's own statistics reach at once, since they take out what all of it has in common; and BatchNorm in eval mode,
-//! where the loss of a learnt trigger is so near 0 that it has no gradient to climb.
+//! ABL, anti-backdoor learning: isolates images that are learnt easily and unlearns them.
 
-use scour_core::{Check, DatasetFacts, ParamError};
+use scour_core::{DatasetFacts, Description, Method, Parameters, Source};
 use scour_models::Model;
 use scour_torch::{Sgd, channels_last, with_autocast};
-use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError, TrainingSet};
+use scour_train::{DefenderView, Defense, Epochs, ImageSet, Outcome, Tally, TrainError, TrainingSet};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tch::{Kind, Reduction, Tensor, no_grad};
 
-use crate::epochs::{Epochs, Tally};
-use crate::params;
 use crate::suspects::{Suspects, highest, untrained};
 
-/// The registry entry.
-pub(crate) struct AntiBackdoorLearning;
-
-/// Pictures a batch where losses are measured; it changes nothing but speed.
+/// Images a batch where losses are measured; it changes nothing but speed.
 const BATCH: usize = 500;
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AntiBackdoorLearning {
     /// Passes over the training set before the isolation.
+    #[parameter(default = 20, published = 20, quick = 4, min = 1, unit = "epochs")]
     isolation_epochs: u32,
     /// Loss below which a batch's loss is raised.
+    #[parameter(default = 0.5, published = 0.5, min = 0)]
     gamma: f64,
     /// Share of the training set that is isolated.
+    #[parameter(default = 0.01, published = 0.01, min = 0, below = 1)]
     isolate: f64,
     /// Passes over the rest.
+    #[parameter(default = 60, published = 60, quick = 8, min = 1, unit = "epochs")]
     finetune_epochs: u32,
-    /// Passes over the isolated pictures.
+    /// Passes over the isolated images.
+    #[parameter(default = 20, published = 20, unit = "epochs")]
     unlearn_epochs: u32,
     /// Learning rate but for unlearning.
+    #[parameter(default = 0.01, published = 0.01, above = 0)]
     lr: f64,
     /// Learning rate of unlearning.
+    #[parameter(default = 1e-4, published = 1e-4, above = 0)]
     unlearn_lr: f64,
-    /// Pictures a step.
+    /// Images a step.
+    #[parameter(default = 128, published = 128, min = 2, unit = "images")]
     batch_size: usize,
     /// SGD momentum (Nesterov's).
+    #[parameter(default = 0.9, published = 0.9, min = 0, below = 1)]
     momentum: f64,
     /// L2 penalty.
+    #[parameter(default = 1e-4, published = 1e-4, min = 0, below = 1)]
     weight_decay: f64,
 }
 
-impl Params {
-    fn published(facts: &DatasetFacts) -> Self {
+impl Method for AntiBackdoorLearning {
+    const DESCRIPTION: Description = Description {
+        name: "abl",
+        title: "ABL",
+        family: "training on poisoned data",
+        summary: "Trains a new model on the poisoned training set, isolates the images whose loss falls fastest, and \
+                  unlearns them.",
+        source: Source {
+            paper: "Li et al., 2021, Anti-Backdoor Learning: Training Clean Models on Poisoned Data",
+            section: "section 3, eq. 5",
+            link: "https://arxiv.org/abs/2110.11571",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "Poisoned images are learnt faster than clean ones. A training that pushes low losses up again leaves \
+               only them with a low loss, so that they can be isolated and unlearnt.",
+        formula: r#"1. Isolation: a new network is trained without augmentation for 20 epochs. Where a batch's loss L falls below gamma =
+   0.5 it is raised again: sign(L - gamma) L (paper, eq. 5; the benchmark's flooding abs(L - gamma) + gamma has the same
+   gradient). What keeps a low loss all the same was learnt with ease. The share `isolate` of the images with the
+   lowest losses, in eval mode, is set apart.
+2. Fine-tuning on the rest under training augmentation, 60 epochs, for the last third at a tenth of the rate.
+3. Unlearning: the cross-entropy on the isolated images is raised, 20 epochs at 1e-4.
+
+SGD with Nesterov's momentum 0.9, weight decay 1e-4, rate 0.01, batches of 128; on Tiny ImageNet 40, 120 and 4 epochs."#,
+        measured: r#"Unlearning has no end but its epochs, and is as good as the isolation: where that finds poisoned images it takes the
+backdoor, and where there are none, as on a clean model, it makes the model wrong about what it knew best. Two ways to
+be gentler were tried and keep the backdoor: ending where the isolated images' loss is that of guessing, which a
+batch's own statistics reach at once, since they take out what all of it has in common; and BatchNorm in eval mode,
+where the loss of a learnt trigger is so near 0 that it has no gradient to climb."#,
+        cost: "A training of a new model of 80 epochs.",
+        ..Description::EMPTY
+    };
+
+    fn defaults(facts: &DatasetFacts) -> Self {
         let (isolation_epochs, finetune_epochs, unlearn_epochs) =
             if facts.name == "tiny_imagenet" { (40, 120, 4) } else { (20, 60, 20) };
-        Self {
-            isolation_epochs,
-            gamma: 0.5,
-            isolate: 0.01,
-            finetune_epochs,
-            unlearn_epochs,
-            lr: 0.01,
-            unlearn_lr: 1e-4,
-            batch_size: 128,
-            momentum: 0.9,
-            weight_decay: 1e-4,
-        }
+        Self { isolation_epochs, finetune_epochs, unlearn_epochs, ..Self::default() }
     }
-}
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::counts(&[
-            ("isolation_epochs", self.isolation_epochs as usize),
-            ("finetune_epochs", self.finetune_epochs as usize),
-        ])?;
-        params::positive(&[("lr", self.lr), ("unlearn_lr", self.unlearn_lr)])?;
-        params::not_negative(&[("gamma", self.gamma)])?;
-        params::below_one(&[
-            ("isolate", self.isolate),
-            ("momentum", self.momentum),
-            ("weight_decay", self.weight_decay),
-        ])?;
-        params::more_than_one("batch_size", self.batch_size)
+    fn published_for(facts: &DatasetFacts) -> Self {
+        Self::defaults(facts)
     }
 }
 
@@ -124,23 +119,28 @@ impl<'a> Stage<'a> {
         Box::new(
             epochs
                 .batches(epoch, size)
-                .map(|batch| (channels_last(&view.preprocess.normalise(&batch.pictures)), batch.labels)),
+                .map(|batch| (channels_last(&view.preprocess.normalise(&batch.pixels)), batch.labels)),
         )
     }
 
     /// Trains the model in place, and returns the last epoch's mean cross-entropy.
-    fn run(&self, model: &Model, params: &Params, view: &'a DefenderView<'a>) -> Result<f64, TrainError> {
+    fn run(
+        &self,
+        model: &Model,
+        params: &AntiBackdoorLearning,
+        view: &'a DefenderView<'a>,
+    ) -> Result<f64, TrainError> {
         let (device, size) = (model.device(), params.batch_size);
         let mut sgd = Sgd::new(model.state().parameters(), params.momentum, params.weight_decay);
         if params.momentum > 0.0 {
             sgd = sgd.nesterov();
         }
         let mut epochs = Epochs::new(view, self.name, self.epochs, self.part).over(self.images);
-        epochs.go_on()?;
+        epochs.check_interrupted()?;
         for epoch in 0..self.epochs {
             let mut tally = Tally::default();
             for (input, labels) in self.batches(&epochs, epoch, size, view) {
-                // BatchNorm cannot normalise a single picture.
+                // BatchNorm cannot normalise a single image.
                 if labels.numel() < 2 {
                     continue;
                 }
@@ -160,12 +160,12 @@ fn local_ascent(loss: &Tensor, gamma: f64) -> Tensor {
     (loss.detach() - gamma).sign() * loss
 }
 
-/// Cross-entropy of each picture as it is: eval mode, fp32.
+/// Cross-entropy of each image as it is: eval mode, fp32.
 fn losses(model: &Model, images: &ImageSet, view: &DefenderView) -> Result<Vec<f64>, TrainError> {
     let mut all: Vec<f64> = vec![];
     for batch in images.batches(BATCH) {
         let losses = no_grad(|| {
-            let logits = model.evaluate(&channels_last(&view.preprocess.normalise(&batch.pictures)));
+            let logits = model.evaluate(&channels_last(&view.preprocess.normalise(&batch.pixels)));
             logits.cross_entropy_loss(&batch.labels, None::<&Tensor>, Reduction::None, -100, 0.0)
         });
         let losses = Vec::<f64>::try_from(losses.to_kind(Kind::Double));
@@ -178,39 +178,25 @@ fn losses(model: &Model, images: &ImageSet, view: &DefenderView) -> Result<Vec<f
 }
 
 impl Defense for AntiBackdoorLearning {
-    fn name(&self) -> &'static str {
-        "abl"
-    }
-
     fn needs_training_set(&self) -> bool {
         true
     }
 
-    fn quick(&self) -> Value {
-        // A fifth and less, not tuned.
-        json!({"isolation_epochs": 4, "finetune_epochs": 8})
-    }
-
-    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params::published(facts), params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = params::read(params)?;
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let TrainingSet { images, .. } = view.training()?;
         let anew = untrained(model, view)?;
         let isolation = Stage {
             images,
             name: "isolation",
-            epochs: params.isolation_epochs,
+            epochs: self.isolation_epochs,
             part: 0,
             augment: false,
-            objective: &|loss| local_ascent(loss, params.gamma),
-            lr: &|_| params.lr,
+            objective: &|loss| local_ascent(loss, self.gamma),
+            lr: &|_| self.lr,
         };
-        isolation.run(&anew, &params, view)?;
+        isolation.run(&anew, self, view)?;
         let losses = losses(&anew, images, view)?;
-        let count = (params.isolate * images.len() as f64) as usize;
+        let count = (self.isolate * images.len() as f64) as usize;
         let lowest: Vec<f64> = losses.iter().map(|loss| -loss).collect();
         let suspects = Suspects::new(losses, highest(&lowest, (0..images.len()).collect(), count));
         suspects.write(images, view)?;
@@ -218,23 +204,23 @@ impl Defense for AntiBackdoorLearning {
         let fine_tuning = Stage {
             images: &rest,
             name: "fine-tuning",
-            epochs: params.finetune_epochs,
+            epochs: self.finetune_epochs,
             part: 1,
             augment: true,
             objective: &|loss| loss.shallow_clone(),
-            lr: &|epoch| if 3 * epoch < 2 * params.finetune_epochs { params.lr } else { 0.1 * params.lr },
+            lr: &|epoch| if 3 * epoch < 2 * self.finetune_epochs { self.lr } else { 0.1 * self.lr },
         };
-        let finetune_loss = fine_tuning.run(&anew, &params, view)?;
+        let finetune_loss = fine_tuning.run(&anew, self, view)?;
         let unlearning = Stage {
             images: &isolated,
             name: "unlearning",
-            epochs: if isolated.len() < 2 { 0 } else { params.unlearn_epochs },
+            epochs: if isolated.len() < 2 { 0 } else { self.unlearn_epochs },
             part: 2,
             augment: true,
             objective: &|loss| -loss,
-            lr: &|_| params.unlearn_lr,
+            lr: &|_| self.unlearn_lr,
         };
-        let unlearn_loss = unlearning.run(&anew, &params, view)?;
+        let unlearn_loss = unlearning.run(&anew, self, view)?;
         let outcome = suspects.outcome(anew);
         Ok(outcome.with("finetune_loss", finetune_loss).with("unlearn_loss", unlearn_loss))
     }
@@ -243,8 +229,9 @@ impl Defense for AntiBackdoorLearning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, attack_success, coloured, fresh, poison};
+    use crate::testing::{View, attack_success, coloured, entry_of, fresh, poison};
     use scour_torch::Random;
+    use serde_json::json;
     use tch::Device;
 
     #[test]
@@ -257,11 +244,11 @@ mod tests {
     }
 
     #[test]
-    fn losses_are_of_single_pictures() {
+    fn losses_are_of_single_images() {
         let (model, view) = (fresh(2, 1), View::new(1));
         let images = coloured(7);
         let found = losses(&model, &images, &view.of()).unwrap();
-        let logits = model.evaluate(&view.preprocess.normalise(&images.pictures));
+        let logits = model.evaluate(&view.preprocess.normalise(&images.pixels));
         for (i, found) in found.iter().enumerate() {
             let log = logits.get(i as i64).log_softmax(0, Kind::Float);
             let expected = -log.double_value(&[images.labels.int64_value(&[i as i64])]);
@@ -274,7 +261,7 @@ mod tests {
         let mut view = View::new(8);
         let images = &mut view.training.images;
         *images = coloured(384);
-        // Labels that nothing in the pictures tells, but for those with the block.
+        // Labels that nothing in the images tells, but for those with the block.
         images.labels = Random::new(5).integers(384, 3, Device::Cpu);
         let poisoned = poison(images);
         let params = |unlearn_epochs: u32| {
@@ -284,13 +271,13 @@ mod tests {
             })
         };
         let run = |unlearn_epochs: u32| {
-            let outcome = view.defend(&AntiBackdoorLearning, &params(unlearn_epochs), &fresh(4, 2)).unwrap();
+            let outcome = view.defend(entry_of("abl"), &params(unlearn_epochs), &fresh(4, 2)).unwrap();
             (outcome.suspects.unwrap(), outcome.model.unwrap())
         };
         let (suspects, model) = run(8);
         let count = suspects.iter().filter(|suspect| **suspect).count();
         assert_eq!(count, suspects.len() / 10);
-        let found = poisoned.iter().filter(|&&picture| suspects[picture]).count();
+        let found = poisoned.iter().filter(|&&image| suspects[image]).count();
         assert!(found * 10 >= count * 9, "{found} of {count}");
         let (before, after) =
             (attack_success(&run(0).1, &coloured(90)), attack_success(&model, &coloured(90)));

@@ -1,4 +1,4 @@
-//! Perturbations of pictures by gradient steps: what i-BAU, SAU and NPD train a model against.
+//! Perturbations of images by gradient steps: what i-BAU, SAU and NPD train a model against.
 
 use scour_models::Model;
 use scour_torch::channels_last;
@@ -21,7 +21,7 @@ pub(crate) enum Bound {
     None,
     /// Every number within +-.
     Largest(f64),
-    /// The L2 norm of each picture's perturbation.
+    /// The L2 norm of each image's perturbation.
     Length(f64),
 }
 
@@ -88,10 +88,10 @@ pub(crate) fn freeze(parameters: &[Tensor]) {
     }
 }
 
-/// What a network is fed for pictures [n, 3, size, size] of 0..255 with a perturbation in the scale of 0..1 on them.
-/// `clamp` keeps pixels to what a picture can hold.
-pub(crate) fn perturbed(preprocess: &Preprocess, pictures: &Tensor, delta: &Tensor, clamp: bool) -> Tensor {
-    let moved = pictures.to_kind(Kind::Float) + delta * 255.0;
+/// What a network is fed for images [n, 3, size, size] of 0..255 with a perturbation in the scale of 0..1 on them.
+/// `clamp` keeps pixels to what an image can hold.
+pub(crate) fn perturbed(preprocess: &Preprocess, images: &Tensor, delta: &Tensor, clamp: bool) -> Tensor {
+    let moved = images.to_kind(Kind::Float) + delta * 255.0;
     let moved = if clamp { moved.clamp(0.0, 255.0) } else { moved };
     channels_last(&preprocess.normalise(&moved))
 }
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn steps_go_downhill_within_their_bound() {
-        // The slope is 2 and -4 in the first picture, 0 and 1 in the second.
+        // The slope is 2 and -4 in the first image, 0 and 1 in the second.
         let slope = Tensor::from_slice(&[2.0, -4.0, 0.0, 1.0]).reshape([2, 1, 1, 2]);
         let start = slope.zeros_like();
         let run = |steps, step, bound| {
@@ -132,11 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn perturbations_are_in_the_scale_of_pictures() {
-        let pictures = Tensor::from_slice(&[0u8, 51, 255]).reshape([1, 3, 1, 1]);
+    fn perturbations_are_in_the_scale_of_images() {
+        let images = Tensor::from_slice(&[0u8, 51, 255]).reshape([1, 3, 1, 1]);
         let delta = Tensor::full([1, 3, 1, 1], 0.2, (Kind::Float, Device::Cpu));
         let pixels =
-            |clamp| values(&preprocess().denormalise(&perturbed(&preprocess(), &pictures, &delta, clamp)));
+            |clamp| values(&preprocess().denormalise(&perturbed(&preprocess(), &images, &delta, clamp)));
         let near = |found: Vec<f64>, expected: [f64; 3]| {
             found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3)
         };

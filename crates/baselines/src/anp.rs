@@ -1,101 +1,93 @@
-//! ANP (Wu and Wang, 2021, "Adversarial Neuron Pruning Purifies Backdoored Deep Models"): prunes channels by which
-//! small changes of a network's weights can bring the backdoor out.
-//!
-//! All weights stay as they are; masks on BatchNorm channels are trained (see [`crate::batchnorm_mask`]). At each step
-//! noise on scales and shifts, drawn from [-eps, eps], climbs the loss by `steps` steps of eps / `steps` along its
-//! gradient's sign; masks then descend alpha L + (1 - alpha) L(noise). Channels whose mask ends at or below a threshold
-//! lose their scale and keep their shift, in the model as it was.
-//!
-//! Masks are trained on the clean set but for the share `holdout`. On that share thresholds 0, `threshold_step`, .. are
-//! tried up to `max_threshold` for as long as clean accuracy falls by no more than the share `max_drop`; the highest
-//! such one prunes. With `holdout: 0` all pictures serve for both. The benchmark instead takes, of all thresholds whose
-//! test accuracy falls by less, the one of lowest test ASR: `choose: oracle`, whose rows are marked so.
+//! ANP, adversarial neuron pruning: prunes channels that small changes of weights turn into a backdoor.
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, TunedOn, stream_seed};
+use scour_core::{Description, Method, Parameters, Source, Stream, TunedOn, stream_seed};
 use scour_models::Model;
 use scour_torch::Random;
-use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError};
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError, augmented};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tch::Tensor;
 
 use crate::batchnorm_mask::BatchNormMask;
 use crate::chosen_on::ChosenOn;
-use crate::clean_pictures::{augmented, random_part};
+use crate::clean_images::random_part;
 use crate::mask_threshold::{Thresholds, prune_masked};
-use crate::params;
 use crate::tuned;
 
-/// The registry entry.
-pub(crate) struct Anp;
-
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
+pub(crate) struct Anp {
     /// Largest noise at the start, relative to scale and shift.
+    #[parameter(default = 0.4, published = 0.4, above = 0)]
     eps: f64,
     /// Steps of the noise up the loss, of eps / `steps` each.
+    #[parameter(default = 1, published = 1, min = 1, unit = "steps")]
     steps: u32,
     /// Weight of the loss without noise.
+    #[parameter(default = 0.2, published = 0.2, min = 0, max = 1)]
     alpha: f64,
     /// Learning rate of the masks.
+    #[parameter(default = 0.01, published = 0.01, quick = 0.1, above = 0)]
     lr: f64,
     /// Their SGD momentum.
+    #[parameter(default = 0.9, published = 0.9, min = 0, below = 1)]
     momentum: f64,
     /// Steps of the masks. With 0 they stay whole, and nothing is pruned.
+    #[parameter(default = 2000, published = 2000, quick = 100, unit = "steps")]
     iterations: u32,
-    /// Pictures a step, drawn with replacement.
+    /// Images a step, drawn with replacement.
+    #[parameter(default = 256, published = 256, min = 2, unit = "images")]
     batch_size: usize,
     /// Share of the clean set that is kept for choosing the threshold.
+    #[parameter(default = 0.2, published = 0.2, min = 0, below = 1)]
     holdout: f64,
     /// Share of the clean accuracy that pruning may cost.
+    #[parameter(default = 0.1, published = 0.1, min = 0, max = 1)]
     max_drop: f64,
     /// Distance of the thresholds that are tried.
+    #[parameter(default = 0.05, published = 0.05, min = 1e-3, max = 1)]
     threshold_step: f64,
     /// The highest threshold.
+    #[parameter(default = 0.9, published = 0.9, min = 0, max = 1)]
     max_threshold: f64,
     /// What the threshold is chosen on.
+    #[parameter(default = ChosenOn::Clean, published = ChosenOn::Oracle)]
     choose: ChosenOn,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self {
-            eps: 0.4,
-            steps: 1,
-            alpha: 0.2,
-            lr: 0.01,
-            momentum: 0.9,
-            iterations: 2000,
-            batch_size: 256,
-            holdout: 0.2,
-            max_drop: 0.1,
-            threshold_step: 0.05,
-            max_threshold: 0.9,
-            choose: ChosenOn::Clean,
-        }
-    }
+impl Method for Anp {
+    const DESCRIPTION: Description = Description {
+        name: "anp",
+        title: "ANP",
+        family: "pruning",
+        summary: "Prunes the channels by which small changes of the weights can bring the backdoor out.",
+        source: Source {
+            paper: "Wu and Wang, 2021, Adversarial Neuron Pruning Purifies Backdoored Deep Models",
+            section: "section 4, algorithm 1",
+            link: "https://arxiv.org/abs/2110.14430",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "Neurons that carry a backdoor are sensitive to small changes of their weights: under such changes the \
+               model predicts the target class for clean images too.",
+        formula: r#"All weights stay as they are; masks on BatchNorm channels are trained. At each step
+noise on scales and shifts, drawn from [-eps, eps], climbs the loss by `steps` steps of eps / `steps` along its
+gradient's sign; masks then descend alpha L + (1 - alpha) L(noise). Channels whose mask ends at or below a threshold
+lose their scale and keep their shift, in the model as it was.
+
+Masks are trained on the clean set but for the share `holdout`. On that share thresholds 0, `threshold_step`, .. are
+tried up to `max_threshold` for as long as clean accuracy falls by no more than the share `max_drop`; the highest
+such one prunes. With `holdout: 0` all images serve for both. The benchmark instead takes, of all thresholds whose
+test accuracy falls by less, the one of lowest test ASR: `choose: oracle`, whose rows are marked so."#,
+        departures: &[
+            "The threshold is the highest that keeps clean accuracy on a held-out share of the clean set; the \
+             benchmark takes, of all thresholds whose test accuracy falls by less, the one of lowest test ASR \
+             (`choose: oracle`, whose rows are marked).",
+        ],
+        cost: "2,000 steps, each with two gradients.",
+        ..Description::EMPTY
+    };
 }
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::shares(&[
-            ("alpha", self.alpha),
-            ("max_drop", self.max_drop),
-            ("max_threshold", self.max_threshold),
-        ])?;
-        params::positive(&[("eps", self.eps), ("lr", self.lr)])?;
-        params::below_one(&[("momentum", self.momentum), ("holdout", self.holdout)])?;
-        params::counts(&[("steps", self.steps as usize)])?;
-        params::more_than_one("batch_size", self.batch_size)?;
-        if (1e-3..=1.0).contains(&self.threshold_step) {
-            return Ok(());
-        }
-        Err(ParamError(format!("`threshold_step` must be in [0.001, 1], not {}", self.threshold_step)))
-    }
-}
-
-impl Params {
+impl Anp {
     fn thresholds(&self) -> Thresholds {
         Thresholds { step: self.threshold_step, highest: self.max_threshold, max_drop: self.max_drop }
     }
@@ -104,7 +96,7 @@ impl Params {
 /// Trains masks on `data` and returns them, one number in 0..1 a channel of each BatchNorm layer. fp32.
 fn train_masks(
     model: &Model,
-    params: &Params,
+    params: &Anp,
     data: &ImageSet,
     view: &DefenderView,
 ) -> Result<Vec<Vec<f64>>, TrainError> {
@@ -119,7 +111,7 @@ fn train_masks(
     for iteration in 1..=params.iterations {
         let indices = order.integers(params.batch_size, data.len() as i64, data.device());
         let batch = data.select(&indices);
-        let input = augmented(&batch.pictures, view.preprocess, &mut augmentation);
+        let input = augmented(&batch.pixels, view.preprocess, &mut augmentation);
         let mut noise = mask.noise(params.eps, &mut draw);
         for _ in 0..params.steps {
             let loss = mask.logits(&input, Some(&noise)).cross_entropy_for_logits(&batch.labels);
@@ -150,37 +142,23 @@ fn train_masks(
 }
 
 impl Defense for Anp {
-    fn name(&self) -> &'static str {
-        "anp"
+    fn is_oracle(&self) -> bool {
+        self.choose.is_oracle()
     }
 
-    fn quick(&self) -> Value {
-        // A twentieth of the steps, ten times as long: half of the way. Not tuned.
-        json!({"iterations": 100, "lr": 0.1})
+    fn tuned_on(&self) -> Vec<TunedOn> {
+        tuned::on("signs", "`lr` and `batch_size`", self.lr == 0.4).into_iter().collect()
     }
 
-    fn is_oracle(&self, params: &Value) -> bool {
-        ChosenOn::is_oracle(params)
-    }
-
-    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
-        tuned::on("signs", "`lr` and `batch_size`", params["lr"] == 0.4).into_iter().collect()
-    }
-
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params::default(), params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = params::read(params)?;
-        let held_out = (view.clean.len() as f64 * params.holdout) as usize;
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let held_out = (view.clean.len() as f64 * self.holdout) as usize;
         let seed = stream_seed(view.seed, Stream::Defense, 0);
         let (held_out, train) = random_part(view.clean, held_out, seed);
-        let scores = train_masks(model, &params, &train, view)?;
-        let judges = if held_out.is_empty() { view.clean } else { &held_out };
-        let (threshold, outcome) = match params.choose.oracle(view)? {
-            Some(oracle) => params.thresholds().choose_by_oracle(model, &scores, oracle, view)?,
-            None => params.thresholds().choose(model, &scores, judges, view)?,
+        let scores = train_masks(model, self, &train, view)?;
+        let checked_on = if held_out.is_empty() { view.clean } else { &held_out };
+        let (threshold, outcome) = match self.choose.oracle(view)? {
+            Some(oracle) => self.thresholds().choose_by_oracle(model, &scores, oracle, view)?,
+            None => self.thresholds().choose(model, &scores, checked_on, view)?,
         };
         prune_masked(model, &scores, threshold, view, "anp.csv", outcome)
     }
@@ -189,9 +167,10 @@ impl Defense for Anp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{CLASSES, View, clean_accuracy, facts, unsure, values};
+    use crate::testing::{CLASSES, View, clean_accuracy, entry_of, facts, resolve, unsure, values};
     use scour_models::Pass;
     use scour_torch::BatchNormMode;
+    use serde_json::json;
     use tch::{Kind, no_grad};
 
     /// A channel that is silent on every image, but leads to a wrong class once noise raises its scale and its shift: as far
@@ -215,7 +194,7 @@ mod tests {
                     }
                     output
                 };
-                let input = view.preprocess.normalise(&view.clean.pictures);
+                let input = view.preprocess.normalise(&view.clean.pixels);
                 let _ = model.forward(&input, &mut Pass::tapped(mode, &mut tap));
             }
             let labels = view.clean.classes();
@@ -249,7 +228,7 @@ mod tests {
         // Many short steps: each sees another draw of noise, of which some wake the channel and some do not.
         // Many short steps, each with another draw of noise; so little of it that other channels hardly matter.
         let params = json!({"iterations": 40, "batch_size": 32, "lr": 0.002, "eps": 0.3});
-        let outcome = view.defend(&Anp, &params, &model).unwrap();
+        let outcome = view.defend(entry_of("anp"), &params, &model).unwrap();
         let table = view.table("anp.csv");
         let score = |row: &[String]| row[2].parse::<f64>().unwrap();
         let planted = table.iter().find(|row| row[..2] == ["layer4.1.bn2", name.as_str()]).unwrap();
@@ -282,7 +261,7 @@ mod tests {
             (json!({"batch_size": 1}), "`batch_size`"),
             (json!({"threshold_step": 0}), "`threshold_step`"),
         ] {
-            let message = Anp.resolve(&params, &facts).unwrap_err().to_string();
+            let message = resolve("anp", &params, &facts).unwrap_err().to_string();
             assert!(message.contains(field) && !message.contains('\n'), "{message}");
         }
     }

@@ -23,7 +23,7 @@ pub(crate) struct BatchNormLayer {
 /// What of a pruned channel is set to zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Zeroed {
-    /// The scale: the channel gives its shift, whatever the picture.
+    /// The scale: the channel gives its shift, whatever the image.
     Scale,
     /// Scale and shift: the channel gives nothing.
     ScaleAndShift,

@@ -37,7 +37,7 @@ impl<'a> BatchNormMask<'a> {
         Self { model, layers, masks, sgd }
     }
 
-    /// Logits [n, classes] of normalised pictures under the masks, with noise or without.
+    /// Logits [n, classes] of normalised images under the masks, with noise or without.
     pub(crate) fn logits(&self, x: &Tensor, noise: Option<&Noise>) -> Tensor {
         let channels = |tensor: &Tensor| tensor.reshape([1, -1, 1, 1]);
         let mut tap = |name: &str, output: Tensor| {
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn masks_and_noise_act_as_other_scales_and_shifts_would() {
         let model = model();
-        let x = coloured(6).pictures.to_kind(Kind::Float) / 64.0;
+        let x = coloured(6).pixels.to_kind(Kind::Float) / 64.0;
         let before = model.state().copies();
         let mask = BatchNormMask::new(&model, 0.9);
         let plain = model.forward(&x, &mut Pass::new(BatchNormMode::TrainFrozen));
@@ -165,7 +165,7 @@ mod tests {
     fn steps_go_down_for_masks_within_their_range_and_up_for_noise() {
         let model = model();
         let data = coloured(6);
-        let x = data.pictures.to_kind(Kind::Float) / 64.0;
+        let x = data.pixels.to_kind(Kind::Float) / 64.0;
         let mut mask = BatchNormMask::new(&model, 0.0);
         let loss = |mask: &BatchNormMask, noise: Option<&Noise>| {
             mask.logits(&x, noise).cross_entropy_for_logits(&data.labels)

@@ -1,10 +1,10 @@
 //! What the extent of a pruning is chosen on.
 
+use scour_core::ParameterType;
 use scour_train::{DefenderView, Oracle, TrainError};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-/// The pictures that decide how far to prune.
+/// The images that decide how far to prune.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ChosenOn {
@@ -25,8 +25,12 @@ impl ChosenOn {
         }
     }
 
-    /// Whether resolved parameters ask for one.
-    pub(crate) fn is_oracle(params: &Value) -> bool {
-        params["choose"] == "oracle"
+    /// Whether it asks for one.
+    pub(crate) fn is_oracle(self) -> bool {
+        self == Self::Oracle
     }
+}
+
+impl ParameterType for ChosenOn {
+    const CHOICES: &'static [&'static str] = &["clean", "oracle"];
 }

@@ -1,45 +1,61 @@
-//! CLP (Zheng et al., 2022, "Data-free Backdoor Removal Based on Channel Lipschitzness"): prunes channels whose output
-//! can change most with their input. It looks at no picture.
-//!
-//! With its BatchNorm folded in, channel k of a convolution has the filter W[k] gamma_k / sqrt(var_k). Reshaped to
-//! [in, kh * kw], its largest singular value bounds the channel's Lipschitz constant. Channels above mean + u * std of
-//! their layer lose scale and shift (the paper's Eq. 7 and algorithm 1).
-//!
-//! Where blocks end in a sum, the BatchNorm after it is folded into the convolution of the main path: what comes in
-//! over the shortcut is left out of account, as in the authors' experiments.
-//!
-//! | | `corrected` | `benchmark` |
-//! |---|---|---|
-//! | BatchNorm after a block with a 1x1 shortcut is folded into | the block's last 3x3 convolution | the shortcut |
-//! | var_k | running variance + 1e-5, as in the layer itself | running variance: no bound for a dead channel |
+//! CLP, channel Lipschitzness pruning: prunes channels whose output can change most with their input.
 
-use scour_core::{Check, DatasetFacts, ParamError};
+use scour_core::{DatasetFacts, Description, Fidelity, Method, Parameters, Source};
 use scour_models::Model;
 use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::batch_norms::{BatchNormLayer, batch_norms};
-use crate::fidelity::Fidelity;
 use crate::outliers::{prune_outliers, published_u};
-use crate::params;
 
-/// The registry entry.
-pub(crate) struct Clp;
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Clp {
     /// Standard deviations above the mean at which channels are pruned; by data set where not given.
+    #[parameter(default = 3.0, published = 3.0, min = 0, unit = "standard deviations")]
     u: f64,
     /// Corrected, or as in the benchmark.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
 }
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::not_negative(&[("u", self.u)])
+impl Method for Clp {
+    const DESCRIPTION: Description = Description {
+        name: "clp",
+        title: "CLP",
+        family: "pruning",
+        summary: "Prunes channels whose output can change most with their input; it needs no image.",
+        source: Source {
+            paper: "Zheng et al., 2022, Data-free Backdoor Removal based on Channel Lipschitzness",
+            section: "eq. 7, algorithm 1",
+            link: "https://arxiv.org/abs/2208.03111",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "A small trigger has to change a channel that carries a backdoor by much, so that the Lipschitz \
+               constant of such a channel is high.",
+        formula: r#"With its BatchNorm folded in, channel k of a convolution has the filter W[k] gamma_k / sqrt(var_k). Reshaped to
+[in, kh * kw], its largest singular value bounds the channel's Lipschitz constant. Channels above mean + u * std of
+their layer lose scale and shift (the paper's Eq. 7 and algorithm 1).
+
+Where blocks end in a sum, the BatchNorm after it is folded into the convolution of the main path: what comes in
+over the shortcut is left out of account, as in the authors' experiments."#,
+        departures: &[
+            "BatchNorm after a block with a 1x1 shortcut is folded into: the block's last 3x3 convolution; with \
+             `fidelity: benchmark`: the shortcut.",
+            "Var_k: running variance + 1e-5, as in the layer itself; with `fidelity: benchmark`: running variance: no \
+             bound for a dead channel.",
+        ],
+        cost: "No training and no image.",
+        ..Description::EMPTY
+    };
+
+    fn defaults(facts: &DatasetFacts) -> Self {
+        Self { u: published_u(facts, 5.0), ..Self::default() }
+    }
+
+    fn published_for(facts: &DatasetFacts) -> Self {
+        Self { fidelity: Fidelity::Benchmark, ..Self::defaults(facts) }
     }
 }
 
@@ -76,22 +92,12 @@ fn lipschitz_bounds(layer: &BatchNormLayer, convolution: &Tensor, fidelity: Fide
 }
 
 impl Defense for Clp {
-    fn name(&self) -> &'static str {
-        "clp"
-    }
-
-    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        let defaults = Params { u: published_u(facts, 5.0), fidelity: Fidelity::default() };
-        params::resolve(&defaults, params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = params::read(params)?;
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let (mut layers, mut scores) = (vec![], vec![]);
-        let pairs = pairs(model, params.fidelity)?;
+        let pairs = pairs(model, self.fidelity)?;
         let total = pairs.len() as u64;
         for (layer, convolution) in pairs {
-            let bounds = lipschitz_bounds(&layer, &convolution, params.fidelity);
+            let bounds = lipschitz_bounds(&layer, &convolution, self.fidelity);
             scores.push(Vec::<f64>::try_from(bounds).map_err(|error| TrainError::Method(error.to_string()))?);
             layers.push(layer);
             let done = layers.len() as u64;
@@ -100,15 +106,15 @@ impl Defense for Clp {
                 return Err(TrainError::Interrupted);
             }
         }
-        prune_outliers(&layers, &scores, (params.u, f64::NEG_INFINITY), "clp", view)
+        prune_outliers(&layers, &scores, (self.u, f64::NEG_INFINITY), "clp", view)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, facts, fresh, values};
-    use serde_json::json;
+    use crate::testing::{View, entry_of, facts, fresh, resolve, values};
+    use serde_json::{Value, json};
 
     /// Filter k of a convolution: the same two rows of in x 9, orthogonal, so that their lengths are the singular
     /// values: 5 and `longest`.
@@ -171,7 +177,7 @@ mod tests {
         let weight = model.state().get("layer2.0.conv1.weight").unwrap();
         let _ = no_grad(|| weight.get(7).g_mul_scalar_(50.0));
         let before = model.state().copies();
-        let outcome = view.defend(&Clp, &json!({}), &model).unwrap();
+        let outcome = view.defend(entry_of("clp"), &json!({}), &model).unwrap();
         assert_eq!(values(model.state().get("layer2.0.bn2.weight").unwrap())[7], 0.0);
         for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {
             let may_change = name.contains("bn") && (name.ends_with("weight") || name.ends_with("bias"));
@@ -187,10 +193,10 @@ mod tests {
     #[test]
     fn u_is_the_published_one_of_the_data_set_unless_given() {
         let mut facts = facts("signs");
-        let u = |params: Value, facts: &DatasetFacts| Clp.resolve(&params, facts).unwrap()["u"].clone();
+        let u = |params: Value, facts: &DatasetFacts| resolve("clp", &params, facts).unwrap()["u"].clone();
         assert_eq!(u(json!({}), &facts), 3.0);
         facts.name = "tiny_imagenet".into();
         assert_eq!((u(json!({}), &facts), u(json!({"u": 2.5}), &facts)), (json!(5.0), json!(2.5)));
-        assert!(Clp.resolve(&json!({"u": -1}), &facts).unwrap_err().to_string().contains("`u`"));
+        assert!(resolve("clp", &json!({"u": -1}), &facts).unwrap_err().to_string().contains("`u`"));
     }
 }

@@ -1,53 +1,75 @@
-//! EP (Zheng et al., 2022, "Pre-activation Distributions Expose Backdoor Neurons"): prunes channels whose values on the
-//! training set fall into two heaps, one of them the poisoned pictures'.
-//!
-//! For `pictures` random training pictures, in eval mode and as they are, each channel of a BatchNorm layer's input is
-//! reduced to its largest value over the picture and standardised over the pictures. The histogram of a layer has bins of
-//! 0.1 from its lowest to its highest such value; a channel whose values keep to few of them has a low entropy. Channels
-//! whose entropy lies more than u * std below the mean of their layer lose scale and shift.
-//!
-//! A channel that gives the same for every picture has no distribution: it gets the mean entropy of its layer. The
-//! benchmark drops the values at the ends of the range and those in the last, partial bin; here all count.
+//! EP: prunes channels by the entropy of their values on the training set.
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
+use scour_core::{DatasetFacts, Description, Method, Parameters, Source, Stream, stream_seed};
 use scour_models::{Model, Pass, Tap};
 use scour_torch::{BatchNormMode, channels_last};
 use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::batch_norms::{BatchNormLayer, batch_norms};
-use crate::clean_pictures::random_part;
+use crate::clean_images::random_part;
 use crate::outliers::{prune_outliers, published_u};
-use crate::params;
-
-/// The registry entry.
-pub(crate) struct EntropyPruning;
 
 /// Width of the histogram's bins, in standard deviations.
 const BIN: f64 = 0.1;
 
-/// Pictures a batch; it changes nothing but speed.
+/// Images a batch; it changes nothing but speed.
 const BATCH: usize = 256;
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EntropyPruning {
     /// Standard deviations below the mean at which channels are pruned; by data set where not given.
+    #[parameter(default = 3.0, published = 3.0, min = 0, unit = "standard deviations")]
     u: f64,
-    /// Training pictures that are looked at.
-    pictures: usize,
+    /// Training images that are looked at.
+    #[parameter(default = 256, published = 256, min = 2, unit = "images")]
+    images: usize,
 }
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::not_negative(&[("u", self.u)])?;
-        params::more_than_one("pictures", self.pictures)
+impl Method for EntropyPruning {
+    const DESCRIPTION: Description = Description {
+        name: "ep",
+        title: "EP",
+        family: "pruning",
+        summary: "Prunes channels whose values on the training set fall into two groups, one of them from the \
+                  poisoned images.",
+        source: Source {
+            paper: "Zheng et al., 2022, Pre-activation Distributions Expose Backdoor Neurons",
+            section: "section 4.2",
+            link: "https://proceedings.neurips.cc/paper_files/paper/2022/hash/76917808731dae9e6d62c2a7a6afb542-Abstract-Conference.html",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "A channel that responds to a trigger has two distributions of values on a poisoned training set, so \
+               that the entropy of its standardised values is low.",
+        formula: r#"For `images` random training images, in eval mode and as they are, each channel of a BatchNorm layer's input is
+reduced to its largest value over the image and standardised over the images. The histogram of a layer has bins of
+0.1 from its lowest to its highest such value; a channel whose values keep to few of them has a low entropy. Channels
+whose entropy lies more than u * std below the mean of their layer lose scale and shift.
+
+A channel that gives the same for every image has no distribution: it gets the mean entropy of its layer. The
+benchmark drops the values at the ends of the range and those in the last, partial bin; here all count."#,
+        departures: &[
+            "A channel that gives the same for every image has no distribution: it gets the mean entropy of its \
+             layer.",
+            "The benchmark drops the values at the ends of the range and those in the last, partial bin; here all \
+             count.",
+        ],
+        cost: "One evaluation of a few training images.",
+        ..Description::EMPTY
+    };
+
+    fn defaults(facts: &DatasetFacts) -> Self {
+        Self { u: published_u(facts, 4.0), ..Self::default() }
+    }
+
+    fn published_for(facts: &DatasetFacts) -> Self {
+        Self::defaults(facts)
     }
 }
 
-/// Largest values of what each BatchNorm layer is fed, f32 [pictures, channels] a layer, batch by batch.
+/// Largest values of what each BatchNorm layer is fed, f32 [images, channels] a layer, batch by batch.
 struct Largest<'a> {
     layers: &'a [BatchNormLayer],
     values: Vec<Vec<Tensor>>,
@@ -65,16 +87,15 @@ impl Tap for Largest<'_> {
     }
 }
 
-/// Entropy in nats of each channel of a layer from its values [pictures][channels]; `None` for a channel whose values
+/// Entropy in nats of each channel of a layer from its values [images][channels]; `None` for a channel whose values
 /// are all the same.
 fn entropies(values: &[Vec<f64>]) -> Vec<Option<f64>> {
-    let (pictures, channels) = (values.len() as f64, values.first().map_or(0, Vec::len));
+    let (images, channels) = (values.len() as f64, values.first().map_or(0, Vec::len));
     let standardised: Vec<Option<Vec<f64>>> = (0..channels)
         .map(|channel| {
             let own = || values.iter().map(|row| row[channel]);
-            let mean = own().sum::<f64>() / pictures;
-            let deviation =
-                (own().map(|value| (value - mean).powi(2)).sum::<f64>() / (pictures - 1.0)).sqrt();
+            let mean = own().sum::<f64>() / images;
+            let deviation = (own().map(|value| (value - mean).powi(2)).sum::<f64>() / (images - 1.0)).sqrt();
             (deviation > 1e-6 * mean.abs().max(1e-6))
                 .then(|| own().map(|value| (value - mean) / deviation).collect())
         })
@@ -85,7 +106,7 @@ fn entropies(values: &[Vec<f64>]) -> Vec<Option<f64>> {
         for value in values {
             *bins.entry(((value - lowest) / BIN) as usize).or_default() += 1.0;
         }
-        -bins.values().map(|count| count / pictures * (count / pictures).ln()).sum::<f64>()
+        -bins.values().map(|count| count / images * (count / images).ln()).sum::<f64>()
     };
     standardised.iter().map(|values| values.as_ref().map(entropy)).collect()
 }
@@ -98,28 +119,19 @@ fn scores(entropies: &[Option<f64>]) -> Vec<f64> {
 }
 
 impl Defense for EntropyPruning {
-    fn name(&self) -> &'static str {
-        "ep"
-    }
-
     fn needs_training_set(&self) -> bool {
         true
     }
 
-    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params { u: published_u(facts, 4.0), pictures: 256 }, params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = params::read(params)?;
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let seed = stream_seed(view.seed, Stream::Defense, 0);
-        let (seen, _) = random_part(&view.training()?.images, params.pictures, seed);
+        let (seen, _) = random_part(&view.training()?.images, self.images, seed);
         let layers = batch_norms(model);
         model.state().to_channels_last();
         let mut largest = Largest { layers: &layers, values: layers.iter().map(|_| vec![]).collect() };
         let total = seen.len().div_ceil(BATCH) as u64;
         for (done, batch) in seen.batches(BATCH).enumerate() {
-            let input = channels_last(&view.preprocess.normalise(&batch.pictures));
+            let input = channels_last(&view.preprocess.normalise(&batch.pixels));
             let _ = no_grad(|| model.forward(&input, &mut Pass::tapped(BatchNormMode::Eval, &mut largest)));
             let done = done as u64 + 1;
             view.reporter.progress(Progress { step: "entropies", done, total, ..Progress::default() });
@@ -134,14 +146,14 @@ impl Defense for EntropyPruning {
                 .map_err(|error| TrainError::Method(error.to_string()))
         };
         let scores = largest.values.iter().map(of_layer).collect::<Result<Vec<_>, _>>()?;
-        prune_outliers(&layers, &scores, (params.u, f64::NEG_INFINITY), "ep", view)
+        prune_outliers(&layers, &scores, (self.u, f64::NEG_INFINITY), "ep", view)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, coloured, facts, poison, trained, values};
+    use crate::testing::{View, coloured, entry_of, facts, poison, resolve, trained, values};
     use serde_json::json;
 
     /// Columns to rows.
@@ -167,10 +179,10 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_that_tells_poisoned_pictures_from_clean_ones_is_pruned() {
+    fn a_channel_that_tells_poisoned_images_from_clean_ones_is_pruned() {
         let (model, mut view) = (trained(16), View::new(8));
         view.training.images = coloured(240);
-        // One channel of the first layer sees the block alone, which is 255 where other pictures have 219 at most.
+        // One channel of the first layer sees the block alone, which is 255 where other images have 219 at most.
         poison(&view.training.images);
         let planted = |value: f64| {
             let filter = model.state().get("conv1.weight").unwrap().get(3);
@@ -180,7 +192,7 @@ mod tests {
             });
         };
         planted(1.0);
-        let outcome = view.defend(&EntropyPruning, &json!({"pictures": 240, "u": 2.0}), &model).unwrap();
+        let outcome = view.defend(entry_of("ep"), &json!({"images": 240, "u": 2.0}), &model).unwrap();
         let table = view.table("ep.csv");
         let first: Vec<&Vec<String>> =
             table.iter().filter(|row| row[0] == "layer1.0.bn1" && row[3] == "true").collect();
@@ -194,8 +206,8 @@ mod tests {
 
     #[test]
     fn impossible_parameters_are_refused() {
-        for (params, field) in [(json!({"pictures": 1}), "`pictures`"), (json!({"u": -1}), "`u`")] {
-            let error = EntropyPruning.resolve(&params, &facts("signs")).unwrap_err();
+        for (params, field) in [(json!({"images": 1}), "`images`"), (json!({"u": -1}), "`u`")] {
+            let error = resolve("ep", &params, &facts("signs")).unwrap_err();
             assert!(error.to_string().contains(field), "{error}");
         }
     }

@@ -1,19 +1,19 @@
-//! What a network makes of pictures before its last layer.
+//! What a network makes of images before its last layer.
 
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, channels_last};
 use scour_train::{DefenderView, ImageSet, Progress, TrainError};
 use tch::{Tensor, no_grad};
 
-/// Pictures a batch; it changes nothing but speed.
+/// Images a batch; it changes nothing but speed.
 const BATCH: usize = 500;
 
-/// Inputs of the last layer for these pictures as they are, f32 [n, features]: eval mode, fp32.
+/// Inputs of the last layer for these images as they are, f32 [n, features]: eval mode, fp32.
 pub(crate) fn features(model: &Model, images: &ImageSet, view: &DefenderView) -> Result<Tensor, TrainError> {
     module_outputs(model, images, "features", |batch| view.preprocess.normalise(batch), view)
 }
 
-/// Outputs of a module, flattened to f32 [n, numbers], for pictures that `prepare` turns from u8 [n, 3, h, w] into what
+/// Outputs of a module, flattened to f32 [n, numbers], for images that `prepare` turns from u8 [n, 3, h, w] into what
 /// the network is fed: eval mode, fp32.
 pub(crate) fn module_outputs(
     model: &Model,
@@ -26,7 +26,7 @@ pub(crate) fn module_outputs(
     let mut batches: Vec<Tensor> = vec![];
     let total = images.len() as u64;
     for batch in images.batches(BATCH) {
-        let input = channels_last(&prepare(&batch.pictures));
+        let input = channels_last(&prepare(&batch.pixels));
         let mut tap = |name: &str, output: Tensor| {
             if name == module {
                 batches.push(output.flatten(1, -1));

@@ -1,81 +1,106 @@
-//! FT-SAM (Zhu et al., 2023, "Enhancing Fine-Tuning Based Backdoor Defense with Sharpness-Aware Minimization"):
-//! fine-tuning towards flat minima, where neurons that carry a backdoor shrink.
-//!
-//! Each step takes the gradient not at the weights w but where the loss is highest around them. With adaptive
-//! neighbourhoods (Kwon et al., 2021, eq. 8), which give large weights more room, that is at
-//! w + rho w^2 g / (G + 1e-12) with G the norm of |w| g over all parameters; without, at w + rho g / (|g| + 1e-12).
-//! The loss is the divergence of smoothed labels (epsilon shared among the other classes) from the softmax. SGD 0.01,
-//! momentum 0.9, weight decay 5e-4, batch 256, 100 epochs (GTSRB 50). GTSRB and Tiny ImageNet have rho 8 and sharp
-//! labels, all others rho 2 and epsilon 0.1. fp32 throughout.
-//!
-//! BatchNorm normalises both passes with the batch's statistics; the running ones move once a step, by the first pass.
-//!
-//! `fidelity: benchmark` moves the learning rate as the usual benchmark does, step by step on a cosine of 100 steps that
-//! turns back up and ends at its maximum on CIFAR-10; corrected, the cosine is by epochs and as long as the training. The
-//! benchmark's own rho and epsilon for GTSRB and Tiny ImageNet are overridden by those of CIFAR-10: `{rho: 2, smoothing:
-//! 0.1}`. It draws a clean set with equally many pictures of each class; here all defenses have the same, random one.
+//! FT-SAM: fine-tuning with sharpness-aware minimisation.
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, TunedOn};
+use scour_core::{Description, Fidelity, Method, Parameters, Recipe, Source, TunedOn};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Sgd};
 use scour_train::{
-    DefenderView, Defense, LearningRate, Outcome, TrainError, check_batches, displaced_gradients,
+    DefenderView, Defense, Epochs, LearningRate, Outcome, Tally, TrainError, check_batches,
+    displaced_gradients,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::epochs::{Epochs, Tally};
-use crate::fidelity::Fidelity;
 use crate::params;
 use crate::tuned;
 
-/// The registry entry.
-pub(crate) struct FtSam;
-
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
+pub(crate) struct FtSam {
     /// Passes over the clean set; the cosine is as long. 0 leaves the model as it is.
+    #[parameter(default = 100, published = 100, quick = 20, unit = "epochs")]
     epochs: u32,
-    /// Pictures a step.
+    /// Images a step.
+    #[parameter(default = 256, published = 256, quick = 64, min = 2, unit = "images")]
     batch_size: usize,
     /// Highest learning rate.
+    #[parameter(default = 0.01, published = 0.01, above = 0)]
     lr: f64,
     /// SGD momentum.
+    #[parameter(default = 0.9, published = 0.9, min = 0, below = 1)]
     momentum: f64,
     /// L2 penalty.
+    #[parameter(default = 5e-4, published = 5e-4, min = 0, below = 1)]
     weight_decay: f64,
     /// Radius of the neighbourhood.
+    #[parameter(default = 2.0, published = 2.0, min = 0)]
     rho: f64,
     /// Whether the neighbourhood is scaled by each weight's size.
+    #[parameter(default = true, published = true)]
     adaptive: bool,
     /// Share of a label's weight that goes to the other classes.
+    #[parameter(default = 0.1, published = 0.1, min = 0, below = 1)]
     smoothing: f64,
     /// Corrected, or as in the benchmark.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self {
-            epochs: 100,
-            batch_size: 256,
-            lr: 0.01,
-            momentum: 0.9,
-            weight_decay: 5e-4,
-            rho: 2.0,
-            adaptive: true,
-            smoothing: 0.1,
-            fidelity: Fidelity::Corrected,
-        }
+impl Method for FtSam {
+    const DESCRIPTION: Description = Description {
+        name: "ft_sam",
+        title: "FT-SAM",
+        family: "fine-tuning",
+        summary: "Fine-tunes towards flat minima, where neurons that carry a backdoor shrink.",
+        source: Source {
+            paper: "Zhu et al., 2023, Enhancing Fine-Tuning Based Backdoor Defense with Sharpness-Aware Minimization",
+            section: "section 4; Kwon et al., 2021, eq. 8",
+            link: "https://arxiv.org/abs/2304.11823",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "Neurons that carry a backdoor have large weights. Fine-tuning towards flat minima, with neighbourhoods \
+               that give large weights more room, shrinks them.",
+        formula: r#"Each step takes the gradient not at the weights w but where the loss is highest around them. With adaptive
+neighbourhoods (Kwon et al., 2021, eq. 8), which give large weights more room, that is at
+w + rho w^2 g / (G + 1e-12) with G the norm of |w| g over all parameters; without, at w + rho g / (|g| + 1e-12).
+The loss is the divergence of smoothed labels (epsilon shared among the other classes) from the softmax. SGD 0.01,
+momentum 0.9, weight decay 5e-4, batch 256, 100 epochs (GTSRB 50). GTSRB and Tiny ImageNet have rho 8 and sharp
+labels, all others rho 2 and epsilon 0.1. fp32 throughout.
+
+BatchNorm normalises both passes with the batch's statistics; the running ones move once a step, by the first pass.
+
+`fidelity: benchmark` moves the learning rate as the usual benchmark does, step by step on a cosine of 100 steps that
+turns back up and ends at its maximum on CIFAR-10; corrected, the cosine is by epochs and as long as the training. The
+benchmark's own rho and epsilon for GTSRB and Tiny ImageNet are overridden by those of CIFAR-10: `{rho: 2, smoothing:
+0.1}`. It draws a clean set with equally many images of each class; here all defenses have the same, random one."#,
+        departures: &[
+            "The learning rate follows a cosine by epochs, as long as the training; with `fidelity: benchmark` it \
+             moves step by step on a cosine of 100 steps that turns back up and ends at its maximum on CIFAR-10.",
+            "The benchmark's own rho and epsilon for GTSRB and Tiny ImageNet are overridden there by those of \
+             CIFAR-10: `{rho: 2, smoothing: 0.1}`.",
+            "The benchmark draws a clean set with equally many images of each class; here all defenses have the same, \
+             random one.",
+        ],
+        cost: "100 epochs over the clean set, each step with two gradients.",
+        ..Description::EMPTY
+    };
+
+    fn defaults(facts: &scour_core::DatasetFacts) -> Self {
+        Self::for_dataset(&facts.name)
+    }
+
+    fn published_for(facts: &scour_core::DatasetFacts) -> Self {
+        Self { fidelity: Fidelity::Benchmark, ..Self::for_dataset(&facts.name) }
+    }
+
+    fn check(&self, _: &scour_core::DatasetFacts) -> Result<(), scour_core::ParamError> {
+        params::recipe(self.recipe())
     }
 }
 
 /// Half the period in steps of the benchmark's cosine.
 const BENCHMARK_STEPS: f64 = 100.0;
 
-impl Params {
+impl FtSam {
     fn for_dataset(name: &str) -> Self {
         match name {
             "gtsrb" => Self { epochs: 50, rho: 8.0, smoothing: 0.0, ..Self::default() },
@@ -100,58 +125,35 @@ impl Params {
     }
 }
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::not_negative(&[("rho", self.rho)])?;
-        params::below_one(&[("smoothing", self.smoothing)])?;
-        params::recipe(self.recipe())
-    }
-}
-
 impl Defense for FtSam {
-    fn name(&self) -> &'static str {
-        "ft_sam"
-    }
-
-    fn quick(&self) -> Value {
-        // Smaller batches, so that few epochs are enough steps: 80 of 256 pictures left BadNets on CIFAR-10 an ASR of 44,
-        // 320 of 64 left 8. That model is among those reported: docs/tuning.md.
-        json!({"epochs": 20, "batch_size": 64})
-    }
-
-    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
-        let batches = params["batch_size"] == 64;
-        let signs = tuned::on("signs", "`lr` and `batch_size`", batches && params["lr"] == 0.05);
+    fn tuned_on(&self) -> Vec<TunedOn> {
+        let batches = self.batch_size == 64;
+        let signs = tuned::on("signs", "`lr` and `batch_size`", batches && self.lr == 0.05);
         tuned::on("cifar10", "`batch_size`", batches).into_iter().chain(signs).collect()
     }
 
-    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params::for_dataset(&facts.name), params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = params::read(params)?;
-        if params.epochs > 0 {
-            check_batches(model, view.clean.len(), params.batch_size, "sharpness-aware fine-tuning")?;
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        if self.epochs > 0 {
+            check_batches(model, view.clean.len(), self.batch_size, "sharpness-aware fine-tuning")?;
         }
         model.state().to_channels_last();
         let parameters = model.state().parameters();
-        let mut sgd = Sgd::new(model.state().parameters(), params.momentum, params.weight_decay);
+        let mut sgd = Sgd::new(model.state().parameters(), self.momentum, self.weight_decay);
         let mut step = 0;
-        let mut epochs = Epochs::new(view, "sharpness-aware fine-tuning", params.epochs, 0);
-        for epoch in 0..params.epochs {
+        let mut epochs = Epochs::new(view, "sharpness-aware fine-tuning", self.epochs, 0);
+        for epoch in 0..self.epochs {
             let mut tally = Tally::default();
-            for (input, labels) in epochs.augmented(epoch, params.batch_size) {
+            for (input, labels) in epochs.augmented(epoch, self.batch_size) {
                 let logits = model.train(&input);
-                let loss = smoothed_divergence(&logits, &labels, params.smoothing);
+                let loss = smoothed_divergence(&logits, &labels, self.smoothing);
                 tally.add(&loss, &logits, &labels);
                 let here = Tensor::run_backward(&[loss], &parameters, false, false);
-                let steps = uphill(&parameters, &here, params.rho, params.adaptive);
+                let steps = uphill(&parameters, &here, self.rho, self.adaptive);
                 let there = displaced_gradients(&parameters, &steps, || {
                     let logits = model.forward(&input, &mut Pass::new(BatchNormMode::TrainFrozen));
-                    smoothed_divergence(&logits, &labels, params.smoothing)
+                    smoothed_divergence(&logits, &labels, self.smoothing)
                 });
-                sgd.step_along(&there, params.rate(epoch, step));
+                sgd.step_along(&there, self.rate(epoch, step));
                 step += 1;
             }
             epochs.ended(epoch, &tally)?;
@@ -160,7 +162,7 @@ impl Defense for FtSam {
     }
 }
 
-/// Mean over pictures of KL(q, softmax(logits)): q is 1 - `smoothing` for the label and the rest shared evenly by the
+/// Mean over images of KL(q, softmax(logits)): q is 1 - `smoothing` for the label and the rest shared evenly by the
 /// other classes. Its gradient is that of the cross-entropy with q.
 fn smoothed_divergence(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Tensor {
     let classes = logits.size()[1];
@@ -189,7 +191,8 @@ fn uphill(parameters: &[Tensor], gradients: &[Tensor], rho: f64, adaptive: bool)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::facts;
+    use crate::testing::{facts, resolve};
+    use serde_json::json;
 
     #[test]
     fn the_step_is_the_one_computed_by_hand() {
@@ -227,9 +230,9 @@ mod tests {
 
     #[test]
     fn the_benchmarks_rate_turns_back_up() {
-        let corrected = Params::default();
+        let corrected = FtSam::default();
         assert!((corrected.rate(50, 500) - 0.005).abs() < 1e-12 && corrected.rate(0, 9) == 0.01);
-        let benchmark = Params { fidelity: Fidelity::Benchmark, ..corrected };
+        let benchmark = FtSam { fidelity: Fidelity::Benchmark, ..corrected };
         let near = |step, expected: f64| assert!((benchmark.rate(9, step) - expected).abs() < 1e-12);
         near(0, 0.01);
         near(50, 0.005);
@@ -240,9 +243,10 @@ mod tests {
 
     #[test]
     fn data_sets_have_their_published_values_and_given_ones_win() {
-        let rho = |name: &str, params| FtSam.resolve(&params, &facts(name)).unwrap()["rho"].as_f64().unwrap();
+        let rho =
+            |name: &str, params| resolve("ft_sam", &params, &facts(name)).unwrap()["rho"].as_f64().unwrap();
         assert_eq!((rho("cifar10", json!({})), rho("gtsrb", json!({}))), (2.0, 8.0));
         assert_eq!(rho("gtsrb", json!({"rho": 1.0})), 1.0);
-        assert_eq!(FtSam.resolve(&json!({}), &facts("gtsrb")).unwrap()["epochs"], 50);
+        assert_eq!(resolve("ft_sam", &json!({}), &facts("gtsrb")).unwrap()["epochs"], 50);
     }
 }

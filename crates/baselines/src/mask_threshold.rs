@@ -1,4 +1,4 @@
-//! From trained masks to a pruned model: which threshold on BatchNorm masks, chosen on the defender's own pictures.
+//! From trained masks to a pruned model: which threshold on BatchNorm masks, chosen on the defender's own images.
 
 use scour_core::accuracy;
 use scour_models::Model;
@@ -44,7 +44,7 @@ impl Thresholds {
             if let Some(state) = state {
                 prune(&layers, &at_most(scores, values[state]), Zeroed::Scale);
             }
-            accuracy(&predictions(&trial, &judges.pictures, view.preprocess, None), &labels)
+            accuracy(&predictions(&trial, &judges.pixels, view.preprocess, None), &labels)
         })?;
         let outcome = Outcome::default()
             .with("clean_accuracy_before", found.before)

@@ -1,7 +1,7 @@
 //! How far to prune: as far as clean accuracy allows. FP, ANP and RNP choose by this.
 //!
-//! The usual benchmark watches test sets here: FP's search the accuracy on clean test pictures, ANP's threshold the
-//! ASR. A defender has neither, so all go by clean pictures of their own; FP and ANP have the published choice as
+//! The usual benchmark watches test sets here: FP's search the accuracy on clean test images, ANP's threshold the
+//! ASR. A defender has neither, so all go by clean images of their own; FP and ANP have the published choice as
 //! `choose: oracle`, and rows of it bear that name.
 
 use scour_train::{Progress, Reporter, TrainError};

@@ -1,77 +1,93 @@
-//! NAD, neural attention distillation (Li et al., 2021): the model learns to look where a fine-tuned copy of it looks.
-//!
-//! The teacher is a copy fine-tuned for 10 epochs: SGD 0.01, momentum 0.9, weight decay 5e-4, the first tenth of a
-//! cosine over 100 epochs. The student starts from the model itself and minimises cross-entropy + 500 AT(layer3) +
-//! 1000 AT(layer4) for 10 epochs with the same SGD at a constant rate. The attention map of features F [n, c, h, w] is
-//! the sum over channels of |F|^2, divided by its norm over the picture (+ 1e-6); AT is the mean squared difference of
-//! student's and teacher's maps (paper, eqs. 1 and 2).
-//!
-//! BatchNorm: the teacher distils in eval mode; the student's running statistics move once a step. Distilling is in fp32,
-//! as in the published experiments; the teacher is trained as any model is.
-//!
-//! The usual benchmark differs: a third term, 1000 AT of the pooled features, compares maps of a single number, which
-//! are 1 for both, and is left out here; and features come from passes of their own, so that running statistics move
-//! three or four times a step.
+//! NAD, neural attention distillation: the model learns to attend where a fine-tuned copy of it attends.
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, Stream, stream_seed};
+use scour_core::{
+    DatasetFacts, Description, Method, ParamError, Parameters, Recipe, Source, Stream, stream_seed,
+};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Sgd};
-use scour_train::{DefenderView, Defense, Fit, Outcome, Plain, TrainError, check_batches, fit};
+use scour_train::{
+    DefenderView, Defense, Epochs, Fit, Outcome, StandardBatches, Tally, TrainError, check_batches, fit,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Kind, Reduction, Tensor, no_grad};
 
-use crate::epochs::{Epochs, Tally};
 use crate::params;
-
-/// The registry entry.
-pub(crate) struct Nad;
 
 /// Modules whose features are compared.
 const LAYERS: [&str; 2] = ["layer3", "layer4"];
 /// Length of the teacher's cosine, of which its few epochs see the beginning only.
 const COSINE_EPOCHS: u32 = 100;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
+pub(crate) struct Nad {
     /// Passes over the clean set that make the teacher. With 0 it is the model itself.
+    #[parameter(default = 10, published = 10, unit = "epochs")]
     teacher_epochs: u32,
     /// Passes over the clean set in which the student learns from it. 0 leaves the model as it is.
+    #[parameter(default = 10, published = 10, unit = "epochs")]
     epochs: u32,
-    /// Pictures a step.
+    /// Images a step.
+    #[parameter(default = 256, published = 256, min = 2, unit = "images")]
     batch_size: usize,
     /// Learning rate of both.
+    #[parameter(default = 0.01, published = 0.01, above = 0)]
     lr: f64,
     /// SGD momentum of both.
+    #[parameter(default = 0.9, published = 0.9, min = 0, below = 1)]
     momentum: f64,
     /// L2 penalty of both.
+    #[parameter(default = 5e-4, published = 5e-4, min = 0, below = 1)]
     weight_decay: f64,
     /// Weight of the attention of layer 3.
+    #[parameter(default = 500.0, published = 500.0, min = 0)]
     beta1: f64,
     /// Weight of the attention of layer 4.
+    #[parameter(default = 1000.0, published = 1000.0, min = 0)]
     beta2: f64,
     /// Power of a feature in the attention map.
+    #[parameter(default = 2.0, published = 2.0, min = 1, max = 8)]
     power: f64,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self {
-            teacher_epochs: 10,
-            epochs: 10,
-            batch_size: 256,
-            lr: 0.01,
-            momentum: 0.9,
-            weight_decay: 5e-4,
-            beta1: 500.0,
-            beta2: 1000.0,
-            power: 2.0,
-        }
+impl Method for Nad {
+    const DESCRIPTION: Description = Description {
+        name: "nad",
+        title: "NAD",
+        family: "fine-tuning with a teacher",
+        summary: "Fine-tunes the model while its attention maps are pulled towards those of a fine-tuned copy.",
+        source: Source {
+            paper: "Li et al., 2021, Neural Attention Distillation: Erasing Backdoor Triggers from Deep Neural \
+                    Networks",
+            section: "section 3, eqs. 1 and 2",
+            link: "https://arxiv.org/abs/2101.05930",
+            values: "BackdoorBench's configuration",
+        },
+        impl_version: 2,
+        idea: "Fine-tuning a copy weakens the backdoor in it. The model then learns to attend where that copy \
+               attends, which removes more than fine-tuning alone.",
+        formula: r#"The teacher is a copy fine-tuned for 10 epochs: SGD 0.01, momentum 0.9, weight decay 5e-4, the first tenth of a
+cosine over 100 epochs. The student starts from the model itself and minimises cross-entropy + 500 AT(layer3) +
+1000 AT(layer4) for 10 epochs with the same SGD at a constant rate. The attention map of features F [n, c, h, w] is
+the sum over channels of |F|^2, divided by its norm over the image (+ 1e-6); AT is the mean squared difference of
+student's and teacher's maps (paper, eqs. 1 and 2).
+
+BatchNorm: the teacher distils in eval mode; the student's running statistics move once a step. Distilling is in fp32,
+as in the published experiments; the teacher is trained as any model is.
+
+The usual benchmark differs: a third term, 1000 AT of the pooled features, compares maps of a single number, which
+are 1 for both, and is left out here; and features come from passes of their own, so that running statistics move
+three or four times a step."#,
+        cost: "20 epochs over the clean set.",
+        ..Description::EMPTY
+    };
+
+    fn check(&self, _: &DatasetFacts) -> Result<(), ParamError> {
+        params::recipe(self.teacher())
     }
 }
 
-impl Params {
+impl Nad {
     fn teacher(&self) -> Recipe {
         let cosine =
             params::cosine(self.teacher_epochs, self.batch_size, self.lr, self.momentum, self.weight_decay);
@@ -79,37 +95,14 @@ impl Params {
     }
 }
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::not_negative(&[("beta1", self.beta1), ("beta2", self.beta2)])?;
-        if !(1.0..=8.0).contains(&self.power) {
-            return Err(ParamError(format!("`power` must be in [1, 8], not {}", self.power)));
-        }
-        params::recipe(self.teacher())
-    }
-}
-
 impl Defense for Nad {
-    fn name(&self) -> &'static str {
-        "nad"
-    }
-
-    fn impl_version(&self) -> u32 {
-        2
-    }
-
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params::default(), params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = params::read(params)?;
-        if params.epochs == 0 {
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        if self.epochs == 0 {
             return Ok(Outcome::default());
         }
         let teacher = model.duplicate().map_err(TrainError::Method)?;
         let options = Fit {
-            recipe: &params.teacher(),
+            recipe: &self.teacher(),
             drop_last: false,
             format: view.format,
             seed: stream_seed(view.seed, Stream::Defense, 0),
@@ -118,11 +111,11 @@ impl Defense for Nad {
             reporter: view.reporter,
         };
         let mut teacher_loss = None;
-        if params.teacher_epochs > 0 {
-            let taught = fit(&teacher, view.clean, &mut Plain(view.preprocess), &options)?;
+        if self.teacher_epochs > 0 {
+            let taught = fit(&teacher, view.clean, &mut StandardBatches(view.preprocess), &options)?;
             teacher_loss = taught.losses.last().copied();
         }
-        let (loss, attention) = distil(model, &teacher, &params, view)?;
+        let (loss, attention) = distil(model, &teacher, self, view)?;
         Ok(Outcome::default()
             .with("teacher_loss", teacher_loss)
             .with("last_loss", loss)
@@ -134,7 +127,7 @@ impl Defense for Nad {
 fn distil(
     student: &Model,
     teacher: &Model,
-    params: &Params,
+    params: &Nad,
     view: &DefenderView,
 ) -> Result<(f64, f64), TrainError> {
     check_batches(student, view.clean.len(), params.batch_size, "distilling")?;
@@ -180,7 +173,7 @@ fn look(model: &Model, input: &Tensor, mode: BatchNormMode) -> Result<(Tensor, V
     Ok((logits, features))
 }
 
-/// Features [n, c, h, w] to attention [n, h * w]: where the channels together are active, with norm 1 a picture.
+/// Features [n, c, h, w] to attention [n, h * w]: where the channels together are active, with norm 1 an image.
 fn attention(features: &Tensor, power: f64) -> Tensor {
     let map = features.abs().pow_tensor_scalar(power);
     let map = map.sum_dim_intlist([1i64].as_slice(), false, None::<Kind>).flatten(1, -1);
@@ -213,8 +206,8 @@ mod tests {
     #[test]
     fn one_look_moves_the_students_statistics_once_and_the_teachers_never() {
         let model = fresh(4, 1);
-        let pictures = Random::new(1).integers(4 * 3 * 16 * 16, 256, Device::Cpu).reshape([4, 3, 16, 16]);
-        let input = preprocess().normalise(&pictures);
+        let images = Random::new(1).integers(4 * 3 * 16 * 16, 256, Device::Cpu).reshape([4, 3, 16, 16]);
+        let input = preprocess().normalise(&images);
         let batches = || model.state().get("layer4.1.bn2.num_batches_tracked").unwrap().int64_value(&[]);
         let (_, features) = look(&model, &input, BatchNormMode::Eval).unwrap();
         assert_eq!((batches(), features.len()), (0, 2));

@@ -1,41 +1,16 @@
-//! NPD, neural polarizer defense (Zhu et al., 2023): one layer more, which filters the trigger out of the features; the
-//! model around it stays as it is.
-//!
-//! The polarizer, a 1x1 convolution that starts as the identity and a BatchNorm, stands in front of the last block's
-//! first convolution (`scour_models`' `polarizer.rs`). It cannot be folded into its neighbours and is saved with the
-//! model. All else is frozen and in eval mode.
-//!
-//! 1. 5 epochs (Tiny ImageNet none) of SGD 1e-4 on the cross-entropy, the polarizer in train mode, which sets its
-//!    running statistics.
-//! 2. 50 epochs of SGD 0.01, momentum 0.9, weight decay 5e-4, the polarizer's running statistics frozen. Each batch is
-//!    perturbed towards its likeliest wrong classes, by at most 2 steps of 0.1 times the sign within an L2 norm per
-//!    picture, and the loss (`npd/loss.rs`) asks for the true class on clean pictures, and on perturbed ones for the
-//!    class given without perturbation rather than a wrong one.
-//!
-//! Batches of 128 without augmentation, fp32. CIFAR-10: weights 1, 0.4, 0.4, 0.4 and norm 3; GTSRB 1, 0.5, 0.5, 0.5
-//! and 5; Tiny ImageNet 1, 1, 0.1, 0.1 and 6 with steps along the gradient itself and moving running statistics, which
-//! clean pictures alone move. Other data sets take CIFAR-10's.
-//!
-//! The usual benchmark differs: it draws a clean set with equally many pictures of each class, and the model that it
-//! saves is without the polarizer.
+//! NPD, neural polarizer defense: one more layer filters the trigger out of the features.
 
 mod loss;
 
-use scour_core::{Check, DatasetFacts, ParamError};
+use scour_core::{Description, Method, Parameters, Source};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Sgd, channels_last};
-use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError, check_batches};
+use scour_train::{DefenderView, Defense, Epochs, ImageSet, Outcome, Tally, TrainError, check_batches};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::adversarial::{Bound, Descent, Step, freeze, perturbed};
-use crate::epochs::{Epochs, Tally};
-use crate::params;
 use loss::{Seen, Weights, likeliest_wrong, polarizer_loss};
-
-/// The registry entry.
-pub(crate) struct Npd;
 
 /// Statistics that go less of their way are told.
 const SETTLED: f64 = 0.9;
@@ -43,70 +18,111 @@ const SETTLED: f64 = 0.9;
 /// The mean cross-entropy of the search is held to this, which ends its gradient.
 const LIMIT: f64 = 80.0;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
+pub(crate) struct Npd {
     /// Passes over the clean set that set the polarizer's statistics.
+    #[parameter(default = 5, published = 5, unit = "epochs")]
     warm_up_epochs: u32,
     /// Their learning rate.
+    #[parameter(default = 1e-4, published = 1e-4, above = 0)]
     warm_up_lr: f64,
     /// Passes over the clean set with perturbations. With 0, and no warm-up either, there is no polarizer.
+    #[parameter(default = 50, published = 50, quick = 10, unit = "epochs")]
     epochs: u32,
-    /// Pictures a step.
+    /// Images a step.
+    #[parameter(default = 128, published = 128, min = 2, unit = "images")]
     batch_size: usize,
     /// Learning rate of those.
+    #[parameter(default = 0.01, published = 0.01, above = 0)]
     lr: f64,
     /// SGD momentum.
+    #[parameter(default = 0.9, published = 0.9, min = 0, below = 1)]
     momentum: f64,
     /// L2 penalty on the polarizer.
+    #[parameter(default = 5e-4, published = 5e-4, min = 0, below = 1)]
     weight_decay: f64,
     /// Steps of the search for perturbations at most.
+    #[parameter(default = 2, published = 2, min = 1, unit = "steps")]
     steps: usize,
     /// Change of a pixel of 0..1 in a step, or the factor of a gradient.
+    #[parameter(default = 0.1, published = 0.1, above = 0)]
     step: f64,
-    /// Longest perturbation of a picture, in the L2 norm over pixels of 0..1.
+    /// Longest perturbation of an image, in the L2 norm over pixels of 0..1.
+    #[parameter(default = 3.0, published = 3.0, above = 0)]
     norm: f64,
     /// The search ends when more than this share of a batch is where it should go.
+    #[parameter(default = 0.6, published = 0.6, min = 0, max = 1)]
     enough: f64,
     /// Whether the search goes along the gradient itself instead of its signs.
+    #[parameter(default = false, published = false)]
     raw_gradient: bool,
     /// Whether the polarizer's running statistics move in the second part too.
+    #[parameter(default = false, published = false)]
     moving_statistics: bool,
-    /// Weight of the clean pictures' cross-entropy.
+    /// Weight of the clean images' cross-entropy.
+    #[parameter(default = 1.0, published = 1.0, min = 0)]
     lambda1: f64,
     /// Weight of keeping the class given without perturbation.
+    #[parameter(default = 0.4, published = 0.4, min = 0)]
     lambda2: f64,
     /// Weight of giving up the likeliest wrong class.
+    #[parameter(default = 0.4, published = 0.4, min = 0)]
     lambda3: f64,
     /// Weight of giving up the class that the perturbation aims at.
+    #[parameter(default = 0.4, published = 0.4, min = 0)]
     lambda4: f64,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self {
-            warm_up_epochs: 5,
-            warm_up_lr: 1e-4,
-            epochs: 50,
-            batch_size: 128,
-            lr: 0.01,
-            momentum: 0.9,
-            weight_decay: 5e-4,
-            steps: 2,
-            step: 0.1,
-            norm: 3.0,
-            enough: 0.6,
-            raw_gradient: false,
-            moving_statistics: false,
-            lambda1: 1.0,
-            lambda2: 0.4,
-            lambda3: 0.4,
-            lambda4: 0.4,
-        }
+impl Method for Npd {
+    const DESCRIPTION: Description = Description {
+        name: "npd",
+        title: "NPD",
+        family: "inserted layer",
+        summary: "Inserts one layer that is trained to filter the trigger out of the features; the rest of the model \
+                  stays as it is.",
+        source: Source {
+            paper: "Zhu et al., 2023, Neural Polarizer: A Lightweight and Effective Backdoor Defense via Purifying \
+                    Poisoned Features",
+            section: "section 3, algorithm 1",
+            link: "https://arxiv.org/abs/2306.16697",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "A single layer in front of the last block can take the trigger out of the features, and needs little data to be \
+               trained.",
+        formula: r#"The polarizer, a 1x1 convolution that starts as the identity and a BatchNorm, stands in front of the last block's
+first convolution. It cannot be folded into its neighbours and is saved with the
+model. All else is frozen and in eval mode.
+
+1. 5 epochs (Tiny ImageNet none) of SGD 1e-4 on the cross-entropy, the polarizer in train mode, which sets its
+   running statistics.
+2. 50 epochs of SGD 0.01, momentum 0.9, weight decay 5e-4, the polarizer's running statistics frozen. Each batch is
+   perturbed towards its likeliest wrong classes, by at most 2 steps of 0.1 times the sign within an L2 norm per
+   image, and the loss asks for the true class on clean images, and on perturbed ones for the
+   class given without perturbation rather than a wrong one.
+
+Batches of 128 without augmentation, fp32. CIFAR-10: weights 1, 0.4, 0.4, 0.4 and norm 3; GTSRB 1, 0.5, 0.5, 0.5
+and 5; Tiny ImageNet 1, 1, 0.1, 0.1 and 6 with steps along the gradient itself and moving running statistics, which
+clean images alone move. Other data sets take CIFAR-10's."#,
+        departures: &[
+            "The usual benchmark draws a clean set with equally many images of each class; here all defenses have the \
+             same, random one.",
+            "The model that the usual benchmark saves is without the polarizer; here it is saved with it.",
+        ],
+        cost: "50 epochs over the clean set, each with two steps of search for every batch.",
+        ..Description::EMPTY
+    };
+
+    fn defaults(facts: &scour_core::DatasetFacts) -> Self {
+        Self::for_dataset(&facts.name)
+    }
+
+    fn published_for(facts: &scour_core::DatasetFacts) -> Self {
+        Self::for_dataset(&facts.name)
     }
 }
 
-impl Params {
+impl Npd {
     fn for_dataset(name: &str) -> Self {
         match name {
             "gtsrb" => Self { norm: 5.0, lambda2: 0.5, lambda3: 0.5, lambda4: 0.5, ..Self::default() },
@@ -138,66 +154,28 @@ impl Params {
     }
 }
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::counts(&[("steps", self.steps)])?;
-        params::more_than_one("batch_size", self.batch_size)?;
-        params::positive(&[
-            ("warm_up_lr", self.warm_up_lr),
-            ("lr", self.lr),
-            ("step", self.step),
-            ("norm", self.norm),
-        ])?;
-        params::below_one(&[
-            ("momentum", self.momentum),
-            ("weight_decay", self.weight_decay),
-            ("enough", self.enough),
-        ])?;
-        params::not_negative(&[
-            ("lambda1", self.lambda1),
-            ("lambda2", self.lambda2),
-            ("lambda3", self.lambda3),
-            ("lambda4", self.lambda4),
-        ])
-    }
-}
-
 impl Defense for Npd {
-    fn name(&self) -> &'static str {
-        "npd"
-    }
-
-    fn quick(&self) -> Value {
-        // A fifth, not tuned.
-        json!({"epochs": 10})
-    }
-
-    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params::for_dataset(&facts.name), params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = params::read(params)?;
-        if params.warm_up_epochs == 0 && params.epochs == 0 {
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        if self.warm_up_epochs == 0 && self.epochs == 0 {
             return Ok(Outcome::default());
         }
-        check_batches(model, view.clean.len(), params.batch_size, "polarizing")?;
-        let polarized = model.polarized().map_err(TrainError::Method)?;
+        check_batches(model, view.clean.len(), self.batch_size, "polarizing")?;
+        let polarized = model.with_inserted_layer().map_err(TrainError::Method)?;
         polarized.state().to_channels_last();
-        let parameters = polarized.polarizer_parameters();
+        let parameters = polarized.inserted_parameters();
         freeze(&polarized.state().parameters());
         for parameter in &parameters {
             let _ = parameter.set_requires_grad(true);
         }
-        warm_up(&polarized, &parameters, &params, view)?;
-        let settled = settled(&params, view.clean.len());
+        warm_up(&polarized, &parameters, self, view)?;
+        let settled = settled(self, view.clean.len());
         if settled < SETTLED {
             view.reporter.note(&format!(
                 "npd: in so few steps the polarizer's running statistics go {:.0} % of their way: more epochs or smaller batches",
                 100.0 * settled
             ));
         }
-        let loss = polarize(&polarized, &parameters, &params, view)?;
+        let loss = polarize(&polarized, &parameters, self, view)?;
         // An ordinary model again: whatever comes next may train all of it.
         for parameter in polarized.state().parameters() {
             let _ = parameter.set_requires_grad(true);
@@ -208,7 +186,7 @@ impl Defense for Npd {
 }
 
 /// How much of their way, 0..1, the polarizer's running statistics go: each step takes a tenth of what is left.
-fn settled(params: &Params, images: usize) -> f64 {
+fn settled(params: &Npd, images: usize) -> f64 {
     let moving = params.warm_up_epochs + if params.moving_statistics { params.epochs } else { 0 };
     let steps = images.div_ceil(params.batch_size) * moving as usize;
     1.0 - 0.9f64.powi(steps.try_into().unwrap_or(i32::MAX))
@@ -217,15 +195,15 @@ fn settled(params: &Params, images: usize) -> f64 {
 /// Logits with the model in eval mode and the polarizer in its own.
 fn through(model: &Model, input: &Tensor, polarizer: BatchNormMode) -> Tensor {
     let mut pass = Pass::new(BatchNormMode::Eval);
-    pass.polarizer = polarizer;
+    pass.inserted = polarizer;
     model.forward(input, &mut pass)
 }
 
-/// The first part: clean pictures only.
+/// The first part: clean images only.
 fn warm_up(
     model: &Model,
     parameters: &[Tensor],
-    params: &Params,
+    params: &Npd,
     view: &DefenderView,
 ) -> Result<(), TrainError> {
     let mut sgd = Sgd::new(handles(parameters), 0.0, 0.0);
@@ -233,7 +211,7 @@ fn warm_up(
     for epoch in 0..params.warm_up_epochs {
         let mut tally = Tally::default();
         for batch in epochs.batches(epoch, params.batch_size) {
-            let input = channels_last(&view.preprocess.normalise(&batch.pictures));
+            let input = channels_last(&view.preprocess.normalise(&batch.pixels));
             let logits = through(model, &input, BatchNormMode::Train);
             let loss = logits.cross_entropy_for_logits(&batch.labels);
             sgd.minimise(&loss, params.warm_up_lr);
@@ -244,11 +222,11 @@ fn warm_up(
     Ok(())
 }
 
-/// The second part: clean and perturbed pictures. Returns the last epoch's mean loss.
+/// The second part: clean and perturbed images. Returns the last epoch's mean loss.
 fn polarize(
     model: &Model,
     parameters: &[Tensor],
-    params: &Params,
+    params: &Npd,
     view: &DefenderView,
 ) -> Result<f64, TrainError> {
     let (clean_mode, attacked_mode) = match params.moving_statistics {
@@ -260,13 +238,13 @@ fn polarize(
     for epoch in 0..params.epochs {
         let mut tally = Tally::default();
         for batch in epochs.batches(epoch, params.batch_size) {
-            epochs.go_on()?;
-            let input = channels_last(&view.preprocess.normalise(&batch.pictures));
+            epochs.check_interrupted()?;
+            let input = channels_last(&view.preprocess.normalise(&batch.pixels));
             let before = no_grad(|| through(model, &input, attacked_mode));
             let aim = likeliest_wrong(&before, &batch.labels);
             let delta = perturbation(params, view, &batch, &aim, |x| through(model, x, attacked_mode));
             let clean = through(model, &input, clean_mode);
-            let attacked = perturbed(view.preprocess, &batch.pictures, &delta, true);
+            let attacked = perturbed(view.preprocess, &batch.pixels, &delta, true);
             let attacked = through(model, &attacked, attacked_mode);
             let seen = Seen { labels: &batch.labels, given: &before.argmax(1, false), aim: &aim };
             let loss = polarizer_loss(&clean, &attacked, &seen, params.weights());
@@ -278,17 +256,17 @@ fn polarize(
     Ok(epochs.last_loss())
 }
 
-/// A perturbation a picture, towards its class of `aim`.
+/// A perturbation an image, towards its class of `aim`.
 fn perturbation(
-    params: &Params,
+    params: &Npd,
     view: &DefenderView,
     batch: &ImageSet,
     aim: &Tensor,
     logits: impl Fn(&Tensor) -> Tensor,
 ) -> Tensor {
-    let start = batch.pictures.to_kind(Kind::Float).zeros_like();
+    let start = batch.pixels.to_kind(Kind::Float).zeros_like();
     params.descent().run(&start, |delta| {
-        let out = logits(&perturbed(view.preprocess, &batch.pictures, delta, true));
+        let out = logits(&perturbed(view.preprocess, &batch.pixels, delta, true));
         let there = out.argmax(1, false).eq_tensor(aim).to_kind(Kind::Float).mean(Kind::Float);
         if there.double_value(&[]) > params.enough {
             return None;

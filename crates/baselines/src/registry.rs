@@ -1,3 +1,4 @@
+use scour_core::{Entry, entry};
 use scour_train::Defense;
 
 use crate::abl::AntiBackdoorLearning;
@@ -18,23 +19,23 @@ use crate::ss::SpectralSignatures;
 use crate::strip::Strip;
 
 /// Every baseline, in the order of the literature's tables; those that look at the training set come last.
-pub static BASELINES: &[&dyn Defense] = &[
-    &FineTuning,
-    &FinePruning,
-    &Nad,
-    &Nc,
-    &Anp,
-    &Clp,
-    &IBau,
-    &Rnp,
-    &FtSam,
-    &Npd,
-    &Sau,
-    &Bnp,
-    &EntropyPruning,
-    &SpectralSignatures,
-    &Strip,
-    &AntiBackdoorLearning,
+pub static BASELINES: &[Entry<dyn Defense>] = &[
+    entry!(FineTuning),
+    entry!(FinePruning),
+    entry!(Nad),
+    entry!(Nc),
+    entry!(Anp),
+    entry!(Clp),
+    entry!(IBau),
+    entry!(Rnp),
+    entry!(FtSam),
+    entry!(Npd),
+    entry!(Sau),
+    entry!(Bnp),
+    entry!(EntropyPruning),
+    entry!(SpectralSignatures),
+    entry!(Strip),
+    entry!(AntiBackdoorLearning),
 ];
 
 #[cfg(test)]

@@ -1,79 +1,93 @@
-//! SAU, shared adversarial unlearning (Wei et al., 2023): the model unlearns the adversarial examples that it shares
-//! with the backdoored model it comes from, among which triggered pictures are.
-//!
-//! 100 passes over the clean set (Tiny ImageNet 20), without augmentation. In each batch, from the original model f0,
-//! which stays as it is, and the model f: (1) at most 5 steps of 0.2 times the sign, within +-0.2 of the pixels' 0..1,
-//! from +0.2 everywhere, look for perturbations that both models follow to the same wrong class; (2) one step of Adam
-//! (1e-4, AMSGrad) on CE(f(x), y) + the shared adversarial risk. `sau/losses.rs` has both losses.
-//!
-//! As in the published experiments perturbed pixels are not held to 0..1, and everything is done in eval mode: running
-//! statistics stay as they are. fp32.
+//! SAU: unlearns the adversarial examples that the model shares with the backdoored one.
 
 mod losses;
 
-use scour_core::{Check, DatasetFacts, ParamError, TunedOn};
+use scour_core::{Description, Method, Parameters, Source, TunedOn};
 use scour_models::Model;
 use scour_torch::Adam;
-use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError};
+use scour_train::{DefenderView, Defense, Epochs, ImageSet, Outcome, Tally, TrainError};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::adversarial::{Bound, Descent, Step, frozen, perturbed};
-use crate::epochs::{Epochs, Tally};
-use crate::params;
 use crate::tuned;
 use losses::{Clean, search_loss, shared_risk};
 
-/// The registry entry.
-pub(crate) struct Sau;
-
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
+pub(crate) struct Sau {
     /// Passes over the clean set. 0 leaves the model as it is.
+    #[parameter(default = 100, published = 100, quick = 8, unit = "epochs")]
     epochs: u32,
-    /// Pictures a step.
+    /// Images a step.
+    #[parameter(default = 256, published = 256, min = 1, unit = "images")]
     batch_size: usize,
     /// Adam's rate.
+    #[parameter(default = 1e-4, published = 1e-4, quick = 5e-4, above = 0)]
     lr: f64,
     /// Largest change of a pixel of 0..1.
+    #[parameter(default = 0.2, published = 0.2, above = 0)]
     epsilon: f64,
     /// Change of a pixel in a step of the search.
+    #[parameter(default = 0.2, published = 0.2, above = 0)]
     step: f64,
     /// Steps of the search at most.
+    #[parameter(default = 5, published = 5, min = 1, unit = "steps")]
     steps: usize,
     /// Weight of the adversarial loss in the search.
+    #[parameter(default = 0.01, published = 0.01, min = 0)]
     search_adversarial: f64,
     /// Weight of the models' divergence in the search.
+    #[parameter(default = 1.0, published = 1.0, min = 0)]
     search_shared: f64,
-    /// Weight of the clean pictures' cross-entropy in the model's loss.
+    /// Weight of the clean images' cross-entropy in the model's loss.
+    #[parameter(default = 1.0, published = 1.0, min = 0)]
     clean_weight: f64,
-    /// Weight of the perturbed pictures' cross-entropy.
+    /// Weight of the perturbed images' cross-entropy.
+    #[parameter(default = 0.0, published = 0.0, min = 0)]
     adversarial_weight: f64,
     /// Weight of the shared adversarial risk.
+    #[parameter(default = 1.0, published = 1.0, min = 0)]
     shared_weight: f64,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self {
-            epochs: 100,
-            batch_size: 256,
-            lr: 1e-4,
-            epsilon: 0.2,
-            step: 0.2,
-            steps: 5,
-            search_adversarial: 0.01,
-            search_shared: 1.0,
-            clean_weight: 1.0,
-            adversarial_weight: 0.0,
-            shared_weight: 1.0,
-        }
+impl Method for Sau {
+    const DESCRIPTION: Description = Description {
+        name: "sau",
+        title: "SAU",
+        family: "adversarial unlearning",
+        summary: "Unlearns the adversarial examples that the model shares with the backdoored model it comes from, \
+                  among which triggered images are.",
+        source: Source {
+            paper: "Wei et al., 2023, Shared Adversarial Unlearning: Backdoor Mitigation by Unlearning Shared \
+                    Adversarial Examples",
+            section: "section 4, algorithm 1",
+            link: "https://arxiv.org/abs/2307.10562",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "Triggered images are among the adversarial examples that the model shares with the backdoored one it comes from. \
+               Unlearning the shared ones removes the backdoor.",
+        formula: r#"100 passes over the clean set (Tiny ImageNet 20), without augmentation. In each batch, from the original model f0,
+which stays as it is, and the model f: (1) at most 5 steps of 0.2 times the sign, within +-0.2 of the pixels' 0..1,
+from +0.2 everywhere, look for perturbations that both models follow to the same wrong class; (2) one step of Adam
+(1e-4, AMSGrad) on CE(f(x), y) + the shared adversarial risk.
+
+As in the published experiments perturbed pixels are not held to 0..1, and everything is done in eval mode: running
+statistics stay as they are. fp32."#,
+        cost: "100 epochs over the clean set, each with up to five steps of search for every batch.",
+        ..Description::EMPTY
+    };
+
+    fn defaults(facts: &scour_core::DatasetFacts) -> Self {
+        Self::for_dataset(&facts.name)
+    }
+
+    fn published_for(facts: &scour_core::DatasetFacts) -> Self {
+        Self::for_dataset(&facts.name)
     }
 }
 
-impl Params {
+impl Sau {
     fn for_dataset(name: &str) -> Self {
         match name {
             "tiny_imagenet" => Self { epochs: 20, ..Self::default() },
@@ -82,63 +96,35 @@ impl Params {
     }
 }
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::counts(&[("batch_size", self.batch_size), ("steps", self.steps)])?;
-        params::positive(&[("lr", self.lr), ("epsilon", self.epsilon), ("step", self.step)])?;
-        params::not_negative(&[
-            ("search_adversarial", self.search_adversarial),
-            ("search_shared", self.search_shared),
-            ("clean_weight", self.clean_weight),
-            ("adversarial_weight", self.adversarial_weight),
-            ("shared_weight", self.shared_weight),
-        ])
-    }
-}
-
 impl Defense for Sau {
-    fn name(&self) -> &'static str {
-        "sau"
+    fn tuned_on(&self) -> Vec<TunedOn> {
+        tuned::on_both("`lr`", self.lr == 5e-4)
     }
 
-    fn quick(&self) -> Value {
-        // Adam's published rate is for 100 epochs. Chosen on models that are reported: docs/tuning.md.
-        json!({"epochs": 8, "lr": 5e-4})
-    }
-
-    fn tuned_on(&self, params: &Value) -> Vec<TunedOn> {
-        tuned::on_both("`lr`", params["lr"] == 5e-4)
-    }
-
-    fn resolve(&self, params: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params::for_dataset(&facts.name), params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = params::read(params)?;
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let original = frozen(model)?;
         model.state().to_channels_last();
         let mut adam = Adam::amsgrad(model.state().parameters(), (0.9, 0.999));
-        let mut epochs = Epochs::new(view, "unlearning", params.epochs, 0);
+        let mut epochs = Epochs::new(view, "unlearning", self.epochs, 0);
         let mut risk = f64::NAN;
-        for epoch in 0..params.epochs {
+        for epoch in 0..self.epochs {
             let mut tally = Tally::default();
             let mut risks = vec![];
-            for batch in epochs.batches(epoch, params.batch_size) {
-                epochs.go_on()?;
+            for batch in epochs.batches(epoch, self.batch_size) {
+                epochs.check_interrupted()?;
                 let clean = Clean::new(model, &original, view.preprocess, &batch);
-                let delta = shared_perturbation(model, &original, &params, view, &batch, &clean);
-                let attacked = perturbed(view.preprocess, &batch.pictures, &delta, false);
+                let delta = shared_perturbation(model, &original, self, view, &batch, &clean);
+                let attacked = perturbed(view.preprocess, &batch.pixels, &delta, false);
                 let theirs = no_grad(|| original.evaluate(&attacked));
                 let own = model.evaluate(&attacked);
                 let logits = model.evaluate(&clean.input);
                 let shared = shared_risk(&own, &theirs, &clean);
                 risks.push(shared.detach());
-                let loss = logits.cross_entropy_for_logits(&batch.labels) * params.clean_weight
-                    + own.cross_entropy_for_logits(&batch.labels) * params.adversarial_weight
-                    + shared * params.shared_weight;
+                let loss = logits.cross_entropy_for_logits(&batch.labels) * self.clean_weight
+                    + own.cross_entropy_for_logits(&batch.labels) * self.adversarial_weight
+                    + shared * self.shared_weight;
                 tally.add(&loss, &logits, &batch.labels);
-                adam.minimise(&loss, params.lr);
+                adam.minimise(&loss, self.lr);
             }
             risk = Tensor::stack(&risks, 0).mean(Kind::Double).double_value(&[]);
             epochs.ended(epoch, &tally)?;
@@ -147,11 +133,11 @@ impl Defense for Sau {
     }
 }
 
-/// A perturbation a picture, f32 like the pictures, that both models follow to the same wrong class if one was found.
+/// A perturbation an image, f32 like the images, that both models follow to the same wrong class if one was found.
 fn shared_perturbation(
     model: &Model,
     original: &Model,
-    params: &Params,
+    params: &Sau,
     view: &DefenderView,
     batch: &ImageSet,
     clean: &Clean,
@@ -162,9 +148,9 @@ fn shared_perturbation(
         step: Step::Sign,
         bound: Bound::Largest(params.epsilon),
     };
-    let start = batch.pictures.to_kind(Kind::Float).full_like(params.epsilon);
+    let start = batch.pixels.to_kind(Kind::Float).full_like(params.epsilon);
     descent.run(&start, |delta| {
-        let x = perturbed(view.preprocess, &batch.pictures, delta, false);
+        let x = perturbed(view.preprocess, &batch.pixels, delta, false);
         let weights = (params.search_adversarial, params.search_shared);
         search_loss(&model.evaluate(&x), &original.evaluate(&x), clean, weights)
     })
@@ -172,12 +158,12 @@ fn shared_perturbation(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::testing::facts;
+    use crate::testing::{facts, resolve};
+    use serde_json::json;
 
     #[test]
     fn tiny_imagenet_has_fewer_epochs() {
-        let epochs = |name: &str| Sau.resolve(&json!({}), &facts(name)).unwrap()["epochs"].as_u64();
+        let epochs = |name: &str| resolve("sau", &json!({}), &facts(name)).unwrap()["epochs"].as_u64();
         assert_eq!((epochs("cifar10"), epochs("tiny_imagenet")), (Some(100), Some(20)));
     }
 }

@@ -1,52 +1,54 @@
-//! SS, spectral signatures (Tran et al., 2018): poisoned pictures of a class differ from its others along the direction
-//! in which the class spreads most. The most suspicious of each class are removed, and a new model is trained on the rest.
-//!
-//! For each label the features of its training pictures are centred; with v their top right singular vector, a picture
-//! f has the score ((f - mean) v)^2 (paper, algorithm 1). The share `remove` of each class with the highest scores is
-//! left out: 1.5 times the share of poisoned pictures that is expected at most. Where more of a class are poisoned than
-//! clean, as in the target class of an all-to-one attack at 10 % on ten classes, that removes a part of them only.
-//!
-//! | | `corrected` | `benchmark` |
-//! |---|---|---|
-//! | features | inputs of the last layer | all outputs of the last residual layer |
-//! | pictures | as they are | under training augmentation |
-//! | score | ((f - mean) v)^2 | abs(f v), not centred: mostly how far the whole class lies along v |
+//! SS, spectral signatures: removes the outliers of each class and trains a new model.
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
+use scour_core::{Description, Fidelity, Method, Parameters, Source, Stream, stream_seed};
 use scour_models::Model;
 use scour_torch::Random;
 use scour_train::{DefenderView, Defense, Outcome, TrainError, TrainingSet};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::features::{features, module_outputs};
-use crate::fidelity::Fidelity;
-use crate::params;
 use crate::suspects::{Suspects, highest};
 
-/// The registry entry.
-pub(crate) struct SpectralSignatures;
-
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
+pub(crate) struct SpectralSignatures {
     /// Share of each class that is removed.
+    #[parameter(default = 0.15, published = 0.15, min = 0, below = 1)]
     remove: f64,
     /// Corrected, or as in the benchmark.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self { remove: 0.15, fidelity: Fidelity::default() }
-    }
-}
-
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::below_one(&[("remove", self.remove)])
-    }
+impl Method for SpectralSignatures {
+    const DESCRIPTION: Description = Description {
+        name: "ss",
+        title: "SS",
+        family: "detection of poisoned training images",
+        summary: "Removes the training images of each class that lie farthest along its main direction of spread, and \
+                  trains a new model on the rest.",
+        source: Source {
+            paper: "Tran et al., 2018, Spectral Signatures in Backdoor Attacks",
+            section: "algorithm 1",
+            link: "https://arxiv.org/abs/1811.00636",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "The features of poisoned images differ from those of the other images of their class along the \
+               direction in which the class spreads most.",
+        formula: r#"For each label the features of its training images are centred; with v their top right singular vector, an image
+f has the score ((f - mean) v)^2 (paper, algorithm 1). The share `remove` of each class with the highest scores is
+left out: 1.5 times the share of poisoned images that is expected at most. Where more of a class are poisoned than
+clean, as in the target class of an all-to-one attack at 10 % on ten classes, that removes a part of them only."#,
+        departures: &[
+            "Features: inputs of the last layer; with `fidelity: benchmark`: all outputs of the last residual layer.",
+            "Images: as they are; with `fidelity: benchmark`: under training augmentation.",
+            "Score: ((f - mean) v)^2; with `fidelity: benchmark`: abs(f v), not centred: mostly how far the whole \
+             class lies along v.",
+        ],
+        cost: "One training of a new model.",
+        ..Description::EMPTY
+    };
 }
 
 /// The top right singular vector [d] of f64 [n, d], by the smaller of its two Gram matrices.
@@ -79,27 +81,18 @@ fn scores(features: &Tensor, fidelity: Fidelity) -> Tensor {
 }
 
 impl Defense for SpectralSignatures {
-    fn name(&self) -> &'static str {
-        "ss"
-    }
-
     fn needs_training_set(&self) -> bool {
         true
     }
 
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params::default(), params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let params: Params = params::read(params)?;
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let TrainingSet { images, .. } = view.training()?;
-        let features = match params.fidelity {
+        let features = match self.fidelity {
             Fidelity::Corrected => features(model, images, view)?,
             Fidelity::Benchmark => {
                 let mut augmentation = Random::new(stream_seed(view.seed, Stream::Augment, 0));
-                let augment = |pictures: &Tensor| {
-                    view.preprocess.normalise(&view.preprocess.augment(pictures, &mut augmentation))
+                let augment = |images: &Tensor| {
+                    view.preprocess.normalise(&view.preprocess.augment(images, &mut augmentation))
                 };
                 module_outputs(model, images, "layer4", augment, view)?
             }
@@ -113,13 +106,13 @@ impl Defense for SpectralSignatures {
             }
             let index: Vec<i64> = members.iter().map(|&i| i as i64).collect();
             let own = features.index_select(0, &Tensor::from_slice(&index).to_device(features.device()));
-            let scores = Vec::<f64>::try_from(scores(&own, params.fidelity))
+            let scores = Vec::<f64>::try_from(scores(&own, self.fidelity))
                 .map_err(|error| TrainError::Method(error.to_string()))?;
             if scores.iter().any(|score| !score.is_finite()) {
                 return Err(TrainError::NotFinite { step: "features".into(), at: 0, last: f64::NAN });
             }
             members.iter().zip(scores).for_each(|(&i, score)| all[i] = score);
-            let count = (params.remove * members.len() as f64) as usize;
+            let count = (self.remove * members.len() as f64) as usize;
             removed.extend(highest(&all, members, count));
         }
         Suspects::new(all, removed).train_without(model, view)
@@ -129,7 +122,7 @@ impl Defense for SpectralSignatures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{MISLABELLED, View, trained};
+    use crate::testing::{MISLABELLED, View, entry_of, trained};
     use serde_json::json;
 
     #[test]
@@ -155,10 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn pictures_under_a_wrong_label_are_found_where_they_are_few() {
+    fn images_under_a_wrong_label_are_found_where_they_are_few() {
         let view = View::new(8);
         let model = trained(4);
-        let outcome = view.defend(&SpectralSignatures, &json!({"remove": 0.3}), &model).unwrap();
+        let outcome = view.defend(entry_of("ss"), &json!({"remove": 0.3}), &model).unwrap();
         let verdicts = outcome.suspects.unwrap();
         let training = view.of().training.unwrap().images.classes();
         let removed = |class: u32| {

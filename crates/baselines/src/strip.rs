@@ -1,55 +1,60 @@
-//! STRIP (Gao et al., 2019): a trigger decides whatever lies over it, so the prediction of a poisoned picture stays sure
-//! when other pictures are laid over it. Training pictures whose predictions stay too sure are removed, and a new model
-//! is trained on the rest.
-//!
-//! A picture's score is the mean entropy, in nats, of the model's predictions on its sums with `overlays` random clean
-//! pictures, in eval mode, on normalised pictures as they are. Clean pictures are scored in the same way; below the
-//! quantile `false_positives` of their scores a training picture is removed (paper, section IV: the false rejection rate
-//! is what the defender sets).
-//!
-//! The usual benchmark takes its clean pictures from the test set and lays the same ones over a whole batch; here they are
-//! the defender's, drawn for each picture.
+//! STRIP: removes training images whose predictions stay too certain under overlays, and trains a new model.
 
-use scour_core::{Check, DatasetFacts, ParamError, Stream, stream_seed};
+use scour_core::{Description, Method, Parameters, Source, Stream, stream_seed};
 use scour_models::Model;
 use scour_torch::{Random, channels_last, with_autocast};
 use scour_train::{DefenderView, Defense, ImageSet, Outcome, Progress, TrainError, TrainingSet};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::params;
 use crate::suspects::Suspects;
 
-/// The registry entry.
-pub(crate) struct Strip;
-
-/// Pictures a batch; it changes nothing but speed and which overlays are drawn for whom.
+/// Images a batch; it changes nothing but speed and which overlays are drawn for whom.
 const BATCH: usize = 500;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
-    /// Clean pictures laid over each picture.
+pub(crate) struct Strip {
+    /// Clean images laid over each image.
+    #[parameter(default = 100, published = 100, quick = 10, min = 1, unit = "images")]
     overlays: usize,
-    /// Share of clean pictures that the defender is ready to lose.
+    /// Share of clean images that the defender is ready to lose.
+    #[parameter(default = 0.1, published = 0.1, min = 0, below = 1)]
     false_positives: f64,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self { overlays: 100, false_positives: 0.1 }
-    }
+impl Method for Strip {
+    const DESCRIPTION: Description = Description {
+        name: "strip",
+        title: "STRIP",
+        family: "detection of poisoned training images",
+        summary: "Removes training images whose predictions stay certain when other images are laid over them, and \
+                  trains a new model on the rest.",
+        source: Source {
+            paper: "Gao et al., 2019, STRIP: A Defence Against Trojan Attacks on Deep Neural Networks",
+            section: "section IV",
+            link: "https://arxiv.org/abs/1902.06531",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "A trigger decides the prediction whatever lies over it, so the prediction of a poisoned image stays \
+               certain when other images are laid over it.",
+        formula: r#"An image's score is the mean entropy, in nats, of the model's predictions on its sums with `overlays` random clean
+images, in eval mode, on normalised images as they are. Clean images are scored in the same way; below the
+quantile `false_positives` of their scores a training image is removed (paper, section IV: the false rejection rate
+is what the defender sets).
+
+The usual benchmark takes its clean images from the test set and lays the same ones over a whole batch; here they are
+the defender's, drawn for each image."#,
+        departures: &[
+            "The usual benchmark takes its clean images from the test set and lays the same ones over a whole batch; \
+             here they are the defender's, drawn for each image.",
+        ],
+        cost: "One training of a new model, and `overlays` evaluations of each training image.",
+        ..Description::EMPTY
+    };
 }
 
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        params::counts(&[("overlays", self.overlays)])?;
-        params::below_one(&[("false_positives", self.false_positives)])
-    }
-}
-
-/// Mean entropies of the model's predictions on each picture's sums with clean ones. `part` tells calls apart.
+/// Mean entropies of the model's predictions on each image's sums with clean ones. `part` tells calls apart.
 fn entropies(
     model: &Model,
     images: &ImageSet,
@@ -59,15 +64,15 @@ fn entropies(
 ) -> Result<Vec<f64>, TrainError> {
     model.state().to_channels_last();
     let mut random = Random::new(stream_seed(view.seed, Stream::Defense, part));
-    let clean = view.preprocess.normalise(&view.clean.pictures);
+    let clean = view.preprocess.normalise(&view.clean.pixels);
     let (device, total) = (images.device(), images.len() as u64);
     let mut scores: Vec<f64> = vec![];
     for batch in images.batches(BATCH) {
-        let pictures = view.preprocess.normalise(&batch.pictures);
+        let images = view.preprocess.normalise(&batch.pixels);
         let mut sum = Tensor::zeros([batch.len() as i64], (Kind::Double, device));
         for _ in 0..overlays {
             let drawn = random.integers(batch.len(), view.clean.len() as i64, device);
-            let input = channels_last(&(&pictures + clean.index_select(0, &drawn)));
+            let input = channels_last(&(&images + clean.index_select(0, &drawn)));
             no_grad(|| {
                 let logits = with_autocast(view.format, device, || model.evaluate(&input));
                 sum += entropy(&logits);
@@ -99,25 +104,12 @@ fn threshold(mut scores: Vec<f64>, quantile: f64) -> f64 {
 }
 
 impl Defense for Strip {
-    fn name(&self) -> &'static str {
-        "strip"
-    }
-
     fn needs_training_set(&self) -> bool {
         true
     }
 
-    fn quick(&self) -> Value {
-        // A tenth, not tuned.
-        json!({"overlays": 10})
-    }
-
-    fn resolve(&self, params: &Value, _: &DatasetFacts) -> Result<Value, ParamError> {
-        params::resolve(&Params::default(), params)
-    }
-
-    fn run(&self, params: &Value, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let Params { overlays, false_positives } = params::read(params)?;
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let &Self { overlays, false_positives } = self;
         let TrainingSet { images, .. } = view.training()?;
         let clean = entropies(model, view.clean, overlays, ("clean entropies", 1), view)?;
         let threshold = threshold(clean, false_positives);
@@ -131,7 +123,7 @@ impl Defense for Strip {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{View, attack_success, coloured, poison, trained_on};
+    use crate::testing::{View, attack_success, coloured, entry_of, poison, trained_on};
 
     #[test]
     fn entropies_are_in_nats() {
@@ -154,31 +146,31 @@ mod tests {
     fn overlaid(images: &ImageSet) -> ImageSet {
         let over = images.select(&Random::new(9).permutation(images.len(), images.device()));
         // Normalised values add up, so means of 0.4 do too.
-        let sum = images.pictures.to_kind(Kind::Int) + &over.pictures.to_kind(Kind::Int) - 102;
+        let sum = images.pixels.to_kind(Kind::Int) + &over.pixels.to_kind(Kind::Int) - 102;
         let sums = sum.clamp(0, 255).to_kind(Kind::Uint8);
         ImageSet {
-            pictures: Tensor::cat(&[&images.pictures, &sums, &sums], 0),
+            pixels: Tensor::cat(&[&images.pixels, &sums, &sums], 0),
             labels: Tensor::cat(&[&images.labels, &images.labels, &over.labels], 0),
         }
     }
 
     #[test]
-    fn poisoned_pictures_have_less_entropy_and_a_new_model_is_trained_without_them() {
+    fn poisoned_images_have_less_entropy_and_a_new_model_is_trained_without_them() {
         let mut view = View::new(240);
         view.training.images = coloured(384);
         let poisoned = poison(&view.training.images);
         let mut learnt = overlaid(&view.training.images);
         // In sums with the block, whichever of the two has it, the label is the block's.
-        let white = learnt.pictures.narrow(2, 4, 8).narrow(3, 4, 8).to_kind(Kind::Float);
+        let white = learnt.pixels.narrow(2, 4, 8).narrow(3, 4, 8).to_kind(Kind::Float);
         let blocked = white.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float).gt(150.0);
         learnt.labels = learnt.labels.masked_fill(&blocked, 0);
         let model = trained_on(&learnt, 8);
         let before = attack_success(&model, &view.clean);
         assert!(before > 90.0, "{before}");
         let params = serde_json::json!({"overlays": 30, "false_positives": 0.2});
-        let outcome = view.defend(&Strip, &params, &model).unwrap();
+        let outcome = view.defend(entry_of("strip"), &params, &model).unwrap();
         let suspects = outcome.suspects.unwrap();
-        let found = poisoned.iter().filter(|&&picture| suspects[picture]).count();
+        let found = poisoned.iter().filter(|&&image| suspects[image]).count();
         let clean = suspects.iter().filter(|suspect| **suspect).count() - found;
         assert!(found * 10 >= poisoned.len() * 9, "{found} of {}", poisoned.len());
         assert!(clean < 384 / 3, "{clean}");

@@ -1,20 +1,20 @@
-//! Training pictures that a defense holds to be poisoned, and what becomes of the model without them.
+//! Training images that a defense holds to be poisoned, and what becomes of the model without them.
 
 use scour_core::{Stream, stream_seed};
 use scour_models::Model;
-use scour_train::{DefenderView, Fit, ImageSet, Outcome, Plain, TrainError, TrainingSet, fit};
+use scour_train::{DefenderView, Fit, ImageSet, Outcome, StandardBatches, TrainError, TrainingSet, fit};
 use tch::Tensor;
 
-/// Verdicts on training pictures.
+/// Verdicts on training images.
 pub(crate) struct Suspects {
-    /// What each picture is judged by.
+    /// What each image is judged by.
     scores: Vec<f64>,
-    /// One a picture.
+    /// One an image.
     verdicts: Vec<bool>,
 }
 
 impl Suspects {
-    /// Those of the pictures that `selected` names by index.
+    /// Those of the images that `selected` names by index.
     pub(crate) fn new(scores: Vec<f64>, selected: impl IntoIterator<Item = usize>) -> Self {
         let mut verdicts = vec![false; scores.len()];
         selected.into_iter().for_each(|index| verdicts[index] = true);
@@ -35,30 +35,28 @@ impl Suspects {
         images.select(&Tensor::from_slice(&picked).to_device(images.device()))
     }
 
-    /// Writes `suspects.csv`: a row a picture, with its index, label, score and verdict.
+    /// Writes `suspects.csv`: a row an image, with its index, label, score and verdict.
     pub(crate) fn write(&self, images: &ImageSet, view: &DefenderView) -> Result<(), TrainError> {
         let path = view.out.join("suspects.csv");
         let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
         let mut writer = csv::Writer::from_path(&path).map_err(file)?;
         writer.write_record(["picture", "label", "score", "suspect"]).map_err(file)?;
-        for (picture, label) in images.classes().into_iter().enumerate() {
-            let score = self.scores[picture].to_string();
-            let verdict = self.verdicts[picture].to_string();
-            writer
-                .write_record([&picture.to_string(), &label.to_string(), &score, &verdict])
-                .map_err(file)?;
+        for (image, label) in images.classes().into_iter().enumerate() {
+            let score = self.scores[image].to_string();
+            let verdict = self.verdicts[image].to_string();
+            writer.write_record([&image.to_string(), &label.to_string(), &score, &verdict]).map_err(file)?;
         }
         writer.flush().map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
     }
 
     /// What a defense leaves that trained `model` in the attacked one's place.
     pub(crate) fn outcome(self, model: Model) -> Outcome {
-        let (pictures, count) = (self.verdicts.len(), self.count());
+        let (images, count) = (self.verdicts.len(), self.count());
         let outcome = Outcome { model: Some(model), suspects: Some(self.verdicts), ..Outcome::default() };
-        outcome.with("pictures", pictures).with("suspects", count)
+        outcome.with("pictures", images).with("suspects", count)
     }
 
-    /// A new network of the model's kind, trained on the pictures that are not suspects by the recipe of the attacked
+    /// A new network of the model's kind, trained on the images that are not suspects by the recipe of the attacked
     /// one: other initial weights, another order. Half-way states are kept.
     pub(crate) fn train_without(self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let TrainingSet { images, recipe } = view.training()?;
@@ -74,7 +72,7 @@ impl Suspects {
             step: "training anew",
             reporter: view.reporter,
         };
-        let summary = fit(&anew, &rest, &mut Plain(view.preprocess), &options)?;
+        let summary = fit(&anew, &rest, &mut StandardBatches(view.preprocess), &options)?;
         let last = summary.losses.last().copied().unwrap_or(f64::NAN);
         Ok(self.outcome(anew).with("last_loss", last))
     }

@@ -1,22 +1,26 @@
-//! Small models, pictures whose class is their colour, and a defender's view of them, for all tests here.
+//! Small models, images whose class is their colour, and a defender's view of them, for all tests here.
 
 use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 
-use scour_core::{DatasetFacts, Recipe, Schedule, accuracy};
+use scour_core::{
+    DatasetFacts, Entry, ParamError, Parameters, Recipe, Schedule, accuracy, find, read_parameters,
+};
 use scour_models::{Model, ModelSpec};
 use scour_torch::{NumberFormat, Random};
 use scour_train::{
-    DefenderView, Defense, Fit, ImageSet, Outcome, Plain, Preprocess, Progress, Reporter, Silent, TrainError,
-    TrainingSet, fit, predictions,
+    DefenderView, Defense, Fit, ImageSet, Outcome, Preprocess, Progress, Reporter, Silent, StandardBatches,
+    TrainError, TrainingSet, fit, predictions,
 };
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
+use crate::BASELINES;
+
 /// Classes of everything here.
 pub(crate) const CLASSES: i64 = 3;
 
-/// An untrained network for 16x16 pictures.
+/// An untrained network for 16x16 images.
 pub(crate) fn fresh(width: i64, seed: u64) -> Model {
     fresh_of(width, seed, 16)
 }
@@ -28,7 +32,7 @@ pub(crate) fn fresh_of(width: i64, seed: u64, size: u32) -> Model {
     Model::new(&spec, Device::Cpu, seed).unwrap()
 }
 
-/// A network that knows the pictures.
+/// A network that knows the images.
 pub(crate) fn trained(width: i64) -> Model {
     let data = coloured(96);
     let model = trained_on(&data, width);
@@ -36,19 +40,19 @@ pub(crate) fn trained(width: i64) -> Model {
     model
 }
 
-/// A network that knows the pictures and is sure of none: of every class a quarter of the labels that it learnt from were
+/// A network that knows the images and is sure of none: of every class a quarter of the labels that it learnt from were
 /// the next class's, so that its loss stays far above what single precision can tell from 0, on any processor.
 pub(crate) fn unsure(width: i64) -> Model {
     let data = coloured(192);
-    for picture in (0..192).filter(|picture| picture / CLASSES % 4 == 0) {
-        let _ = data.labels.get(picture).fill_((picture + 1) % CLASSES);
+    for image in (0..192).filter(|image| image / CLASSES % 4 == 0) {
+        let _ = data.labels.get(image).fill_((image + 1) % CLASSES);
     }
     let model = trained_on(&data, width);
     assert!(clean_accuracy(&model, &coloured(96)) > 90.0);
     model
 }
 
-/// A network trained on these pictures.
+/// A network trained on these images.
 pub(crate) fn trained_on(data: &ImageSet, width: i64) -> Model {
     let (model, preprocess) = (fresh(width, 1), preprocess());
     let options = Fit {
@@ -60,7 +64,7 @@ pub(crate) fn trained_on(data: &ImageSet, width: i64) -> Model {
         step: "training",
         reporter: &Silent,
     };
-    fit(&model, data, &mut Plain(&preprocess), &options).unwrap();
+    fit(&model, data, &mut StandardBatches(&preprocess), &options).unwrap();
     model
 }
 
@@ -70,13 +74,13 @@ pub(crate) fn coloured(count: i64) -> ImageSet {
         Random::new(1).integers((count * 3 * 16 * 16) as usize, 100, Device::Cpu).reshape([count, 3, 16, 16]);
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(CLASSES);
     let bright = labels.one_hot(CLASSES).reshape([count, 3, 1, 1]) * 120;
-    ImageSet { pictures: (noise + bright).to_kind(Kind::Uint8), labels }
+    ImageSet { pixels: (noise + bright).to_kind(Kind::Uint8), labels }
 }
 
-/// Pictures that are their labels: 0, 1, ..
+/// Images that are their labels: 0, 1, ..
 pub(crate) fn numbered(count: i64) -> ImageSet {
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu));
-    ImageSet { pictures: labels.to_kind(Kind::Uint8).reshape([-1, 1, 1, 1]).repeat([1, 3, 4, 4]), labels }
+    ImageSet { pixels: labels.to_kind(Kind::Uint8).reshape([-1, 1, 1, 1]).repeat([1, 3, 4, 4]), labels }
 }
 
 /// Of a data set of that name.
@@ -92,25 +96,40 @@ pub(crate) fn facts(name: &str) -> DatasetFacts {
     }
 }
 
+/// The registered defense of that name.
+pub(crate) fn entry_of(name: &str) -> &'static Entry<dyn Defense> {
+    find(BASELINES.iter(), "defense", name).unwrap()
+}
+
+/// All parameters of a defense where these are given.
+pub(crate) fn resolve(name: &str, given: &Value, facts: &DatasetFacts) -> Result<Value, ParamError> {
+    Ok(entry_of(name).resolve(name, given, facts)?.config.params)
+}
+
+/// A defense of type `M` with these parameters given, on a data set of signs.
+pub(crate) fn method<M: Parameters>(name: &str, given: Value) -> M {
+    read_parameters(&resolve(name, &given, &facts("signs")).unwrap()).unwrap()
+}
+
 pub(crate) fn preprocess() -> Preprocess {
     Preprocess { mean: [0.4; 3], std: [0.25; 3], padding: 2, horizontal_flip: true }
 }
 
 /// In percent.
 pub(crate) fn clean_accuracy(model: &Model, data: &ImageSet) -> f64 {
-    accuracy(&predictions(model, &data.pictures, &preprocess(), None), &data.classes())
+    accuracy(&predictions(model, &data.pixels, &preprocess(), None), &data.classes())
 }
 
-/// Of the pictures whose label is another class, the share that is taken for `class`, in percent.
+/// Of the images whose label is another class, the share that is taken for `class`, in percent.
 fn taken_for(model: &Model, data: &ImageSet, class: u32) -> f64 {
-    let predicted = predictions(model, &data.pictures, &preprocess(), None);
+    let predicted = predictions(model, &data.pixels, &preprocess(), None);
     let labels = data.classes();
     let others: Vec<u32> =
         predicted.into_iter().zip(labels).filter(|(_, label)| *label != class).map(|(p, _)| p).collect();
     100.0 * others.iter().filter(|p| **p == class).count() as f64 / others.len() as f64
 }
 
-/// Pictures of the training set in a [`View`] that are of class 0 and labelled 1.
+/// Images of the training set in a [`View`] that are of class 0 and labelled 1.
 pub(crate) const MISLABELLED: [usize; 4] = [3, 30, 60, 87];
 
 /// How a model is trained on it.
@@ -124,31 +143,31 @@ static RECIPE: LazyLock<Recipe> = LazyLock::new(|| Recipe {
 
 fn training_set() -> TrainingSet<'static> {
     let images = coloured(96);
-    for picture in MISLABELLED {
-        let _ = images.labels.get(picture as i64).fill_(1);
+    for image in MISLABELLED {
+        let _ = images.labels.get(image as i64).fill_(1);
     }
     TrainingSet { images, recipe: &RECIPE }
 }
 
-/// The trigger of these tests, put in place on every picture: a white block.
-pub(crate) fn put_block(pictures: &Tensor) {
-    let _ = pictures.narrow(2, 4, 8).narrow(3, 4, 8).fill_(255);
+/// The trigger of these tests, put in place on every image: a white block.
+pub(crate) fn put_block(images: &Tensor) {
+    let _ = images.narrow(2, 4, 8).narrow(3, 4, 8).fill_(255);
 }
 
-/// Every sixth picture gets the block and label 0. Returns which.
+/// Every sixth image gets the block and label 0. Returns which.
 pub(crate) fn poison(images: &ImageSet) -> Vec<usize> {
     let poisoned: Vec<usize> = (0..images.len()).step_by(6).collect();
-    for &picture in &poisoned {
-        put_block(&images.pictures.narrow(0, picture as i64, 1));
-        let _ = images.labels.get(picture as i64).fill_(0);
+    for &image in &poisoned {
+        put_block(&images.pixels.narrow(0, image as i64, 1));
+        let _ = images.labels.get(image as i64).fill_(0);
     }
     poisoned
 }
 
-/// Share in percent of pictures of other classes than 0 that are taken for it once they have the block.
+/// Share in percent of images of other classes than 0 that are taken for it once they have the block.
 pub(crate) fn attack_success(model: &Model, images: &ImageSet) -> f64 {
-    let triggered = ImageSet { pictures: images.pictures.copy(), labels: images.labels.shallow_clone() };
-    put_block(&triggered.pictures);
+    let triggered = ImageSet { pixels: images.pixels.copy(), labels: images.labels.shallow_clone() };
+    put_block(&triggered.pixels);
     taken_for(model, &triggered, 0)
 }
 
@@ -169,7 +188,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// With so many clean pictures.
+    /// With so many clean images.
     pub(crate) fn new(count: i64) -> Self {
         Self {
             clean: coloured(count),
@@ -185,8 +204,7 @@ impl View {
     /// Cuts all images down to their upper left corner of that side.
     pub(crate) fn shrink(&mut self, size: u32) {
         for images in [&mut self.clean, &mut self.training.images] {
-            images.pictures =
-                images.pictures.narrow(2, 0, i64::from(size)).narrow(3, 0, i64::from(size)).copy();
+            images.pixels = images.pixels.narrow(2, 0, i64::from(size)).narrow(3, 0, i64::from(size)).copy();
         }
     }
 
@@ -214,12 +232,11 @@ impl View {
     /// Runs a defense on a model, in place, with parameters that are not yet resolved.
     pub(crate) fn defend(
         &self,
-        defense: &dyn Defense,
-        params: &Value,
+        entry: &Entry<dyn Defense>,
+        given: &Value,
         model: &Model,
     ) -> Result<Outcome, TrainError> {
-        let params = defense.resolve(params, &facts("signs")).unwrap();
-        defense.run(&params, model, &self.of())
+        entry.resolve(entry.name(), given, &facts("signs")).unwrap().method.run(model, &self.of())
     }
 
     /// Rows of a table that a defense left, without the header.

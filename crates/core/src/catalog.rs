@@ -1,11 +1,11 @@
-//! What the planner asks of the crates that hold data sets, models and methods.
+//! The interface through which the planner uses the registries of data sets, models, attacks and defenses.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::{AttackConfig, Choice, DatasetFacts, ParamError, Precision, Recipe};
+use crate::{AttackConfig, Choice, DatasetFacts, ParamError, Poisons, Precision, Recipe};
 
-/// The four kinds of registered things.
+/// The four kinds of registered methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MethodKind {
@@ -20,7 +20,7 @@ pub enum MethodKind {
 }
 
 impl MethodKind {
-    /// The word in messages.
+    /// The name in messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Dataset => "data set",
@@ -31,43 +31,62 @@ impl MethodKind {
     }
 }
 
-/// A registered thing with all its parameters filled in.
+/// A registered method with all its parameters, as in files and keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Method {
+pub struct MethodConfig {
     /// The registered name.
     pub name: String,
     /// The name in results and tables.
     pub label: String,
     /// Every parameter, defaults included.
     pub params: Value,
-    /// Raised by its author whenever the same parameters come to mean another result.
+    /// The implementation's version: see [`Description`](crate::Description).
     pub impl_version: u32,
 }
 
-/// What an attack builds on besides pictures: a stage of its own, made once and kept.
+impl MethodConfig {
+    /// The same method with only these parameters: the identity of a stage that depends on no others.
+    #[must_use]
+    pub fn only(&self, parameters: &[&str]) -> Self {
+        let kept = self.params.as_object().into_iter().flatten();
+        let kept = kept.filter(|(name, _)| parameters.contains(&name.as_str()));
+        let params = Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect());
+        Self { label: self.name.clone(), params, ..self.clone() }
+    }
+
+    /// The same method without these parameters.
+    #[must_use]
+    pub fn without(&self, parameters: &[&str]) -> Self {
+        let all = self.params.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+        let kept: Vec<&str> = all.filter(|name| !parameters.contains(name)).collect();
+        self.only(&kept)
+    }
+}
+
+/// What an attack needs besides the training images. Each requirement is a stage of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Requirement {
     /// A clean model of the same data set, architecture and recipe, with a seed of its own.
     CleanModel,
-    /// Something that the attack trains once a data set, whatever is attacked with it: an encoder.
+    /// Something that the attack trains once for a data set, such as an encoder.
     Resource,
 }
 
-/// Cells on which values of a method's parameters were chosen by looking at ASR. Figures of the same cells are better than
-/// others would be, and say so.
+/// Cells on which values of a method's parameters were chosen by looking at ASR. The figures of these cells are too
+/// optimistic, and their rows have a note on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TunedOn {
     /// The data set.
     pub dataset: &'static str,
-    /// The repeats.
+    /// The seeds.
     pub seeds: &'static [u64],
-    /// Which parameters, in words.
+    /// The parameters, as text.
     pub parameters: &'static str,
 }
 
 impl TunedOn {
-    /// What a row of that data set and repeat has to say; empty where it is another.
+    /// The note of a row of that data set and seed; empty for other cells.
     pub fn note(&self, dataset: &str, seed: u64) -> String {
         if self.dataset != dataset || !self.seeds.contains(&seed) {
             return String::new();
@@ -76,59 +95,72 @@ impl TunedOn {
     }
 }
 
-/// The registries, seen from the planner. The binary implements it; tests have a small one of their own.
+/// What the planner needs of an attack.
+#[derive(Clone, Debug)]
+pub struct PlannedAttack {
+    /// The attack with its parameters.
+    pub config: MethodConfig,
+    /// Its requirements, in the order in which its worker gets their folders.
+    pub requirements: Vec<Requirement>,
+    /// The attack with only those parameters on which its resource depends: the resource's identity.
+    pub resource: MethodConfig,
+    /// Whether the attacker trains the model and poisons inside the batches: there is no poisoned training set then.
+    pub controls_training: bool,
+    /// From which classes it poisons images.
+    pub poisons: Poisons,
+}
+
+/// What the planner needs of a defense.
+#[derive(Clone, Debug)]
+pub struct PlannedDefense {
+    /// The defense with its parameters.
+    pub config: MethodConfig,
+    /// The defense with only those parameters on which its preparation depends; `None` for no preparation.
+    pub preparation: Option<MethodConfig>,
+    /// The cells on which values of its parameters were chosen.
+    pub tuned_on: Vec<TunedOn>,
+    /// Whether it uses the training set.
+    pub needs_training_set: bool,
+}
+
+/// The registries, as the planner uses them. `scour-methods` implements it, and tests implement a small one.
 pub trait Catalog {
-    /// The registered names of a kind, in the order they are to be listed.
+    /// The registered names of a kind, in the order in which they are listed.
     fn names(&self, kind: MethodKind) -> Vec<&'static str>;
 
-    /// Fills in a choice's parameters for a data set and checks them. `facts` is `None` for data sets themselves.
-    fn resolve(
-        &self,
-        kind: MethodKind,
-        choice: &Choice,
-        facts: Option<&DatasetFacts>,
-    ) -> Result<Method, ParamError>;
+    /// Fills in a data set's parameters and checks them.
+    fn dataset(&self, choice: &Choice) -> Result<MethodConfig, ParamError>;
 
-    /// What the quick profile sets of a defense's parameters: an object.
-    fn quick(&self, defense: &str) -> Value;
+    /// Fills in a model's parameters and checks them.
+    fn model(&self, choice: &Choice) -> Result<MethodConfig, ParamError>;
 
-    /// Looks at a resolved data set. The error is one line that names the file and the way out.
-    fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String>;
+    /// Fills in an attack's parameters for a data set and checks them.
+    fn attack(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedAttack, ParamError>;
 
-    /// The training recipe that is customary for the data set.
+    /// Fills in a defense's parameters for a data set and checks them.
+    fn defense(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedDefense, ParamError>;
+
+    /// The parameters of a registered method that reproduce the published figures on a data set; `None` where nothing was
+    /// published.
+    fn published(&self, kind: MethodKind, name: &str, facts: &DatasetFacts) -> Option<Map<String, Value>>;
+
+    /// The parameters of a defense that the quick profile sets.
+    fn quick(&self, defense: &str) -> Map<String, Value>;
+
+    /// Inspects the files of a data set. The error is one line that names the file and a remedy.
+    fn facts(&self, dataset: &MethodConfig) -> Result<DatasetFacts, String>;
+
+    /// The default training recipe of the data set.
     fn recipe(&self, facts: &DatasetFacts) -> Recipe;
 
-    /// What the attack builds on, in the order in which its worker is given the folders.
-    fn requirements(&self, attack: &Method) -> Vec<Requirement>;
-
-    /// The attack with only those parameters that shape its resource: the resource's identity.
-    fn resource_method(&self, attack: &Method) -> Method {
-        attack.clone()
+    /// The number of training images of each class that the recipe uses; `facts` describe the whole data set.
+    fn train_per_class(&self, _attacked: &AttackConfig, facts: &DatasetFacts) -> Vec<usize> {
+        facts.train_per_class.clone()
     }
 
-    /// The number format that is meant by this one on the devices of the sweep: never `auto`, so that results in two
+    /// The number format that `wanted` stands for on the devices of the sweep. It must not be `auto`, so that results in two
     /// formats have two keys.
     fn precision(&self, wanted: Precision) -> Precision {
         wanted
-    }
-
-    /// The defense with only those parameters that matter to what its settings share, if they share anything: a stage of
-    /// its own.
-    fn preparation(&self, _defense: &Method) -> Option<Method> {
-        None
-    }
-
-    /// On which cells values of the defense's parameters were chosen.
-    fn tuned_on(&self, _defense: &Method) -> Vec<TunedOn> {
-        vec![]
-    }
-
-    /// Why the attack cannot be run so, if it cannot: its cells become `n/a`. `facts` are those of the whole data set,
-    /// which the recipe may cut.
-    fn not_applicable(&self, attacked: &AttackConfig, facts: &DatasetFacts) -> Option<String>;
-
-    /// Why the defense cannot be run on a model attacked so, if it cannot: the cell becomes `n/a`.
-    fn not_defended(&self, _attacked: &AttackConfig, _defense: &Method) -> Option<String> {
-        None
     }
 }

@@ -1,4 +1,4 @@
-//! How an experiment names a data set, a model, an attack or a defense.
+//! An entry of an experiment's list of data sets, models, attacks or defenses.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 
-/// A registered thing with its parameters: `tsbd`, or `tsbd: {n: 0.3}`, or `{tsbd: {n: 0.3}, as: tsbd-n0.3}`.
+/// A registered method with its parameters: `tsbd`, or `tsbd: {n: 0.3}`, or `{tsbd: {n: 0.3}, as: tsbd-n0.3}`.
 ///
-/// `as` is the name the thing has in results and tables; without it that is its registered name. Two entries
-/// of one kind must differ in it, so that an ablation names its variants.
+/// `as` is the label in results and tables; the default is the registered name. Two entries of one list must have different
+/// labels, so that the variants of an ablation can be distinguished.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
     /// The registered name.
@@ -21,8 +21,8 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// The thing of that name with its default parameters.
-    pub fn plain(name: &str) -> Self {
+    /// The method of that name with its default parameters.
+    pub fn named(name: &str) -> Self {
         Self { name: name.into(), params: Value::Object(Default::default()), label: name.into() }
     }
 }
@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Choice {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Choice, E> {
-                Ok(Choice::plain(name))
+                Ok(Choice::named(name))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Choice, A::Error> {

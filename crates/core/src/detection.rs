@@ -1,24 +1,20 @@
-//! How well a defense told poisoned training pictures from clean ones. Rates are percentages, 0..100.
+//! How well a defense distinguished poisoned training images from clean ones. Rates are percentages, 0..100.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 
-/// Its name among the details of a result.
-const NAME: &str = "detection";
-
-/// Verdicts on training pictures, judged by which of them were poisoned.
+/// Verdicts on training images, compared with which of them were poisoned.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Detection {
-    /// Pictures held to be poisoned.
+    /// Number of images held to be poisoned.
     pub suspects: usize,
-    /// True positive rate: share of the poisoned pictures that are suspects; `None` where nothing was poisoned.
+    /// True positive rate: share of the poisoned images that are suspects; `None` where nothing was poisoned.
     pub tpr: Option<f64>,
-    /// False positive rate: share of the clean pictures that are suspects; `None` where everything was poisoned.
+    /// False positive rate: share of the clean images that are suspects; `None` where everything was poisoned.
     pub fpr: Option<f64>,
 }
 
 impl Detection {
-    /// `verdicts` are one a training picture, `poisoned` the indices of those that are.
+    /// `verdicts` are one a training image, `poisoned` the indices of those that are.
     ///
     /// # Panics
     /// If an index lies beyond the verdicts.
@@ -32,16 +28,6 @@ impl Detection {
             fpr: share(suspects - found, verdicts.len() - poisoned.len()),
         }
     }
-
-    /// Puts it among the details of a result.
-    pub fn into_details(self, details: &mut Map<String, Value>) {
-        details.insert(NAME.into(), json!(self));
-    }
-
-    /// What was put among the details of a result, if anything was.
-    pub fn in_details(details: &Value) -> Option<Self> {
-        serde_json::from_value(details.get(NAME)?.clone()).ok()
-    }
 }
 
 #[cfg(test)]
@@ -49,17 +35,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_of_the_poisoned_and_of_the_clean_pictures() {
+    fn rates_are_of_the_poisoned_and_of_the_clean_images() {
         let verdicts = [true, true, false, false, true, false];
-        // One of two poisoned pictures is found, and two of four clean ones are suspected.
+        // One of two poisoned images is found, and two of four clean ones are suspected.
         let expected = Detection { suspects: 3, tpr: Some(50.0), fpr: Some(50.0) };
         assert_eq!(Detection::of(&verdicts, &[0, 2]), expected);
         assert_eq!(Detection::of(&verdicts, &[]), Detection { suspects: 3, tpr: None, fpr: Some(50.0) });
-        let mut details = Map::new();
-        assert_eq!(Detection::in_details(&Value::Object(details.clone())), None);
-        expected.into_details(&mut details);
-        assert_eq!(Detection::in_details(&Value::Object(details)), Some(expected));
-        assert_eq!(Detection::in_details(&Value::Null), None);
         assert_eq!(Detection::of(&[true], &[0]), Detection { suspects: 1, tpr: Some(100.0), fpr: None });
     }
 }

@@ -1,27 +1,27 @@
 use std::path::PathBuf;
 
-/// What can be wrong with what a user wrote: an experiment file, an override, a filter.
+/// A mistake in what a user wrote: an experiment file, an override or a filter.
 ///
-/// Every message is one line that names the file, the field and the way out; all of them end with exit code 2.
+/// Every message is one line that names the file, the field and a remedy. The exit code is 2.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The experiment file cannot be read.
     #[error("cannot read experiment {path}: {source}. Experiments that ship with scour are in experiments/")]
     Unreadable {
-        /// The file asked for.
+        /// The path of the file.
         path: PathBuf,
-        /// Why it cannot be read.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The text is not a valid experiment.
     #[error("{origin}: {message}")]
     Invalid {
-        /// File, or file and place in it.
+        /// The file, or the file and the position in it.
         origin: String,
-        /// What is wrong and what would be right.
+        /// What is wrong, and how to correct it.
         message: String,
     },
-    /// A `--set` that names no field, or is no KEY=VALUE.
+    /// A `--set` that is not KEY=VALUE or names no field.
     #[error("--set {given}: {message}")]
     Override {
         /// The argument as given.
@@ -29,7 +29,7 @@ pub enum ConfigError {
         /// What is wrong with it.
         message: String,
     },
-    /// A `--filter` that cannot be understood.
+    /// A `--filter` that cannot be parsed.
     #[error("--filter '{given}': {message}")]
     Filter {
         /// The argument as given.

@@ -1,17 +1,17 @@
-/// How a command of scour ends. The numbers are part of the interface.
+/// The exit codes of scour's commands. The numbers are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {
-    /// Everything asked for is done.
+    /// Everything is done.
     Done = 0,
     /// Wrong usage or configuration.
     Config = 2,
-    /// The environment is not as needed: data, disk, permissions, libtorch, devices.
+    /// A problem of the environment: data, disk, permissions, libtorch or devices.
     Environment = 3,
-    /// What was selected is done, but the plan is not complete (a shard, a filter).
+    /// The selected cells are done, but the plan is not complete (a shard, a filter).
     Incomplete = 5,
     /// Some cells failed.
     CellsFailed = 100,
-    /// Interrupted by a signal; the same command goes on where it stopped.
+    /// Interrupted by a signal; the same command continues where it stopped.
     Interrupted = 130,
 }
 

@@ -1,4 +1,4 @@
-//! The experiment file: what is crossed with what.
+//! The experiment file: lists of data sets, models, attacks and defenses, all of which are combined.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,25 @@ use crate::{Choice, LabelMap, Profile, RecipePatch, Validity};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
-    /// bf16 autocast with channels-last where the device is good at it, fp32 elsewhere.
+    /// bf16 autocast with channels-last memory where the hardware multiplies bf16, fp32 elsewhere.
     #[default]
     Auto,
     /// Single precision everywhere.
     Fp32,
-    /// Single precision, with convolutions and products in TF32 on GPUs that have it; on a CPU the same as `fp32`.
+    /// Single precision, with convolutions and matrix products in TF32 on GPUs that have it; elsewhere the same as `fp32`.
     Tf32,
-    /// bf16 autocast with channels-last, whatever the hardware.
+    /// bf16 autocast with channels-last memory on any hardware.
     Bf16,
 }
 
-/// An experiment as written in YAML. Data sets x models x attacks x poison ratios x seeds are attacked models;
-/// each of those x defenses x clean ratios is a cell.
+/// An experiment as written in YAML. There is an attacked model for each combination of data set, model, attack, poison ratio
+/// and seed, and a cell for each combination of attacked model, defense and clean ratio.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
-    /// Names the results folder.
+    /// The name of the results folder.
     pub name: String,
-    /// Heading of the report; the name where absent.
+    /// Heading of the report; the default is the name.
     #[serde(default)]
     pub title: Option<String>,
     /// A paragraph for the report.
@@ -41,7 +41,7 @@ pub struct Experiment {
     pub models: Vec<Choice>,
     /// Attacks; `none` is the clean model.
     pub attacks: Vec<Choice>,
-    /// Defenses; `none` is the attacked model as it is.
+    /// Defenses; `none` is the attacked model itself.
     pub defenses: Vec<Choice>,
     /// Shares of the training set that are poisoned, each in [0, 1].
     #[serde(default = "default_poison_ratios")]
@@ -49,36 +49,35 @@ pub struct Experiment {
     /// Sizes of the defender's clean set as shares of the training set, each in (0, 1].
     #[serde(default = "default_clean_ratios")]
     pub clean_ratios: Vec<f64>,
-    /// What triggered pictures are to be taken for.
+    /// The target class of each true class.
     #[serde(default)]
     pub label_map: LabelMap,
-    /// One repeat each.
+    /// The seeds, one for each repeat.
     #[serde(default = "default_seeds")]
     pub seeds: Vec<u64>,
     /// Number format of training.
     #[serde(default)]
     pub precision: Precision,
-    /// What parameters of defenses are where they are not given here.
+    /// The values of defenses' parameters that the experiment does not give.
     #[serde(default)]
     pub profile: Profile,
-    /// Changes to the data sets' own training recipes.
+    /// Changes to the default training recipes of the data sets.
     #[serde(default)]
     pub train: RecipePatch,
     /// Further changes for single data sets, by name.
     #[serde(default)]
     pub train_for: BTreeMap<String, RecipePatch>,
-    /// When an attack counts as implanted.
+    /// The bounds from which an attack counts as implanted.
     #[serde(default)]
     pub validity: Validity,
-    /// Shares of the trigger, each in [0, 1], at which the ASR of every model is measured besides: how it grows as the
-    /// trigger is faded in. It takes no training of its own, but is part of every attacked model's key: with other strengths
-    /// in the same experiment, models are trained anew.
+    /// Strengths of the trigger, each in [0, 1], at which the ASR of every model is also measured. They need no training, but
+    /// they are part of every attacked model's key: with other strengths, models are trained again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trigger_strengths: Vec<f64>,
 }
 
 fn default_models() -> Vec<Choice> {
-    vec![Choice::plain("preact_resnet18")]
+    vec![Choice::named("preact_resnet18")]
 }
 
 fn default_poison_ratios() -> Vec<f64> {
@@ -94,7 +93,8 @@ fn default_seeds() -> Vec<u64> {
 }
 
 impl Experiment {
-    /// What is impossible in it whatever the registries hold: empty lists, ratios out of range, a repeated entry.
+    /// A mistake that can be found without the registries: an empty list, a ratio out of range, a repeated entry. `None` if
+    /// there is none.
     pub(crate) fn problem(&self) -> Option<String> {
         let path_safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if self.name.is_empty() || !self.name.chars().all(path_safe) || self.name.starts_with('.') {

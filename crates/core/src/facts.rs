@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// What a plan needs to know of a data set before anything is trained.
+/// The properties of a data set that the planner needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetFacts {
     /// The registered name.
@@ -13,15 +13,15 @@ pub struct DatasetFacts {
     pub train_per_class: Vec<usize>,
     /// Images of each class in the test set.
     pub test_per_class: Vec<usize>,
-    /// Changes when any image or label does.
+    /// A hash that changes with any image or label.
     pub fingerprint: String,
-    /// Names of the classes by label; empty where they have none.
+    /// Names of the classes by label; empty if they have none.
     #[serde(default)]
     pub class_names: Vec<String>,
-    /// What of the official data set is missing, in one line; `None` where it is whole or has no official counts.
+    /// What is missing from the official data set, in one line; `None` if it is complete or has no official counts.
     #[serde(default)]
     pub incomplete: Option<String>,
-    /// Whatever else a reader of figures should know of the files, a line each: images that were skipped, say.
+    /// Further notes on the files, one line each, such as images that were skipped.
     #[serde(default)]
     pub notes: Vec<String>,
 }
@@ -37,13 +37,13 @@ impl DatasetFacts {
         self.test_per_class.iter().sum()
     }
 
-    /// ACC, in percent, of always naming the most frequent class of the test set.
+    /// The chance level: ACC, in percent, of always predicting the most frequent class of the test set.
     pub fn chance(&self) -> f64 {
-        let most = self.test_per_class.iter().max().copied().unwrap_or(0);
-        if most == 0 { 0.0 } else { 100.0 * most as f64 / self.test_len() as f64 }
+        let largest = self.test_per_class.iter().max().copied().unwrap_or(0);
+        if largest == 0 { 0.0 } else { 100.0 * largest as f64 / self.test_len() as f64 }
     }
 
-    /// A class as `0 airplane`, or by its label alone where it has no name.
+    /// A class as `0 airplane`, or its label if it has no name.
     pub fn class(&self, label: u32) -> String {
         match self.class_names.get(label as usize).filter(|name| **name != label.to_string()) {
             Some(name) => format!("{label} {name}"),
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chance_is_the_share_of_the_most_frequent_test_class() {
+    fn the_chance_level_is_the_share_of_the_most_frequent_test_class() {
         let facts = |test: &[usize]| DatasetFacts { test_per_class: test.into(), ..DatasetFacts::default() };
         assert_eq!(facts(&[30, 10]).chance(), 75.0);
         assert_eq!(facts(&[5, 5, 5, 5]).chance(), 25.0);
@@ -65,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn facts_from_before_notes_were_kept_can_be_read() {
+    fn facts_of_older_versions_without_notes_can_be_read() {
         let text = r#"{"name":"x","classes":1,"size":8,"train_per_class":[1],"test_per_class":[1],"fingerprint":"f"}"#;
         let facts: DatasetFacts = serde_json::from_str(text).unwrap();
         assert_eq!((facts.class_names.len(), facts.notes.len(), facts.incomplete), (0, 0, None));
     }
 
     #[test]
-    fn a_class_is_named_where_it_has_a_name() {
+    fn a_class_is_shown_with_its_name_if_it_has_one() {
         let facts = DatasetFacts { class_names: vec!["cat".into(), "1".into()], ..DatasetFacts::default() };
         assert_eq!([0, 1, 2].map(|label| facts.class(label)), ["0 cat", "1", "2"]);
     }

@@ -1,4 +1,4 @@
-//! `--filter 'attack=badnets,wanet defense=!none'`: some of the cells.
+//! `--filter 'attack=badnets,wanet defense=!none'`: selects cells of a plan.
 
 use crate::{Cell, ConfigError, Plan, suggest};
 
@@ -30,7 +30,7 @@ fn field_of(cell: &Cell, field: &str) -> String {
 }
 
 impl Filter {
-    /// Parses the text and checks every value against the plan, so that a misspelt one is an error, not an empty run.
+    /// Parses the text and checks every value against the plan, so that a misspelt value is an error.
     pub fn parse(text: &str, plan: &Plan) -> Result<Self, ConfigError> {
         let fail = |message: String| ConfigError::Filter { given: text.into(), message };
         let mut terms = vec![];
@@ -62,7 +62,7 @@ impl Filter {
         Ok(Self { terms })
     }
 
-    /// Whether the cell is among those asked for.
+    /// Whether the filter selects the cell.
     pub fn accepts(&self, cell: &Cell) -> bool {
         self.terms.iter().all(|term| term.values.contains(&field_of(cell, term.field)) != term.negated)
     }

@@ -1,22 +1,22 @@
-//! Keys: the identity of a stage, a hash of everything its result depends on.
+//! Keys: the identity of a stage, a hash of everything on which its result depends.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// 20 hexadecimal digits: the head of a BLAKE3 hash over canonical JSON.
+/// 20 hexadecimal digits: the beginning of a BLAKE3 hash of canonical JSON.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(String);
 
 impl Key {
-    /// The key of a configuration. Equal configurations have equal keys, whatever the order of their fields.
+    /// The key of a configuration. It does not depend on the order of the fields.
     pub fn of(config: &Value) -> Self {
         Self(blake3::hash(canonical_json(config).as_bytes()).to_hex()[..20].to_string())
     }
 
-    /// The digits.
+    /// The hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -28,7 +28,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// JSON with sorted keys and numbers by value: `1`, `1.0` and `1e0` are written alike.
+/// JSON with sorted keys, and with numbers written by value: `1`, `1.0` and `1e0` give the same text.
 pub fn canonical_json(value: &Value) -> String {
     let mut out = String::new();
     write(value, &mut out);
@@ -78,7 +78,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn numbers_are_compared_by_value_and_keys_without_order() {
+    fn keys_depend_on_the_values_of_numbers_and_not_on_the_order_of_fields() {
         assert_eq!(
             canonical_json(&json!({"b": 1.0, "a": [0.5, "x", null]})),
             r#"{"a":[0.5,"x",null],"b":1}"#
@@ -89,7 +89,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn another_value_in_any_field_is_another_key(
+        fn another_value_in_any_field_gives_another_key(
             fields in prop::collection::btree_map("[a-z]{1,6}", -1000i64..1000, 1..8),
             pick in any::<prop::sample::Index>(),
         ) {

@@ -1,4 +1,4 @@
-//! From YAML to an [`Experiment`]: the only place that knows the YAML library.
+//! Reads an [`Experiment`] from YAML.
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ pub fn parse_experiment(text: &str, origin: &str, overrides: &[String]) -> Resul
     let readable = |error: serde_yaml::Error| {
         ConfigError::invalid(origin, with_suggestion(&error.to_string().replace('\n', " "), "key"))
     };
-    // Parsing the text itself first keeps line and column in the messages on what the file says.
-    let plain: Experiment = serde_yaml::from_str(text).map_err(readable)?;
+    // The text itself is parsed first, so that messages on mistakes in the file have line and column.
+    let without_overrides: Experiment = serde_yaml::from_str(text).map_err(readable)?;
     let experiment = if overrides.is_empty() {
-        plain
+        without_overrides
     } else {
         let mut value: serde_yaml::Value = serde_yaml::from_str(text).map_err(readable)?;
         apply_overrides(&mut value, overrides)?;
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_place_and_the_nearest_key() {
+    fn an_unknown_key_is_reported_with_its_position_and_the_nearest_key() {
         let text = GOOD.replace("{epochs: 3}", "{epoch: 3}");
         let message = message(&text, &[]);
         assert!(
@@ -66,14 +66,12 @@ mod tests {
             "{message}"
         );
         assert!(message.contains("line 5"), "{message}");
-        assert!(
-            super::tests::message(&GOOD.replace("datasets", "dataset"), &[])
-                .contains("did you mean `datasets`")
-        );
+        let message = super::tests::message(&GOOD.replace("datasets", "dataset"), &[]);
+        assert!(message.contains("did you mean `datasets`"), "{message}");
     }
 
     #[test]
-    fn refuses_what_cannot_be_meant() {
+    fn impossible_experiments_are_refused() {
         assert!(message(&GOOD.replace("tsbd]", "none]"), &[]).contains("names `none` twice"));
         assert!(message(&format!("{GOOD}poison_ratios: [1.5]\n"), &[]).contains("must be in [0, 1]"));
         assert!(message(&format!("{GOOD}seeds: []\n"), &[]).contains("`seeds` is empty"));

@@ -1,18 +1,18 @@
-//! Messages of libraries cut to the one line that a person can act on.
+//! Shortens messages of libraries to one line.
 
-/// Most characters of a reason.
-const LONGEST: usize = 300;
+/// The maximum number of characters.
+const MAX_CHARACTERS: usize = 300;
 
-/// What an error or a panic says, without the stack frames that libtorch puts behind it and without the words with which
-/// Rust quotes an error. The whole text belongs in a log.
+/// The message of an error or a panic, without the stack frames that libtorch appends and without the text with which Rust
+/// quotes an error. The whole text belongs in a log.
 pub fn one_line(text: &str) -> String {
-    // Where an error was unwrapped, its line breaks stand as the two characters `\n`.
+    // In the message of `unwrap`, line breaks are escaped as the two characters `\n`.
     let quoted = text.split_once("on an `Err` value: ").map_or(text, |(_, error)| error);
     let quoted = quoted.strip_prefix("Torch(\"").unwrap_or(quoted);
     let ends = ["\n", "\\n", "Exception raised from", "\")"];
     let end = ends.iter().filter_map(|end| quoted.find(end)).filter(|at| *at > 0).min();
     let line = quoted[..end.unwrap_or(quoted.len())].trim().replace("\\\"", "\"");
-    match line.char_indices().nth(LONGEST) {
+    match line.char_indices().nth(MAX_CHARACTERS) {
         Some((at, _)) => format!("{} ...", line[..at].trim_end()),
         None => line,
     }
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stack_frames_stay_out() {
+    fn stack_frames_are_removed() {
         let unwrapped = "called `Result::unwrap()` on an `Err` value: Torch(\"stack expects a non-empty TensorList\\n\
              Exception raised from stack at /x/aten/TensorShape.cpp:1 (most recent call first):\\nframe #0: c10\")";
         assert_eq!(one_line(unwrapped), "stack expects a non-empty TensorList");
@@ -39,9 +39,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_between_characters() {
+    fn a_long_message_is_cut_between_characters() {
         let cut = one_line(&"ä".repeat(1000));
-        assert_eq!(cut.chars().filter(|c| *c == 'ä').count(), LONGEST);
+        assert_eq!(cut.chars().filter(|c| *c == 'ä').count(), MAX_CHARACTERS);
         assert!(cut.ends_with(" ..."));
     }
 }

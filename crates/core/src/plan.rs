@@ -1,6 +1,7 @@
-//! A plan: the cells of an experiment, and the stages that they need.
+//! Plans: the cells of an experiment, and the stages that they need.
 
 mod build;
+mod controls;
 mod limits;
 mod stages;
 
@@ -10,101 +11,101 @@ use crate::{ConfigError, DatasetFacts, Departure, Key, StageConfig};
 
 pub use build::plan;
 
-/// What a stage makes.
+/// The kinds of stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageKind {
-    /// What attacks of one kind build on.
+    /// Trains what an attack uses for every model of a data set.
     Resource,
-    /// An attacked model.
+    /// Trains an attacked model.
     Attack,
-    /// What a clean model makes of an attack's triggers.
+    /// Measures a clean model under an attack's triggers.
     Control,
-    /// What several settings of a defense share.
+    /// Makes what several settings of a defense share.
     Preparation,
-    /// A defended model.
+    /// Makes a defended model.
     Defense,
 }
 
-/// A piece of work with a result of its own, shared by every cell that needs it.
+/// A piece of work with its own result, shared by every cell that needs it.
 #[derive(Clone, Debug)]
 pub struct Stage {
     /// Its identity.
     pub key: Key,
-    /// What it makes.
+    /// Its kind.
     pub kind: StageKind,
-    /// The work.
+    /// The configuration of the work.
     pub config: StageConfig,
     /// Stages that must be finished before it.
     pub requires: Vec<Key>,
-    /// For people: `signs/preact_resnet18/badnets@0.1/s0` and the like.
+    /// The name in messages, such as `signs/preact_resnet18/badnets@0.1/s0`.
     pub title: String,
 }
 
 /// One row of the results.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// Data set, by its name in results.
+    /// Data set, by its label in results.
     pub dataset: String,
     /// Architecture.
     pub model: String,
     /// Attack.
     pub attack: String,
-    /// Share of poisoned training pictures.
+    /// Share of poisoned training images.
     pub poison_ratio: f64,
     /// Size of the clean set as a share of the training set.
     pub clean_ratio: f64,
-    /// The repeat.
+    /// The seed of the repeat.
     pub seed: u64,
     /// Defense.
     pub defense: String,
-    /// The stage whose model the row is about.
+    /// The stage whose model is measured in the row.
     pub key: Key,
     /// The stage of the attacked model; equal to `key` for defense `none`.
     pub attacked: Key,
-    /// The stage that measures a clean model under the same triggers, where the plan has a clean model.
+    /// The stage that measures a clean model under the same triggers, if the plan has a clean model.
     pub control: Option<Key>,
-    /// The stage that the defense shares with other settings of itself; its cost is part of the cell's.
+    /// The preparation of the defense, if it has one; its cost is part of the cell's cost.
     pub preparation: Option<Key>,
-    /// ACC, in percent, of always naming the most frequent class of the test set.
+    /// The chance level: ACC, in percent, of always predicting the most frequent class of the test set.
     pub chance: f64,
-    /// The class that triggered images are to be taken for, by label and name.
+    /// The target class, by label and name.
     pub target: String,
-    /// What of the data set is missing; empty where it is whole.
+    /// What is missing from the data set; empty if it is complete.
     pub data_note: String,
-    /// What a reader of the row should know: parameters that were chosen on this very cell.
+    /// A note for readers of the row: parameters that were chosen on this cell.
     pub note: String,
-    /// Why it is not run, where declared.
+    /// Why the combination is not applicable; `None` if it is run.
     pub not_applicable: Option<String>,
 }
 
 /// All cells in the order of the results, and every stage that any of them needs.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Rows to be.
+    /// The cells, in the order of the rows.
     pub cells: Vec<Cell>,
-    /// Work to be, by key; every required stage is in it too.
+    /// The stages by key, with all stages that they require.
     pub stages: BTreeMap<Key, Stage>,
-    /// Parameters of attacks and defenses that are not the published ones.
+    /// Parameters of models, attacks and defenses that differ from the published ones.
     pub departures: Vec<Departure>,
-    /// What a reader of the results should know of data sets and settings, a line each.
+    /// Warnings about data sets and settings, one line each.
     pub warnings: Vec<String>,
-    /// The data sets as they were found: their classes in the order of their labels, and counts.
+    /// The properties of the data sets.
     pub datasets: Vec<DatasetFacts>,
 }
 
-/// What keeps an experiment from being planned.
+/// The reasons for which an experiment cannot be planned.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// The experiment names or sets something impossible.
+    /// A mistake in the experiment.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A data set is not there or not as it should be.
+    /// A data set is missing or damaged.
     #[error("{0}")]
     Data(String),
 }
 
 impl Plan {
-    /// The same plan with only some cells, and only the stages that those need.
+    /// The same plan with only the wanted cells and the stages that they need.
     #[must_use]
     pub fn keep(&self, mut wanted: impl FnMut(&Cell) -> bool) -> Self {
         let mut cells: Vec<Cell> = self.cells.iter().filter(|cell| wanted(cell)).cloned().collect();
@@ -117,7 +118,7 @@ impl Plan {
                 needed.extend(&stage.requires);
             }
         }
-        // A clean model that nothing else asks for is not trained for the sake of a comparison.
+        // A control is kept only if its clean model is needed anyway.
         for cell in &mut cells {
             let control = cell.control.as_ref().and_then(|key| self.stages.get(key));
             match control.filter(|stage| stage.requires.iter().all(|key| stages.contains_key(key))) {
@@ -130,7 +131,8 @@ impl Plan {
         Self { cells, stages, ..self.clone() }
     }
 
-    /// Shard `index` of `count`, both 1-based: whole attacked models go to one shard, so that none waits for another.
+    /// Shard `index` of `count`; `index` counts from 1. All cells of an attacked model are in the same shard, so that no shard
+    /// depends on another.
     #[must_use]
     pub fn shard(&self, index: usize, count: usize) -> Self {
         let mut order: Vec<&Key> = vec![];
@@ -146,7 +148,7 @@ impl Plan {
 }
 
 impl Cell {
-    /// For people: `signs/preact_resnet18/badnets@0.1/s0 > ft`.
+    /// The name in messages, such as `signs/preact_resnet18/badnets@0.1/s0 > ft`.
     pub fn title(&self) -> String {
         format!(
             "{}/{}/{}@{}/s{} > {}",

@@ -1,45 +1,52 @@
-//! How an attacked model is trained.
+//! The training recipe of models.
 
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate moves.
+/// The learning-rate schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// The same all the way.
+    /// Constant `lr`.
     Constant,
     /// Per epoch, half a cosine from `lr` to 0 over `cosine_epochs` (PyTorch's CosineAnnealingLR with eta_min 0).
     Cosine,
-    /// Per step, linear from `lr`/25 up to `lr` over the first quarter, then linear down to 0: for short trainings.
+    /// Per step, linear from `lr`/25 up to `lr` over the first quarter, then linear down to 0; for short trainings.
     OneCycle,
-    /// Per epoch, tenfold down when the mean training loss has not improved for 10 epochs (PyTorch's ReduceLROnPlateau).
+    /// Per epoch, divided by ten when the mean training loss has not improved for more than 10 epochs (PyTorch's
+    /// ReduceLROnPlateau with `patience` 10).
     Plateau,
 }
 
-/// The full training recipe: SGD with cross-entropy, batches without the last partial one, last weights kept.
+impl crate::ParameterType for Schedule {
+    const CHOICES: &'static [&'static str] = &["constant", "cosine", "one_cycle", "plateau"];
+}
+
+/// A complete training recipe: SGD on the cross-entropy, without the last, smaller batch; the weights of the last epoch are
+/// kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Passes over the training set.
     pub epochs: u32,
-    /// Pictures a step.
+    /// Images in a batch.
     pub batch_size: usize,
-    /// Learning rate; the highest one of a schedule.
+    /// Learning rate; the highest value of a schedule.
     pub lr: f64,
     /// SGD momentum.
     pub momentum: f64,
     /// L2 penalty on every parameter.
     pub weight_decay: f64,
-    /// How `lr` moves.
+    /// The learning-rate schedule.
     pub schedule: Schedule,
-    /// Length of the cosine in epochs (T_max); the benchmark uses 100 whatever `epochs` is.
+    /// Length of the cosine in epochs (T_max); the benchmark always uses 100.
     pub cosine_epochs: u32,
-    /// Train on so many pictures only, the first ones or, of a data set sorted by class, ones at equal distances; all
-    /// when 0.
-    pub train_pictures: usize,
+    /// The number of training images in use; 0 for all. They are the first ones or, in a data set sorted by class, evenly
+    /// spaced ones.
+    #[serde(alias = "train_pictures")]
+    pub train_images: usize,
 }
 
-/// Fields of a recipe that an experiment sets; the others keep the data set's own values.
+/// The fields of a recipe that an experiment sets; the others keep the data set's defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each field is that of Recipe")]
@@ -58,23 +65,23 @@ pub struct RecipePatch {
     pub schedule: Option<Schedule>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cosine_epochs: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train_pictures: Option<usize>,
+    #[serde(alias = "train_pictures", skip_serializing_if = "Option::is_none")]
+    pub train_images: Option<usize>,
 }
 
 impl RecipePatch {
-    /// One patch of both: this one's fields, and those of `beneath` that it does not give.
+    /// This patch, with the fields of `other` where it gives none.
     #[must_use]
-    pub fn over(&self, beneath: &Self) -> Self {
+    pub fn over(&self, other: &Self) -> Self {
         Self {
-            epochs: self.epochs.or(beneath.epochs),
-            batch_size: self.batch_size.or(beneath.batch_size),
-            lr: self.lr.or(beneath.lr),
-            momentum: self.momentum.or(beneath.momentum),
-            weight_decay: self.weight_decay.or(beneath.weight_decay),
-            schedule: self.schedule.or(beneath.schedule),
-            cosine_epochs: self.cosine_epochs.or(beneath.cosine_epochs),
-            train_pictures: self.train_pictures.or(beneath.train_pictures),
+            epochs: self.epochs.or(other.epochs),
+            batch_size: self.batch_size.or(other.batch_size),
+            lr: self.lr.or(other.lr),
+            momentum: self.momentum.or(other.momentum),
+            weight_decay: self.weight_decay.or(other.weight_decay),
+            schedule: self.schedule.or(other.schedule),
+            cosine_epochs: self.cosine_epochs.or(other.cosine_epochs),
+            train_images: self.train_images.or(other.train_images),
         }
     }
 }
@@ -90,15 +97,15 @@ impl Default for Recipe {
             weight_decay: 5e-4,
             schedule: Schedule::Cosine,
             cosine_epochs: 100,
-            train_pictures: 0,
+            train_images: 0,
         }
     }
 }
 
 impl Recipe {
-    /// This recipe with the patch's fields in place of its own. Where the number of epochs changes without a word on the
-    /// cosine, the cosine becomes as long as the training. Several patches are merged first ([`RecipePatch::over`]), so
-    /// that a cosine that any of them gives stands.
+    /// This recipe with the fields of the patch. If the patch changes the number of epochs and gives no `cosine_epochs`, the
+    /// cosine becomes as long as the training. Several patches must be merged first ([`RecipePatch::over`]), so that a
+    /// `cosine_epochs` in any of them is used.
     #[must_use]
     pub fn patched(&self, patch: &RecipePatch) -> Self {
         let epochs = patch.epochs.unwrap_or(self.epochs);
@@ -113,20 +120,18 @@ impl Recipe {
                 true => self.cosine_epochs,
                 false => epochs,
             }),
-            train_pictures: patch.train_pictures.unwrap_or(self.train_pictures),
+            train_images: patch.train_images.unwrap_or(self.train_images),
         }
     }
 
-    /// What is out of range, named by field; `None` where all is well.
+    /// A message on a field that is out of range; `None` if there is none.
     pub fn problem(&self) -> Option<String> {
         let in_unit = |x: f64| x.is_finite() && (0.0..1.0).contains(&x);
         if self.epochs == 0 {
             return Some("`epochs` must be at least 1".into());
         }
         if self.batch_size < 2 {
-            return Some(
-                "`batch_size` must be at least 2, since BatchNorm needs more than one picture".into(),
-            );
+            return Some("`batch_size` must be at least 2, since BatchNorm needs more than one image".into());
         }
         if !(self.lr.is_finite() && self.lr > 0.0) {
             return Some(format!("`lr` must be above 0, not {}", self.lr));
@@ -153,8 +158,8 @@ mod tests {
     }
 
     #[test]
-    fn the_cosine_keeps_its_length_where_it_was_given_or_nothing_changed() {
-        // As of GTSRB: half of a cosine of 100 epochs.
+    fn the_cosine_keeps_its_length_if_it_is_given_or_epochs_do_not_change() {
+        // As for GTSRB: half of a cosine of 100 epochs.
         let recipe = Recipe { epochs: 50, cosine_epochs: 100, ..Recipe::default() };
         let given = |train: RecipePatch, own: RecipePatch| {
             let patched = recipe.patched(&own.over(&train));
@@ -162,11 +167,11 @@ mod tests {
         };
         let nothing = || patch(None, None);
         assert_eq!(given(nothing(), nothing()), (50, 100));
-        assert_eq!(given(patch(Some(50), None), nothing()), (50, 100), "the default, written down");
+        assert_eq!(given(patch(Some(50), None), nothing()), (50, 100), "the default, given explicitly");
         assert_eq!(given(patch(Some(20), None), nothing()), (20, 20));
         assert_eq!(given(patch(Some(20), Some(70)), nothing()), (20, 70));
         assert_eq!(given(patch(None, Some(70)), nothing()), (50, 70));
-        // Of two patches the data set's own has the say on epochs, and a cosine stands whoever gives it.
+        // With two patches the one for the data set sets `epochs`, and `cosine_epochs` of either is used.
         assert_eq!(given(patch(Some(10), None), patch(Some(20), None)), (20, 20));
         assert_eq!(given(patch(None, Some(100)), patch(Some(20), None)), (20, 100));
         assert_eq!(given(patch(Some(10), Some(70)), patch(Some(20), Some(30))), (20, 30));
@@ -175,7 +180,17 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_lies_over_another_field_by_field() {
+    fn the_former_name_of_a_field_is_read() {
+        let patch: RecipePatch = serde_json::from_str(r#"{"train_pictures": 7}"#).unwrap();
+        assert_eq!(patch.train_images, Some(7));
+        assert_eq!(serde_json::to_string(&patch).unwrap(), r#"{"train_images":7}"#);
+        let written = serde_json::to_string(&Recipe::default()).unwrap();
+        let former = written.replace("train_images", "train_pictures");
+        assert_eq!(serde_json::from_str::<Recipe>(&former).unwrap(), Recipe::default());
+    }
+
+    #[test]
+    fn patches_are_merged_field_by_field() {
         let all = RecipePatch {
             epochs: Some(1),
             batch_size: Some(2),
@@ -184,7 +199,7 @@ mod tests {
             weight_decay: Some(0.5),
             schedule: Some(Schedule::Constant),
             cosine_epochs: Some(6),
-            train_pictures: Some(7),
+            train_images: Some(7),
         };
         assert_eq!(RecipePatch::default().over(&all), all);
         assert_eq!(all.over(&RecipePatch::default()), all);

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RowStatus, Validity};
+use crate::files::{csv_text, read_csv};
+use crate::{FileError, RowStatus, Validity};
 
-/// A row of `results.csv`. Percentages are 0..100; an absent number is an empty field. Columns that older files lack
-/// are empty when read from one.
+/// A row of `results.csv`. Percentages are 0..100; an absent number is an empty field. Columns that an older file lacks
+/// are empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResultRow {
     /// Data set.
@@ -48,22 +49,22 @@ pub struct ResultRow {
     /// ACC of always naming the most frequent class of the test set.
     #[serde(default, serialize_with = "percent")]
     pub chance: Option<f64>,
-    /// Test images behind ACC.
+    /// Number of test images that ACC is computed from.
     #[serde(default)]
     pub acc_images: Option<usize>,
-    /// Test images behind ASR and RA.
+    /// Number of test images that ASR and RA are computed from.
     #[serde(default)]
     pub asr_images: Option<usize>,
-    /// Training images that were poisoned: of an attack inside the batches, images an epoch.
+    /// Number of training images that were poisoned; of an attack inside the batches, images an epoch.
     #[serde(default)]
     pub poisoned_images: Option<usize>,
     /// The class that triggered images are to be taken for, as `0 airplane`; `label + 1` where every class has its own.
     #[serde(default)]
     pub target: String,
-    /// What of the data set is not as published, such as `1,548 of 39,209 training images`; empty where it is whole.
+    /// What of the data set is missing, such as `1,548 of 39,209 training images`; empty where it is whole.
     #[serde(default)]
     pub data_note: String,
-    /// Wall-clock seconds of training, or of the defense with what it builds on alone (TSBD's unlearning).
+    /// Wall-clock seconds of training, or of the defense and its preparation (TSBD's unlearning).
     #[serde(serialize_with = "tenths")]
     pub seconds: Option<f64>,
     /// Whether `seconds` were measured in the run that wrote this file, or came with a stored result.
@@ -72,7 +73,7 @@ pub struct ResultRow {
     /// When that work ended: RFC 3339, UTC.
     #[serde(default)]
     pub finished: String,
-    /// Most memory that the training or the defense held at a time, in MiB: the process's, on the host.
+    /// Peak memory of the training or the defense, in MiB: the process's, on the host.
     #[serde(default)]
     pub peak_memory_mib: Option<u64>,
     /// The same of its tensors on the GPU; empty on a CPU.
@@ -105,7 +106,7 @@ pub struct ResultRow {
     /// Versions of scour and the libraries that compute.
     #[serde(default)]
     pub versions: String,
-    /// What a reader of the row should know besides: parameters that were chosen on this very cell.
+    /// What else a reader of the row should know: parameters that were chosen on this very cell.
     #[serde(default)]
     pub note: String,
     /// Whether the figures count.
@@ -140,19 +141,18 @@ fn tenths<S: serde::Serializer>(value: &Option<f64>, serializer: S) -> Result<S:
     }
 }
 
-/// Reads a `results.csv`. Rows of a file from before figures were judged are judged now, by the default bounds.
-pub fn read_results(path: &Path) -> Result<Vec<ResultRow>, csv::Error> {
-    let mut reader = csv::Reader::from_path(path)?;
-    let judged = reader.headers()?.iter().any(|name| name == "attacked_acc");
-    let mut rows: Vec<ResultRow> = reader.deserialize().collect::<Result<_, _>>()?;
-    if !judged {
-        judge_old_rows(&mut rows);
+/// Reads a `results.csv`. The rows of a file from before rows had a status by their figures get it now, by the default
+/// bounds.
+pub fn read_results(path: &Path) -> Result<Vec<ResultRow>, FileError> {
+    let (columns, mut rows) = read_csv(path)?;
+    if !columns.iter().any(|column| column == "attacked_acc") {
+        set_status_of_old_rows(&mut rows);
     }
     Ok(rows)
 }
 
-/// Gives each row the figures of its attacked model from the row with defense `none`, and judges it.
-fn judge_old_rows(rows: &mut [ResultRow]) {
+/// Gives each row the figures of its attacked model from the row with defense `none`, and the status that follows.
+fn set_status_of_old_rows(rows: &mut [ResultRow]) {
     let attacked: Vec<ResultRow> = rows.iter().filter(|row| row.defense == "none").cloned().collect();
     for row in rows {
         let same_model = |other: &&ResultRow| {
@@ -163,28 +163,19 @@ fn judge_old_rows(rows: &mut [ResultRow]) {
         if let Some(model) = attacked.iter().find(same_model) {
             (row.attacked_acc, row.attacked_asr) = (model.acc, model.asr);
         }
-        (row.status, row.reason) = Validity::default().judge(row);
+        (row.status, row.reason) = Validity::default().status_of(row);
     }
 }
 
-/// Writes rows as CSV text, header included, even where there is no row yet. The caller puts it in place whole.
+/// Rows as CSV text, header included, even where there is no row yet. The caller writes the file.
 pub fn write_results(rows: &[ResultRow]) -> Result<Vec<u8>, csv::Error> {
     if rows.is_empty() {
         // The header is made from a row, so that it cannot differ from what rows have.
-        let text = write_results(&[ResultRow::default()])?;
+        let text = csv_text(&[ResultRow::default()])?;
         let end = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);
         return Ok(text[..end].to_vec());
     }
-    as_csv(rows)
-}
-
-/// Rows with a header made of their fields; nothing where there is no row.
-pub(crate) fn as_csv<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(vec![]);
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
+    csv_text(rows)
 }
 
 #[cfg(test)]
@@ -244,7 +235,25 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_old_files_are_judged_when_they_are_read() {
+    fn errors_name_file_column_and_line() {
+        let text = String::from_utf8(write_results(&[row()]).unwrap()).unwrap();
+        let message = |from: &str, to: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("results.csv");
+            std::fs::write(&path, text.replace(from, to)).unwrap();
+            let message = read_results(&path).unwrap_err().to_string();
+            message.strip_prefix(&format!("{}: ", path.display())).unwrap().to_string()
+        };
+        assert_eq!(message("91.2500", "high"), "invalid float literal at acc in line 2");
+        let status = message("n/a", "done");
+        assert!(status.contains("`done`") && status.ends_with("line 2"), "{status}");
+        assert!(message(",00\n", "\n").contains("line"), "a row with a field less");
+        let gone = read_results(Path::new("/gone/results.csv")).unwrap_err().to_string();
+        assert!(gone.starts_with("/gone/results.csv: cannot be read: "), "{gone}");
+    }
+
+    #[test]
+    fn rows_of_old_files_get_their_status_when_they_are_read() {
         let old = "dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,chance,status,reason,key\n\
              signs,m,bpp,0.1,0.05,0,none,98,0.3,1,,4,10,ok,,k\n\
              signs,m,bpp,0.1,0.05,0,ft,97,0.4,1,50,4,10,ok,,k\n\

@@ -1,12 +1,12 @@
-//! Seeds: one number a repeat, and from it a separate stream for every use of chance.
+//! Random streams: separate seeds for every random choice, derived from the seed of a repeat.
 
-/// What a stream of random numbers is for. Each draws from its own stream, so that, say, another augmentation
-/// changes neither which pictures are poisoned nor how the weights start.
+/// The purpose of a random stream. Each purpose has its own stream, so that, for example, another augmentation changes
+/// neither the poisoned images nor the initial weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stream {
-    /// Which training pictures are poisoned.
+    /// The choice of the poisoned training images.
     Poison,
-    /// What an attack draws for its trigger (a picture, a grid, a message).
+    /// Random parts of an attack's trigger (an image, a grid, a message).
     Trigger,
     /// Initial weights.
     Init,
@@ -14,13 +14,13 @@ pub enum Stream {
     Order,
     /// Crops and flips.
     Augment,
-    /// Which clean pictures the defender has.
+    /// The choice of the defender's clean images.
     CleanSet,
-    /// Whatever a defense draws beyond order and augmentation.
+    /// Random choices of a defense other than order and augmentation.
     Defense,
 }
 
-/// A 64-bit seed for `stream` of the repeat `seed`, split again by `index` (an epoch, say).
+/// The 64-bit seed of `stream` in the repeat `seed`; `index` selects a substream, such as that of an epoch.
 pub fn stream_seed(seed: u64, stream: Stream, index: u64) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes());

@@ -1,4 +1,4 @@
-//! How a cell ended.
+//! The status of cells.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ pub enum FailureReason {
     Nan,
     /// Out of memory, on the device or the machine.
     Oom,
-    /// The attacked model is no better than guessing: its numbers are kept, and nothing is built on it.
+    /// The attacked model is no better than guessing: its figures are kept, and it is not defended.
     Degenerate,
-    /// It took longer than allowed.
+    /// It exceeded its time limit.
     Timeout,
     /// The worker ended without a result.
     Panic,
@@ -22,14 +22,14 @@ pub enum FailureReason {
     NoSpace,
     /// A file that it needs is missing or damaged.
     AssetMissing,
-    /// What it builds on failed.
+    /// A stage that it requires has failed.
     Blocked,
-    /// The method refused: its message says why.
+    /// The method cannot be run; its message says why.
     Error,
 }
 
 impl FailureReason {
-    /// The word in files and messages.
+    /// The name in files and messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Nan => "nan",
@@ -44,7 +44,7 @@ impl FailureReason {
         }
     }
 
-    /// Whether another try of the same stage may well end otherwise, so that the next sweep tries it unasked.
+    /// Whether the same stage may succeed when it is run again; the next sweep then runs it without `--rerun`.
     pub fn is_spurious(self) -> bool {
         matches!(
             self,
@@ -53,33 +53,33 @@ impl FailureReason {
     }
 }
 
-/// How a cell ended.
+/// The status of a finished cell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Status {
-    /// Its numbers count.
+    /// It succeeded.
     Ok,
-    /// Declared not to apply, with the reason.
+    /// The combination is not applicable.
     NotApplicable {
-        /// Why, for a person.
+        /// The explanation.
         why: String,
     },
-    /// Not run, since the attacked model that it would be defended from is no better than guessing.
+    /// It was not run, since its attacked model is no better than guessing.
     NotEvaluated {
-        /// Why, for a person.
+        /// The explanation.
         why: String,
     },
     /// It failed.
     Failed {
         /// The kind of failure.
         reason: FailureReason,
-        /// What happened, for a person; one line.
+        /// What happened, in one line.
         message: String,
     },
 }
 
 impl Status {
-    /// What the `status` column starts from, before the figures are judged ([`Validity`](crate::Validity)).
+    /// The `status` column without regard to the figures; [`Validity`](crate::Validity) may change it by the figures.
     pub fn word(&self) -> RowStatus {
         match self {
             Self::Ok => RowStatus::Ok,
@@ -89,7 +89,7 @@ impl Status {
         }
     }
 
-    /// The text in the `reason` column: empty, or `reason: message`.
+    /// The text in the `reason` column: empty, an explanation, or `reason: message`.
     pub fn reason(&self) -> String {
         match self {
             Self::Ok => String::new(),
@@ -102,23 +102,23 @@ impl Status {
     }
 }
 
-/// The `status` column of `results.csv`: whether a row's figures mean what they seem to.
+/// The `status` column of `results.csv`: whether a row's figures count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RowStatus {
     /// Its figures count.
     #[default]
     #[serde(rename = "ok")]
     Ok,
-    /// The attack did not take: the figures are shown, and left out of averages, ranks and claims.
+    /// The attack was not implanted: the figures are shown, and left out of averages, ranks and statements.
     #[serde(rename = "not_implanted")]
     NotImplanted,
     /// The defended model is no better than guessing, so that its low ASR is no success.
     #[serde(rename = "collapsed")]
     Collapsed,
-    /// Not run, since the attacked model is no better than guessing.
+    /// It was not run, since the attacked model is no better than guessing.
     #[serde(rename = "not_evaluated")]
     NotEvaluated,
-    /// Declared not to apply.
+    /// The combination is not applicable.
     #[serde(rename = "n/a")]
     NotApplicable,
     /// It failed.
@@ -127,7 +127,7 @@ pub enum RowStatus {
 }
 
 impl RowStatus {
-    /// Every status, those that count first.
+    /// Every status; the one whose figures count comes first.
     pub const ALL: [Self; 6] = [
         Self::Ok,
         Self::NotImplanted,
@@ -137,7 +137,7 @@ impl RowStatus {
         Self::Failed,
     ];
 
-    /// The word in files and tables.
+    /// The name in files and tables.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_those_of_the_files() {
+    fn words_equal_the_serialised_names() {
         for status in RowStatus::ALL {
             assert_eq!(serde_json::to_value(status).unwrap(), status.word());
         }

@@ -1,13 +1,13 @@
-//! `strengths.csv`: ASR under weaker triggers, a row for each cell and strength.
+//! `strengths.csv`: ASR under weakened triggers, one row for each cell and strength.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::as_csv;
-use crate::{AtStrength, ResultRow};
+use crate::files::{csv_text, read_csv};
+use crate::{AtStrength, FileError, ResultRow};
 
-/// A row of `strengths.csv`; what stands before `strength` is the cell, as in `results.csv`.
+/// A row of `strengths.csv`; the fields before `strength` identify the cell, as in `results.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StrengthRow {
     /// Data set.
@@ -20,18 +20,18 @@ pub struct StrengthRow {
     pub poison_ratio: f64,
     /// Size of the clean set as a share of the training set, 0..1.
     pub clean_ratio: f64,
-    /// The repeat.
+    /// The seed of the repeat.
     pub seed: u64,
     /// Defense; `none` is the attacked model.
     pub defense: String,
-    /// Share of the trigger, 0..1.
+    /// Strength of the trigger, 0..1.
     pub strength: f64,
     /// Attack success rate, in percent.
     pub asr: f64,
 }
 
 impl StrengthRow {
-    /// The cell of `row`, at one strength.
+    /// The ASR of the cell of `row` at one strength.
     pub fn new(row: &ResultRow, at: AtStrength) -> Self {
         Self {
             dataset: row.dataset.clone(),
@@ -46,7 +46,7 @@ impl StrengthRow {
         }
     }
 
-    /// Whether it is about the cell of `row`.
+    /// Whether it belongs to the cell of `row`.
     pub fn is_of(&self, row: &ResultRow) -> bool {
         (&self.dataset, &self.model, &self.attack, &self.defense)
             == (&row.dataset, &row.model, &row.attack, &row.defense)
@@ -57,12 +57,12 @@ impl StrengthRow {
 
 /// The rows as CSV.
 pub fn write_strengths(rows: &[StrengthRow]) -> Result<Vec<u8>, csv::Error> {
-    as_csv(rows)
+    csv_text(rows)
 }
 
 /// Reads a file that [`write_strengths`] has written.
-pub fn read_strengths(path: &Path) -> Result<Vec<StrengthRow>, csv::Error> {
-    csv::Reader::from_path(path)?.deserialize().collect()
+pub fn read_strengths(path: &Path) -> Result<Vec<StrengthRow>, FileError> {
+    Ok(read_csv(path)?.1)
 }
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_back_as_they_were_written_and_know_their_cell() {
+    fn rows_are_read_as_written_and_match_their_cell() {
         let row = ResultRow { attack: "badnets".into(), seed: 3, poison_ratio: 0.1, ..ResultRow::default() };
         let at = |strength, asr| StrengthRow::new(&row, AtStrength { strength, asr });
         let rows = [at(0.25, 3.125), at(1.0, 100.0)];

@@ -1,17 +1,17 @@
-//! "Did you mean": the nearest known name to a mistyped one.
+//! "Did you mean": suggestions for mistyped names.
 
-/// The known name most like `name`, if one is near enough to be worth proposing.
+/// The known name that is most similar to `name`, if it is similar enough for a suggestion.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     known
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
+        .filter(|(similarity, _)| *similarity > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
 }
 
-/// "unknown attack `badnet`: did you mean `badnets`? (known: ...)", the one wording for every unknown name.
+/// The message for every unknown name: "unknown attack `badnet`: did you mean `badnets`? (known: ...)".
 pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     let list = known.clone().into_iter().collect::<Vec<_>>().join(", ");
     match nearest(name, known) {
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proposes_the_nearest_name_only_where_one_is_near() {
+    fn the_nearest_name_is_suggested_only_if_it_is_similar() {
         assert_eq!(nearest("badnet", ["blended", "badnets"]), Some("badnets"));
         assert_eq!(nearest("epoch", ["epochs", "batch_size"]), Some("epochs"));
         assert_eq!(nearest("zzz", ["blended", "badnets"]), None);

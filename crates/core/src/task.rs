@@ -4,20 +4,24 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, LabelMap, Measured, Method, Precision, Recipe, Status};
+use crate::details::null_is_empty;
+use crate::{
+    FileFormat, Key, LabelMap, Measured, MethodConfig, Precision, Recipe, ResultDetails, Status,
+    first_version,
+};
 
 /// Everything an attacked model depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttackConfig {
     /// Data set.
-    pub dataset: Method,
-    /// Fingerprint of its pictures and labels.
+    pub dataset: MethodConfig,
+    /// Fingerprint of its images and labels.
     pub fingerprint: String,
     /// Architecture.
-    pub model: Method,
+    pub model: MethodConfig,
     /// Attack.
-    pub attack: Method,
-    /// What triggered pictures are to be taken for.
+    pub attack: MethodConfig,
+    /// What triggered images are to be taken for.
     pub label_map: LabelMap,
     /// Share of the training set that is poisoned.
     pub poison_ratio: f64,
@@ -27,7 +31,7 @@ pub struct AttackConfig {
     pub recipe: Recipe,
     /// Number format of training.
     pub precision: Precision,
-    /// Shares of the trigger at which ASR is measured besides.
+    /// Further shares of the trigger at which ASR is measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trigger_strengths: Vec<f64>,
 }
@@ -38,7 +42,7 @@ pub struct DefenseConfig {
     /// The attacked model it starts from.
     pub attacked: AttackConfig,
     /// The defense.
-    pub defense: Method,
+    pub defense: MethodConfig,
     /// Size of the clean set as a share of the training set.
     pub clean_ratio: f64,
 }
@@ -47,13 +51,14 @@ pub struct DefenseConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResourceConfig {
     /// Data set.
-    pub dataset: Method,
-    /// Fingerprint of its pictures and labels.
+    pub dataset: MethodConfig,
+    /// Fingerprint of its images and labels.
     pub fingerprint: String,
     /// The attack whose resource it is; of its parameters only those that shape the resource.
-    pub attack: Method,
-    /// Use only the first so many training pictures; all when 0.
-    pub train_pictures: usize,
+    pub attack: MethodConfig,
+    /// Use only the first so many training images; all when 0.
+    #[serde(alias = "train_pictures")]
+    pub train_images: usize,
     /// Number format of training.
     pub precision: Precision,
 }
@@ -85,7 +90,7 @@ pub struct Task {
     pub requires: Vec<(Key, PathBuf)>,
     /// Existing empty folder for its files.
     pub out: PathBuf,
-    /// Existing folder that outlives a killed worker: a training leaves its half-way state here and takes it up again.
+    /// Existing folder that outlives a killed worker: a training saves its checkpoint here and resumes from it.
     pub scratch: PathBuf,
     /// Where downloaded data sets lie.
     pub data: PathBuf,
@@ -98,6 +103,9 @@ pub struct Task {
 /// A stage's result, kept as `result.json` beside its files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {
+    /// The version of the file.
+    #[serde(default = "first_version")]
+    pub version: u32,
     /// How it ended.
     pub status: Status,
     /// Measured by the engine, where a model came out.
@@ -117,10 +125,11 @@ pub struct TaskResult {
     /// Highest memory use of the worker's tensors on its GPU, in MiB; absent on a CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_peak_memory_mib: Option<u64>,
-    /// Test images behind the figures.
+    /// The numbers of test images that the figures are computed from.
     #[serde(default)]
     pub test_images: Option<TestImages>,
-    /// Images that went through a model with gradients, those of its preparation included: the cost whatever the machine.
+    /// Images that went through a model with gradients, those of its preparation included: the cost whatever the
+    /// machine.
     #[serde(default)]
     pub gradient_images: Option<u64>,
     /// What it ran on.
@@ -129,14 +138,20 @@ pub struct TaskResult {
     /// When it ended: RFC 3339, UTC.
     #[serde(default)]
     pub finished: Option<String>,
-    /// Facts of the method worth keeping, such as the epoch at which unlearning stopped.
-    pub details: serde_json::Value,
+    /// Facts of the stage worth keeping, such as the epoch at which unlearning stopped.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub details: ResultDetails,
+}
+
+impl FileFormat for TaskResult {
+    const VERSION: u32 = 1;
 }
 
 impl TaskResult {
     /// A result of which only the status is known.
     pub fn of_status(status: Status) -> Self {
         Self {
+            version: Self::VERSION,
             status,
             measured: None,
             asr_by_strength: vec![],
@@ -149,7 +164,7 @@ impl TaskResult {
             gradient_images: None,
             environment: None,
             finished: None,
-            details: serde_json::Value::Null,
+            details: ResultDetails::default(),
         }
     }
 }
@@ -163,12 +178,12 @@ pub struct AtStrength {
     pub asr: f64,
 }
 
-/// How many test images figures rest on.
+/// The numbers of test images that figures are computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestImages {
-    /// Behind ACC: the clean test set.
+    /// For ACC: the clean test set.
     pub acc: usize,
-    /// Behind ASR and RA: those whose class the trigger would change.
+    /// For ASR and RA: those whose class the trigger would change.
     pub asr: usize,
 }
 
@@ -181,7 +196,7 @@ pub struct Environment {
     pub processor: String,
     /// Threads of libtorch.
     pub threads: usize,
-    /// `scour 0.1.0, tch 0.24.0, libtorch 2.11.0`.
+    /// `scour 0.1.0, tch 0.24.0, libtorch 2.11.0, rustc 1.95.0`.
     pub versions: String,
 }
 
@@ -198,5 +213,19 @@ mod tests {
         let measured = TaskResult { gpu_peak_memory_mib: Some(700), ..before };
         let text = serde_json::to_string(&measured).unwrap();
         assert_eq!(serde_json::from_str::<TaskResult>(&text).unwrap(), measured);
+    }
+
+    #[test]
+    fn results_from_before_details_had_types_are_read() {
+        let read = |details: &str| -> TaskResult {
+            let text = format!(
+                r#"{{"status": {{"status": "ok"}}, "measured": null, "seconds": 1.5, "precision": "fp32",
+                     "peak_memory_mib": null, "details": {details}}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        assert_eq!(read("null").details, ResultDetails::default());
+        let details = read(r#"{"poisoned": 7, "psnr": 21.5, "last_loss": 0.5}"#).details;
+        assert_eq!((details.poisoned, details.psnr, details.other.len()), (Some(7), Some(21.5), 1));
     }
 }

@@ -1,17 +1,18 @@
-//! When a row's figures may be taken for what they seem to say.
+//! Whether the figures of a row count.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ResultRow, RowStatus};
 
-/// The bounds by which an attack counts as implanted. An attack that did not take tells nothing of a defense: doing
-/// nothing has the best DER there.
+/// The bounds from which an attack counts as implanted. Without an implanted attack a defense cannot be assessed: the best DER
+/// is then that of doing nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Validity {
-    /// Least ASR of the attacked model, in percent.
+    /// Minimum ASR of the attacked model, in percent.
     pub min_asr: f64,
-    /// Points of ASR that it must have above a clean model under the same triggers, where one was measured.
+    /// Minimum difference between its ASR and that of a clean model under the same triggers, if one was measured, in
+    /// percentage points.
     pub above_clean_model: f64,
 }
 
@@ -21,17 +22,17 @@ impl Default for Validity {
     }
 }
 
-/// Whether a model with this ACC is no better than guessing. `chance` is the ACC of always naming the most frequent
-/// class; all are percentages.
+/// Whether a model with this ACC is no better than guessing. `chance` is the chance level, the ACC of always predicting the
+/// most frequent class; both are percentages.
 ///
-/// Near is within half of chance and within a twentieth of the way from chance to 100: of ten even classes up to 14.5, of
-/// two up to 52.5, so that two classes at an honest 74 are fine, and of two hundred up to 0.75.
+/// The bound is the smaller of 1.5 times the chance level and the chance level plus a twentieth of its distance to 100: 14.5
+/// for ten equal classes, 52.5 for two, 0.75 for two hundred.
 pub fn at_chance(acc: f64, chance: f64) -> bool {
     acc <= (1.5 * chance).min(chance + 0.05 * (100.0 - chance))
 }
 
 impl Validity {
-    /// What is out of range, named by field; `None` where all is well.
+    /// A message on a field that is out of range; `None` if there is none.
     pub(crate) fn problem(&self) -> Option<String> {
         [("min_asr", self.min_asr), ("above_clean_model", self.above_clean_model)]
             .iter()
@@ -39,7 +40,7 @@ impl Validity {
             .map(|(name, value)| format!("`validity: {name}` must be in [0, 100], not {value}"))
     }
 
-    /// Why an attacked model's attack did not take, if it did not.
+    /// Why the attack does not count as implanted; `None` if it does.
     pub fn not_implanted(&self, attacked_asr: f64, clean_model_asr: Option<f64>) -> Option<String> {
         if attacked_asr < self.min_asr {
             return Some(format!(
@@ -55,12 +56,12 @@ impl Validity {
         ))
     }
 
-    /// The status and reason of a row from its figures. Only a row that is `ok` so far can lose that; rows without a
-    /// figure to judge by keep what they have.
-    pub fn judge(&self, row: &ResultRow) -> (RowStatus, String) {
-        let kept = (row.status, row.reason.clone());
+    /// The status and reason of a row, by its figures. Only the status `ok` can change; a row without the necessary figures
+    /// keeps its status.
+    pub fn status_of(&self, row: &ResultRow) -> (RowStatus, String) {
+        let unchanged = (row.status, row.reason.clone());
         if row.status != RowStatus::Ok {
-            return kept;
+            return unchanged;
         }
         let collapsed = |acc: Option<f64>| match (acc, row.chance) {
             (Some(acc), Some(chance)) if at_chance(acc, chance) => Some((acc, chance)),
@@ -83,11 +84,17 @@ impl Validity {
             );
             return (RowStatus::Collapsed, why);
         }
-        not_implanted.map_or(kept, |why| (RowStatus::NotImplanted, why))
+        not_implanted.map_or(unchanged, |why| (RowStatus::NotImplanted, why))
+    }
+
+    /// The former name of [`Validity::status_of`].
+    #[doc(hidden)]
+    pub fn judge(&self, row: &ResultRow) -> (RowStatus, String) {
+        self.status_of(row)
     }
 }
 
-/// The reason of an attacked model at chance, and of whatever would be defended from it.
+/// The message for an attacked model that is no better than guessing, and for the rows of its defenses.
 pub fn no_better_than_guessing(acc: f64, chance: f64) -> String {
     format!(
         "the attacked model's ACC of {acc:.2} is near chance ({chance:.2}): train it longer or at another rate"
@@ -110,54 +117,54 @@ mod tests {
         }
     }
 
-    fn judged(row: &ResultRow) -> RowStatus {
-        Validity::default().judge(row).0
+    fn status(row: &ResultRow) -> RowStatus {
+        Validity::default().status_of(row).0
     }
 
     #[test]
-    fn chance_is_near_in_both_senses() {
-        // Ten even classes.
+    fn both_bounds_of_the_chance_level_hold() {
+        // Ten equal classes.
         assert!(at_chance(10.0, 10.0) && at_chance(14.5, 10.0) && !at_chance(14.6, 10.0));
-        // Two classes at an honest 74 are fine, at 52 they are not.
+        // Two classes: an ACC of 74 is above the bound of 52.5.
         assert!(at_chance(52.0, 50.0) && !at_chance(74.0, 50.0));
-        // GTSRB's most frequent class has 5.94 % of the test set; a model that names it always is caught.
+        // GTSRB's most frequent class has 5.94 % of the test set.
         assert!(at_chance(5.94, 5.94) && !at_chance(9.0, 5.94));
         // Two hundred classes: a weak model is not a collapsed one.
         assert!(at_chance(0.75, 0.5) && !at_chance(5.0, 0.5));
-        // A test set of one class: always right is no better than guessing.
+        // A test set of one class: even an ACC of 100 is no better than guessing.
         assert!(at_chance(100.0, 100.0));
     }
 
     #[test]
-    fn a_row_is_judged_by_its_own_figures_and_its_attacked_models() {
-        assert_eq!(judged(&row("ft", 90.0, (91.0, Some(100.0)))), RowStatus::Ok);
-        assert_eq!(judged(&row("ft", 12.0, (91.0, Some(100.0)))), RowStatus::Collapsed);
-        assert_eq!(judged(&row("ft", 12.0, (91.0, Some(3.0)))), RowStatus::Collapsed);
-        assert_eq!(judged(&row("ft", 90.0, (91.0, Some(69.9)))), RowStatus::NotImplanted);
-        assert_eq!(judged(&row("none", 91.0, (91.0, Some(69.9)))), RowStatus::NotImplanted);
-        assert_eq!(judged(&row("none", 11.0, (11.0, Some(100.0)))), RowStatus::Failed);
-        assert_eq!(judged(&row("ft", 90.0, (11.0, Some(100.0)))), RowStatus::NotEvaluated);
-        // A clean model has no ASR, and a row without chance cannot be called collapsed.
-        assert_eq!(judged(&row("ft", 90.0, (91.0, None))), RowStatus::Ok);
-        assert_eq!(judged(&ResultRow { chance: None, ..row("ft", 1.0, (91.0, None)) }), RowStatus::Ok);
+    fn the_status_depends_on_the_figures_of_the_row_and_of_its_attacked_model() {
+        assert_eq!(status(&row("ft", 90.0, (91.0, Some(100.0)))), RowStatus::Ok);
+        assert_eq!(status(&row("ft", 12.0, (91.0, Some(100.0)))), RowStatus::Collapsed);
+        assert_eq!(status(&row("ft", 12.0, (91.0, Some(3.0)))), RowStatus::Collapsed);
+        assert_eq!(status(&row("ft", 90.0, (91.0, Some(69.9)))), RowStatus::NotImplanted);
+        assert_eq!(status(&row("none", 91.0, (91.0, Some(69.9)))), RowStatus::NotImplanted);
+        assert_eq!(status(&row("none", 11.0, (11.0, Some(100.0)))), RowStatus::Failed);
+        assert_eq!(status(&row("ft", 90.0, (11.0, Some(100.0)))), RowStatus::NotEvaluated);
+        // A clean model has no ASR, and a row without a chance level cannot be collapsed.
+        assert_eq!(status(&row("ft", 90.0, (91.0, None))), RowStatus::Ok);
+        assert_eq!(status(&ResultRow { chance: None, ..row("ft", 1.0, (91.0, None)) }), RowStatus::Ok);
     }
 
     #[test]
-    fn an_attack_counts_only_above_what_a_clean_model_gives() {
+    fn an_attack_counts_only_if_its_asr_is_far_above_that_of_a_clean_model() {
         let with = |clean| ResultRow { clean_model_asr: Some(clean), ..row("ft", 90.0, (91.0, Some(80.0))) };
-        assert_eq!(judged(&with(60.0)), RowStatus::Ok);
-        let (status, why) = Validity::default().judge(&with(60.1));
-        assert_eq!(status, RowStatus::NotImplanted);
+        assert_eq!(status(&with(60.0)), RowStatus::Ok);
+        let (found, why) = Validity::default().status_of(&with(60.1));
+        assert_eq!(found, RowStatus::NotImplanted);
         assert!(why.contains("80.00") && why.contains("60.10") && why.contains("20 points"), "{why}");
         let lax = Validity { min_asr: 1.0, above_clean_model: 0.0 };
-        assert_eq!(lax.judge(&with(60.1)).0, RowStatus::Ok);
+        assert_eq!(lax.status_of(&with(60.1)).0, RowStatus::Ok);
     }
 
     #[test]
-    fn what_has_not_ended_well_keeps_its_status() {
+    fn only_the_status_ok_can_change() {
         for status in RowStatus::ALL {
             let row = ResultRow { status, reason: "why".into(), ..row("ft", 90.0, (91.0, Some(100.0))) };
-            assert_eq!(Validity::default().judge(&row), (status, "why".into()));
+            assert_eq!(Validity::default().status_of(&row), (status, "why".into()));
         }
     }
 }

@@ -1,12 +1,59 @@
-//! CIFAR-10: 50,000 + 10,000 pictures of ten classes, in its official binary or Python version.
+//! CIFAR-10: 50,000 + 10,000 images of ten classes, in its official binary or Python version.
+
+use std::path::Path;
+
+use scour_core::{DatasetFacts, Description, Method, Parameters};
+use serde::{Deserialize, Serialize};
 
 use crate::cifar::{Format, Part, Version};
+use crate::{Dataset, DatasetError, FoundData, Profile, Source};
 
-/// The data set.
+/// CIFAR-10, which has no parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Cifar10 {}
+
+impl Method for Cifar10 {
+    const DESCRIPTION: Description = Description {
+        name: FORMAT.name,
+        title: "CIFAR-10",
+        family: "photographs of animals and things",
+        summary: "Reads 50,000 training and 10,000 test images of ten classes at 32 x 32 pixels.",
+        source: scour_core::Source {
+            paper: "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images",
+            section: "chapter 3",
+            link: "https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "Small colour photographs of ten kinds of animals and vehicles, with 5,000 training images of each.",
+        formula: "The official binary version, the official Python version and the archives of both are read. The same \
+                  images are the same data set in each of the four, and a file of another size than the official one \
+                  is refused.",
+        ..Description::EMPTY
+    };
+}
+
+impl Source for Cifar10 {
+    fn profile(&self) -> Profile {
+        FORMAT.profile()
+    }
+
+    fn find(&self, data: &Path) -> Result<Option<FoundData>, DatasetError> {
+        FORMAT.find(data)
+    }
+
+    fn facts(&self, data: &Path) -> Result<DatasetFacts, DatasetError> {
+        FORMAT.facts(data)
+    }
+
+    fn load_with_facts(&self, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError> {
+        FORMAT.load_with_facts(data)
+    }
+}
+
+/// Names and sizes of the files.
 pub(crate) const FORMAT: Format = Format {
     name: "cifar10",
-    title: "CIFAR-10",
-    impl_version: 1,
     horizontal_flip: true,
     mean: [0.4914, 0.4822, 0.4465],
     std: [0.247, 0.243, 0.261],

@@ -1,13 +1,62 @@
-//! CIFAR-100: 50,000 + 10,000 pictures of a hundred classes (the fine labels), in its official binary or Python version.
+//! CIFAR-100: 50,000 + 10,000 images of a hundred classes (the fine labels), in its official binary or Python version.
+
+use std::path::Path;
+
+use scour_core::{DatasetFacts, Description, Method, Parameters};
+use serde::{Deserialize, Serialize};
 
 use crate::cifar::{Format, Part, Version};
+use crate::{Dataset, DatasetError, FoundData, Profile, Source};
 
-/// The data set.
+/// CIFAR-100, which has no parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Cifar100 {}
+
+impl Method for Cifar100 {
+    const DESCRIPTION: Description = Description {
+        name: FORMAT.name,
+        title: "CIFAR-100",
+        family: "photographs of animals and things",
+        summary: "Reads 50,000 training and 10,000 test images of a hundred classes at 32 x 32 pixels.",
+        source: scour_core::Source {
+            paper: "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images",
+            section: "chapter 3",
+            link: "https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf",
+            values: "BackdoorBench's configuration",
+        },
+        // 2: training does not mirror, and mean and standard deviation are the published ones.
+        impl_version: 2,
+        idea: "Small colour photographs of a hundred classes, with 500 training images of each. The fine labels are used, \
+               not the twenty coarse ones.",
+        formula: "The official binary version, the official Python version and the archives of both are read. The same \
+                  images are the same data set in each of the four, and a file of another size than the official one \
+                  is refused.",
+        ..Description::EMPTY
+    };
+}
+
+impl Source for Cifar100 {
+    fn profile(&self) -> Profile {
+        FORMAT.profile()
+    }
+
+    fn find(&self, data: &Path) -> Result<Option<FoundData>, DatasetError> {
+        FORMAT.find(data)
+    }
+
+    fn facts(&self, data: &Path) -> Result<DatasetFacts, DatasetError> {
+        FORMAT.facts(data)
+    }
+
+    fn load_with_facts(&self, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError> {
+        FORMAT.load_with_facts(data)
+    }
+}
+
+/// Names and sizes of the files.
 pub(crate) const FORMAT: Format = Format {
     name: "cifar100",
-    title: "CIFAR-100",
-    // 2: training does not mirror, and the moments are the published ones.
-    impl_version: 2,
     horizontal_flip: false,
     mean: [0.5071, 0.4865, 0.4409],
     std: [0.2673, 0.2564, 0.2762],

@@ -1,38 +1,38 @@
-//! What a data set is once it is in memory, and what is customary about it.
+//! Data sets in memory, and the usual settings for each.
 
 use std::borrow::Cow;
 
 use scour_core::{DatasetFacts, Recipe};
 
-/// One split: pictures as u8, N x 3 x size x size, row-major (so each picture is its red, green and blue plane in
-/// turn), and labels, one a picture.
+/// One split: images as u8, N x 3 x size x size, row-major (each image is its red, green and blue plane in this order),
+/// and one label for each image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Split {
-    /// The pictures one after the other.
+    /// The bytes of all images, one image after the other.
     pub pixels: Vec<u8>,
-    /// The class of each picture, below the data set's `classes`.
+    /// The class of each image, in 0..`classes`.
     pub labels: Vec<u32>,
 }
 
 impl Split {
-    /// Number of pictures.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is no picture.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// Picture `index` as 3 x size x size bytes. Panics when there is no such picture, as a slice does.
-    pub fn picture(&self, index: usize) -> &[u8] {
+    /// Image `index` as 3 x size x size bytes. Panics where `index` is out of range.
+    pub fn image(&self, index: usize) -> &[u8] {
         let bytes = self.pixels.len() / self.labels.len().max(1);
         &self.pixels[index * bytes..(index + 1) * bytes]
     }
 
-    /// The part that is used where a recipe asks for only `count` pictures (0: all of them): the first ones, or, where
-    /// pictures are sorted by class, ones at equal distances, so that every class has its share.
+    /// The first `count` images (0: all of them), for recipes that use fewer images. Where the images are sorted by
+    /// class, images at equal distances are taken instead, so that every class keeps its share.
     pub fn part(&self, count: usize) -> Cow<'_, Self> {
         let len = self.len();
         if count == 0 || count >= len {
@@ -44,17 +44,17 @@ impl Split {
             return Cow::Owned(Self { pixels, labels: self.labels[..count].to_vec() });
         }
         let chosen = (0..count).map(|at| at * len / count);
-        let pixels = chosen.clone().flat_map(|index| self.picture(index)).copied().collect();
+        let pixels = chosen.clone().flat_map(|index| self.image(index)).copied().collect();
         Cow::Owned(Self { pixels, labels: chosen.map(|index| self.labels[index]).collect() })
     }
 
-    /// Pictures of each class; every label is below `classes`.
+    /// Number of images of each class. Panics where a label is not below `classes`.
     pub fn per_class(&self, classes: u32) -> Vec<usize> {
         count_per_class(&self.labels, classes)
     }
 }
 
-/// Pictures of each of `classes` classes. Labels have been checked against `classes` before.
+/// Number of images of each class. Panics where a label is not below `classes`.
 pub(crate) fn count_per_class(labels: &[u32], classes: u32) -> Vec<usize> {
     let mut counts = vec![0; classes as usize];
     for &label in labels {
@@ -70,19 +70,19 @@ pub struct Dataset {
     pub name: String,
     /// Number of classes.
     pub classes: u32,
-    /// Height and width of every picture, in pixels.
+    /// Height and width of every image, in pixels.
     pub size: u32,
-    /// A name for each class, in the order of the labels.
+    /// The name of each class, in the order of the labels.
     pub class_names: Vec<String>,
-    /// What models are trained on.
+    /// The training set.
     pub train: Split,
-    /// What they are evaluated on.
+    /// The test set.
     pub test: Split,
 }
 
 impl Dataset {
-    /// What a plan needs to know of it; `fingerprint` changes whenever a picture or a label does. What is odd about the
-    /// files that it was read from, and whether they are all, only its source knows.
+    /// The facts for the planner. `fingerprint` must change whenever an image or a label does. Notes on the files and
+    /// on missing images are left empty: only the source knows them.
     pub fn facts(&self, fingerprint: String) -> DatasetFacts {
         DatasetFacts {
             name: self.name.clone(),
@@ -98,42 +98,42 @@ impl Dataset {
     }
 }
 
-/// What is customary for a data set and does not depend on its pictures.
+/// The usual settings for a data set, which do not depend on its images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// Mean of each channel, of pixels scaled to 0..1; subtracted before a picture enters a model.
+    /// Mean of each channel for pixels in [0, 1]. It is subtracted before an image enters a model.
     pub mean: [f64; 3],
-    /// Standard deviation of each channel, of pixels scaled to 0..1; divided by.
+    /// Standard deviation of each channel for pixels in [0, 1]. The difference is divided by it.
     pub std: [f64; 3],
-    /// Zeros around the picture from which a training crop of the original size is cut, in pixels.
+    /// Width of the border of zeros, in pixels, that training adds before it cuts a random crop of the original size.
     pub crop_padding: u32,
-    /// Whether training mirrors half of the pictures left to right.
+    /// Whether training mirrors images left to right with probability 0.5.
     pub horizontal_flip: bool,
-    /// How models are trained on it when an experiment does not say otherwise.
+    /// The training recipe where an experiment gives none.
     pub recipe: Recipe,
-    /// Terms of use in a few words.
+    /// The terms of use in a few words.
     pub licence: &'static str,
-    /// How the data may lie on disk below `--data`; empty where nothing is read.
+    /// The accepted layouts on disk below `--data`; empty where nothing is read.
     pub layouts: &'static str,
-    /// Where the official files come from; empty where there is no such place.
+    /// The URL of the official files; empty where there are none.
     pub origin: &'static str,
-    /// What the official data set consists of, where there is such: a sample or a part has less.
+    /// Numbers of images and classes of the official data set; `None` where there is no official one.
     pub official_counts: Option<OfficialCounts>,
 }
 
-/// Images and classes of a data set as its authors publish it.
+/// Numbers of images and classes of a data set as its authors publish it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfficialCounts {
-    /// Training images.
+    /// Number of training images.
     pub train: usize,
-    /// Test images.
+    /// Number of test images.
     pub test: usize,
-    /// Classes.
+    /// Number of classes.
     pub classes: usize,
 }
 
 impl OfficialCounts {
-    /// The counts of `facts` beside the official ones in one line, where they differ.
+    /// One line that compares the counts of `facts` with the official ones; `None` where they are equal.
     pub fn incomplete(&self, facts: &DatasetFacts) -> Option<String> {
         let (train, test, classes) = (facts.train_len(), facts.test_len(), facts.classes as usize);
         if (train, test, classes) == (self.train, self.test, self.classes) {
@@ -160,7 +160,7 @@ impl OfficialCounts {
     }
 }
 
-/// A number with a comma between thousands.
+/// A number with commas between groups of three digits.
 fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> =
@@ -180,20 +180,20 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_the_first_pictures() {
+    fn a_part_is_the_first_images() {
         let part = split(&[2, 0, 1, 2, 0, 1]).part(2).into_owned();
         assert_eq!((part.pixels, part.labels), (vec![0, 100, 1, 101], vec![2, 0]));
     }
 
     #[test]
-    fn a_part_of_sorted_pictures_has_all_classes() {
+    fn a_part_of_sorted_images_has_all_classes() {
         let part = split(&[0, 0, 0, 1, 1, 1, 1, 2, 2]).part(4).into_owned();
         assert_eq!((part.pixels, part.labels), (vec![0, 100, 2, 102, 4, 104, 6, 106], vec![0, 0, 1, 1]));
         assert_eq!(split(&[0, 0, 0, 1, 1, 1, 2, 2, 2]).part(3).labels, [0, 1, 2]);
     }
 
     #[test]
-    fn counts_are_told_beside_the_official_ones_where_they_differ() {
+    fn counts_are_compared_with_the_official_ones_where_they_differ() {
         let official = OfficialCounts { train: 39_209, test: 12_630, classes: 43 };
         let facts = |classes, train, test| DatasetFacts {
             classes,
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_and_too_many_are_all() {
+    fn zero_and_more_than_all_mean_all() {
         let split = split(&[1, 0, 1]);
         assert!([0, 3, 9].iter().all(|&count| *split.part(count) == split));
     }

@@ -3,18 +3,16 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use scour_core::{Check, DatasetFacts, ParamError, Recipe, resolve_params};
+use scour_core::{DatasetFacts, Description, Method, Parameters, Recipe};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::pictures::{self, Entry, Listing, Progress, Skipped, images};
-use crate::{Dataset, DatasetError, OfficialCounts, Place, Profile, Source};
+use crate::images::{self, LabelledFile, Listing, Progress, Skipped, image_count};
+use crate::{Dataset, DatasetError, FoundData, OfficialCounts, Profile, Source};
 
 const NAME: &str = "gtsrb";
 const LAYOUTS: &str = "GTSRB/ with Final_Training/Images/00000/GT-00000.csv and so on, Final_Test/Images/ and \
                        GT-final_test.csv (the official version, unpacked in one place), or Train/, Test/, Train.csv \
                        and Test.csv";
-const IMPL_VERSION: u32 = 1;
 const CLASSES: u32 = 43;
 const COUNTS: OfficialCounts = OfficialCounts { train: 39_209, test: 12_630, classes: CLASSES as usize };
 const OFFICIAL: &str = "Final_Training/Images";
@@ -69,46 +67,48 @@ const CLASS_NAMES: [&str; CLASSES as usize] = [
     "end of no overtaking by lorries",
 ];
 
-/// The source of this module.
-pub(crate) struct Gtsrb;
-
-/// How the pictures are read.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// GTSRB with the size of its images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-struct Params {
-    /// Height and width to which pictures are resized.
+pub(crate) struct Gtsrb {
+    /// Height and width to which images are resized.
+    #[parameter(default = 32, published = 32, min = 8, max = 512, unit = "pixels")]
     size: u32,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self { size: 32 }
-    }
-}
-
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        pictures::check_size(self.size)
-    }
+impl Method for Gtsrb {
+    const DESCRIPTION: Description = Description {
+        name: NAME,
+        title: "GTSRB",
+        family: "photographs of traffic signs",
+        summary: "Reads 39,209 training and 12,630 test images of 43 kinds of German traffic signs.",
+        source: scour_core::Source {
+            paper: "Stallkamp, Schlipsing, Salmen, Igel (2012), Man vs. computer: Benchmarking machine learning \
+                    algorithms for traffic sign recognition",
+            section: "the data set GTSRB",
+            link: "https://doi.org/10.1016/j.neunet.2012.02.016",
+            values: "BackdoorBench's configuration",
+        },
+        idea: "Photographs of traffic signs, taken from a moving car. Classes have between 210 and 2,250 training images.",
+        formula: "1. Each image is used as a whole: the sign's box in the tables is not cut out.\n\
+                  2. It is resized to `size` x `size` pixels whatever its proportions, with Pillow's bilinear \
+                  arithmetic.\n\
+                  3. Training images are sorted by class and file name, test images by file name, so that every layout \
+                  on disk gives the same data set.",
+        ..Description::EMPTY
+    };
 }
 
 impl Source for Gtsrb {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn title(&self) -> &'static str {
-        "GTSRB"
-    }
-
     fn profile(&self) -> Profile {
         Profile {
             mean: [0.0; 3],
             std: [1.0; 3],
             crop_padding: 4,
-            // Turning left mirrored is turning right.
+            // A mirrored "turn left" sign is "turn right".
             horizontal_flip: false,
-            // The cosine is twice as long as the training, as in the published runs: the rate ends at half its start.
+            // The cosine schedule is twice as long as the training, as in published runs: the learning rate ends at
+            // half of its initial value.
             recipe: Recipe { epochs: 50, cosine_epochs: 100, ..Recipe::default() },
             licence: "no licence stated; its authors ask to be cited (Stallkamp et al. 2012)",
             layouts: LAYOUTS,
@@ -117,81 +117,76 @@ impl Source for Gtsrb {
         }
     }
 
-    fn impl_version(&self) -> u32 {
-        IMPL_VERSION
+    fn find(&self, data: &Path) -> Result<Option<FoundData>, DatasetError> {
+        let (path, layout) = locate(data)?;
+        Ok(Some(FoundData { path, layout: layout.description() }))
     }
 
-    fn resolve(&self, params: &Value) -> Result<Value, ParamError> {
-        pictures::resolve::<Params>(params)
+    fn facts(&self, data: &Path) -> Result<DatasetFacts, DatasetError> {
+        images::facts(&self.listing(data)?, data)
     }
 
-    fn place(&self, data: &Path) -> Result<Option<Place>, DatasetError> {
-        let (path, layout) = find(data)?;
-        Ok(Some(Place { path, layout: layout.words() }))
+    fn load_with_facts(&self, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError> {
+        images::load_with_facts(&self.listing(data)?, data)
     }
 
-    fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError> {
-        pictures::facts(&listing(params, data)?, data)
-    }
-
-    fn load_with_facts(&self, params: &Value, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError> {
-        pictures::load_with_facts(&listing(params, data)?, data)
-    }
-
-    fn prepare(&self, params: &Value, data: &Path, progress: Progress) -> Result<(), DatasetError> {
-        pictures::prepare(&listing(params, data)?, data, progress)
+    fn prepare(&self, data: &Path, progress: Progress) -> Result<(), DatasetError> {
+        images::prepare(&self.listing(data)?, data, progress)
     }
 }
 
-fn listing(params: &Value, data: &Path) -> Result<Listing, DatasetError> {
-    let params: Params =
-        resolve_params(params).map_err(|problem| DatasetError::Param { dataset: NAME, problem })?;
-    let (root, layout) = find(data)?;
-    let (mut train, mut test) = match layout {
-        Layout::Official => (by_class(&root.join(OFFICIAL))?, official_test(&root, data)?),
-        Layout::Torchvision => (by_class(&root.join(TORCHVISION))?, official_test(&root, data)?),
-        Layout::Tables => (one_table(&root.join(TABLE), &root)?, one_table(&root.join("Test.csv"), &root)?),
-    };
-    let folders = match layout {
-        Layout::Official => [OFFICIAL, TEST_IMAGES],
-        Layout::Torchvision => [TORCHVISION, TEST_IMAGES],
-        Layout::Tables => ["Train", "Test"],
-    };
-    let mut notes = Vec::new();
-    for (folder, entries) in folders.into_iter().zip([&train, &test]) {
-        notes.extend(unlisted(&root, folder, entries)?);
+impl Gtsrb {
+    fn listing(&self, data: &Path) -> Result<Listing, DatasetError> {
+        let (root, layout) = locate(data)?;
+        let (mut train, mut test) = match layout {
+            Layout::Official => (by_class(&root.join(OFFICIAL))?, official_test(&root, data)?),
+            Layout::Torchvision => (by_class(&root.join(TORCHVISION))?, official_test(&root, data)?),
+            Layout::Tables => {
+                (one_table(&root.join(TABLE), &root)?, one_table(&root.join("Test.csv"), &root)?)
+            }
+        };
+        let folders = match layout {
+            Layout::Official => [OFFICIAL, TEST_IMAGES],
+            Layout::Torchvision => [TORCHVISION, TEST_IMAGES],
+            Layout::Tables => ["Train", "Test"],
+        };
+        let mut notes = Vec::new();
+        for (folder, entries) in folders.into_iter().zip([&train, &test]) {
+            notes.extend(unlisted(&root, folder, entries)?);
+        }
+        // The same order for all layouts, so that the same images give the same data set.
+        train.sort_by(|a, b| (a.label, a.path.file_name()).cmp(&(b.label, b.path.file_name())));
+        test.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
+        let class_names = CLASS_NAMES.map(String::from).to_vec();
+        Ok(Listing {
+            name: NAME,
+            root,
+            size: self.size,
+            class_names,
+            train,
+            test,
+            impl_version: Self::DESCRIPTION.impl_version,
+            upright: false,
+            official: Some(COUNTS),
+            notes,
+        })
     }
-    // One order for all layouts, so that the same pictures are the same data set.
-    train.sort_by(|a, b| (a.label, a.path.file_name()).cmp(&(b.label, b.path.file_name())));
-    test.sort_by(|a, b| a.path.file_name().cmp(&b.path.file_name()));
-    let class_names = CLASS_NAMES.map(String::from).to_vec();
-    Ok(Listing {
-        name: NAME,
-        root,
-        size: params.size,
-        class_names,
-        train,
-        test,
-        impl_version: IMPL_VERSION,
-        upright: false,
-        official: Some(COUNTS),
-        notes,
-    })
 }
 
-/// How many images in `folder` no table names, in a line.
-fn unlisted(root: &Path, folder: &str, entries: &[Entry]) -> Result<Option<String>, DatasetError> {
+/// A note with the number of images in `folder` that no table lists.
+fn unlisted(root: &Path, folder: &str, entries: &[LabelledFile]) -> Result<Option<String>, DatasetError> {
     let path = root.join(folder);
     if !path.is_dir() {
         return Ok(None);
     }
     let listed: HashSet<&Path> = entries.iter().map(|entry| entry.path.as_path()).collect();
-    let found = pictures::images_below(&path, &mut Skipped::default())?;
+    let found = images::find_images(&path, &mut Skipped::default())?;
     let count = found.iter().filter(|path| !listed.contains(path.as_path())).count();
-    Ok((count > 0).then(|| format!("{} in {folder}/ without a row in the table: not used", images(count))))
+    Ok((count > 0)
+        .then(|| format!("{} in {folder}/ without a row in the table: not used", image_count(count))))
 }
 
-/// How the training pictures lie in the data set's folder.
+/// The layout of the training images in the data set's folder.
 #[derive(Clone, Copy)]
 enum Layout {
     Official,
@@ -200,17 +195,17 @@ enum Layout {
 }
 
 impl Layout {
-    fn words(self) -> &'static str {
+    fn description(self) -> &'static str {
         match self {
             Self::Official => "official, with Final_Training/ and Final_Test/",
             Self::Torchvision => "torchvision's, with Training/ and Final_Test/",
-            Self::Tables => "PNG pictures with Train.csv and Test.csv",
+            Self::Tables => "PNG images with Train.csv and Test.csv",
         }
     }
 }
 
 /// The data set's folder and its layout.
-fn find(data: &Path) -> Result<(PathBuf, Layout), DatasetError> {
+fn locate(data: &Path) -> Result<(PathBuf, Layout), DatasetError> {
     for root in [data.join("GTSRB"), data.join("gtsrb/GTSRB"), data.join("gtsrb"), data.to_path_buf()] {
         if root.join(OFFICIAL).is_dir() {
             return Ok((root, Layout::Official));
@@ -223,30 +218,30 @@ fn find(data: &Path) -> Result<(PathBuf, Layout), DatasetError> {
     Err(DatasetError::Missing { dataset: NAME, path: data.join("GTSRB"), layouts: LAYOUTS })
 }
 
-/// The training pictures of a folder for each class, of which each has a table of its own.
-fn by_class(folder: &Path) -> Result<Vec<Entry>, DatasetError> {
+/// The training images in one folder for each class. Each folder has its own table.
+fn by_class(folder: &Path) -> Result<Vec<LabelledFile>, DatasetError> {
     let mut entries = Vec::new();
-    for (name, class) in pictures::subfolders(folder, &mut Skipped::default())? {
+    for (name, class) in images::subfolders(folder, &mut Skipped::default())? {
         let table = class.join(format!("GT-{}.csv", name.to_string_lossy()));
         entries.extend(one_table(&table, &class)?);
     }
     Ok(entries)
 }
 
-/// The pictures that a table lists, which lie in `folder`.
-fn one_table(table: &Path, folder: &Path) -> Result<Vec<Entry>, DatasetError> {
-    let rows = pictures::read_table(table, &FILE_COLUMNS, CLASSES)?;
-    Ok(rows.into_iter().map(|(path, label)| Entry { path: folder.join(path), label }).collect())
+/// The images in `folder` that a table lists.
+fn one_table(table: &Path, folder: &Path) -> Result<Vec<LabelledFile>, DatasetError> {
+    let rows = images::read_table(table, &FILE_COLUMNS, CLASSES)?;
+    Ok(rows.into_iter().map(|(path, label)| LabelledFile { path: folder.join(path), label }).collect())
 }
 
-/// The test pictures. Their table comes in an archive of its own, so that it may lie in several places.
-fn official_test(root: &Path, data: &Path) -> Result<Vec<Entry>, DatasetError> {
+/// The test images. Their table comes in a separate archive, so that it may be in several folders.
+fn official_test(root: &Path, data: &Path) -> Result<Vec<LabelledFile>, DatasetError> {
     let images = root.join(TEST_IMAGES);
-    let above = root.parent().unwrap_or(root);
-    let places: [PathBuf; 5] =
-        [&images, &root.join("Final_Test"), root, above, data].map(|at| at.join(TEST_TABLE));
-    match places.iter().find(|place| place.is_file()) {
+    let parent = root.parent().unwrap_or(root);
+    let candidates: [PathBuf; 5] =
+        [&images, &root.join("Final_Test"), root, parent, data].map(|at| at.join(TEST_TABLE));
+    match candidates.iter().find(|path| path.is_file()) {
         Some(table) => one_table(table, &images),
-        None => Err(DatasetError::Missing { dataset: NAME, path: places[0].clone(), layouts: LAYOUTS }),
+        None => Err(DatasetError::Missing { dataset: NAME, path: candidates[0].clone(), layouts: LAYOUTS }),
     }
 }

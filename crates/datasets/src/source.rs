@@ -2,74 +2,67 @@
 
 use std::path::{Path, PathBuf};
 
-use scour_core::{DatasetFacts, ParamError};
-use serde_json::Value;
+use scour_core::{DatasetFacts, Entry, ParamError, entry};
+use serde_json::json;
 
+use crate::cifar10::Cifar10;
+use crate::cifar100::Cifar100;
 use crate::folder::Folder;
 use crate::gtsrb::Gtsrb;
 use crate::signs::Signs;
 use crate::tiny_imagenet::TinyImageNet;
-use crate::{Dataset, DatasetError, Profile, cifar10, cifar100};
+use crate::{Dataset, DatasetError, Profile};
 
 /// Where a data set was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct FoundData {
     /// The folder or archive that holds it.
     pub path: PathBuf,
     /// Its layout in a few words.
     pub layout: &'static str,
 }
 
-/// A data set that an experiment can name.
-pub trait Source: Sync {
-    /// The registered name: lower case, and never changed once results carry it.
-    fn name(&self) -> &'static str;
-
-    /// The name in headings.
-    fn title(&self) -> &'static str;
-
-    /// Normalisation, augmentation, recipe, licence and layouts.
+/// A data set with its parameters.
+pub trait Source: Send + Sync {
+    /// Normalisation, augmentation, recipe, licence and layouts. They do not depend on the parameters.
     fn profile(&self) -> Profile;
 
-    /// Raised whenever the same files and parameters come to mean other pictures or labels.
-    fn impl_version(&self) -> u32;
-
-    /// Fills in the defaults of `params` (a JSON object) and checks them. The result resolves to itself.
-    fn resolve(&self, params: &Value) -> Result<Value, ParamError>;
-
-    /// Which of its layouts lies below the folder `data`, and where; `None` where nothing is read. Looks at names alone.
-    fn place(&self, _data: &Path) -> Result<Option<Place>, DatasetError> {
+    /// Finds the data set below the folder `data` by the names of files, without reading images. `None` where the data
+    /// set needs no files; an error where its files are missing.
+    fn find(&self, _data: &Path) -> Result<Option<FoundData>, DatasetError> {
         Ok(None)
     }
 
-    /// Counts pictures and takes the fingerprint of the content below the folder `data`, without keeping pictures.
-    fn facts(&self, params: &Value, data: &Path) -> Result<DatasetFacts, DatasetError>;
+    /// Counts the images below the folder `data` and computes the fingerprint of their content, without keeping them.
+    fn facts(&self, data: &Path) -> Result<DatasetFacts, DatasetError>;
 
-    /// Does what is slow about a first read ahead of `facts` and `load`, and tells `progress` how many pictures of how
-    /// many are done, from several threads. Nothing where a first read is as fast as any.
-    fn prepare(
-        &self,
-        _params: &Value,
-        _data: &Path,
-        _progress: &(dyn Fn(usize, usize) + Sync),
-    ) -> Result<(), DatasetError> {
+    /// Does the slow part of a first read before `facts` and `load` are called. Calls `progress` with the number of
+    /// finished images and the number of all images, from several threads. Does nothing where a first read is as fast
+    /// as a later one.
+    fn prepare(&self, _data: &Path, _progress: &(dyn Fn(usize, usize) + Sync)) -> Result<(), DatasetError> {
         Ok(())
     }
 
-    /// Reads the data set from the folder `data` into memory, with what [`Source::facts`] would say of the same files.
-    fn load_with_facts(&self, params: &Value, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError>;
+    /// Reads the data set from the folder `data` into memory, together with the facts that [`Source::facts`] returns
+    /// for the same files.
+    fn load_with_facts(&self, data: &Path) -> Result<(Dataset, DatasetFacts), DatasetError>;
 
     /// Reads the data set from the folder `data` into memory.
-    fn load(&self, params: &Value, data: &Path) -> Result<Dataset, DatasetError> {
-        self.load_with_facts(params, data).map(|(dataset, _)| dataset)
+    fn load(&self, data: &Path) -> Result<Dataset, DatasetError> {
+        self.load_with_facts(data).map(|(dataset, _)| dataset)
     }
 }
 
 /// Every data set, in the order in which they are listed.
-pub static SOURCES: &[&dyn Source] =
-    &[&Signs, &cifar10::FORMAT, &cifar100::FORMAT, &Gtsrb, &TinyImageNet, &Folder];
+pub static SOURCES: &[Entry<dyn Source>] =
+    &[entry!(Signs), entry!(Cifar10), entry!(Cifar100), entry!(Gtsrb), entry!(TinyImageNet), entry!(Folder)];
 
-/// The data set registered under `name`.
-pub fn source(name: &str) -> Option<&'static dyn Source> {
-    SOURCES.iter().copied().find(|source| source.name() == name)
+/// The registry entry of the data set named `name`. The error proposes the nearest known name.
+pub fn source(name: &str) -> Result<&'static Entry<dyn Source>, ParamError> {
+    scour_core::find(SOURCES.iter(), "data set", name)
+}
+
+/// The data set of a registry entry with the default of every parameter.
+pub fn with_defaults(entry: &Entry<dyn Source>) -> Result<Box<dyn Source>, ParamError> {
+    (entry.read)(&json!({}))
 }

@@ -1,5 +1,5 @@
-//! Damaged data sets: whatever is flipped, cut or misnamed, there is an error of one line that names the file, or the
-//! data set is read; never a panic.
+//! Damaged data sets: changed, truncated or wrongly named files give an error of one line that names the file, or the
+//! data set is read, but never a panic.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ fn write(path: PathBuf, bytes: &[u8]) {
 }
 
 fn encoded(format: image::ImageFormat) -> Vec<u8> {
-    let picture =
+    let image =
         image::RgbImage::from_fn(11, 9, |x, y| image::Rgb([(x * 20) as u8, (y * 25) as u8, (x * y) as u8]));
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).unwrap();
+    image.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
 }
 
 const HEADING: &str = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\n";
 
-/// A small GTSRB, Tiny ImageNet and folder of pictures beside each other, with every format.
+/// Writes a small GTSRB, Tiny ImageNet and folder of images with every format.
 fn fixture(root: &Path) {
     use image::ImageFormat::{Jpeg, Png, Pnm, WebP};
     let gtsrb = root.join("gtsrb/GTSRB");
@@ -59,12 +59,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Loads the data set of that name below `root`; the error's message.
+/// Loads the data set of that name below `root`. Returns the number of images, or the message of the error.
 fn load(root: &Path, name: &str) -> Result<usize, String> {
     let data = root.join(name);
     let _ = fs::remove_dir_all(data.join(".scour-cache"));
-    let dataset =
-        source(name).unwrap().load(&json!({"size": 8}), &data).map_err(|error| error.to_string())?;
+    let source = (source(name).unwrap().read)(&json!({"size": 8})).unwrap();
+    let dataset = source.load(&data).map_err(|error| error.to_string())?;
     Ok(dataset.train.len() + dataset.test.len())
 }
 
@@ -73,7 +73,7 @@ fn message(root: &Path, name: &str) -> String {
 }
 
 #[test]
-fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
+fn mutated_files_give_an_error_that_names_them_or_a_data_set() {
     let root = tempfile::tempdir().unwrap();
     fixture(root.path());
     let all = files(root.path());
@@ -81,10 +81,10 @@ fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
     let mutation =
         (any::<prop::sample::Index>(), any::<bool>(), prop::collection::vec(any::<(u32, u8)>(), 1..6));
     let defaults = Config::default();
-    // More with PROPTEST_CASES; always the same ones, so that a failure is there again the next time.
+    // PROPTEST_CASES can raise the number of cases. They are deterministic, so that a failure can be repeated.
     let config = Config { cases: defaults.cases.max(300), failure_persistence: None, ..defaults };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let outcome = runner.run(&mutation, |(which, cut, flips)| {
+    let outcome = runner.run(&mutation, |(which, truncate, flips)| {
         let path = &all[which.index(all.len())];
         let whole = fs::read(path).unwrap();
         let mut bytes = whole.clone();
@@ -92,7 +92,7 @@ fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
             let at = *at as usize % bytes.len();
             bytes[at] = *value;
         }
-        if cut {
+        if truncate {
             bytes.truncate(flips[0].0 as usize % whole.len());
         }
         fs::write(path, &bytes).unwrap();
@@ -101,7 +101,7 @@ fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
         fs::write(path, &whole).unwrap();
         if let Err(message) = result {
             prop_assert!(!message.contains('\n'), "{}", message);
-            // A damaged table may name a file that is not there: then that file is named, or its folder.
+            // A damaged table may name a missing file. Then the error names that file or its folder.
             prop_assert!(message.contains(&*root.path().to_string_lossy()), "{}", message);
         }
         Ok(())
@@ -113,7 +113,7 @@ fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
 }
 
 #[test]
-fn tables_with_wrong_columns_labels_and_paths() {
+fn tables_with_wrong_columns_labels_and_paths_are_refused() {
     let root = tempfile::tempdir().unwrap();
     fixture(root.path());
     let table = root.path().join("gtsrb/GTSRB/Final_Test/Images/GT-final_test.csv");
@@ -124,7 +124,7 @@ fn tables_with_wrong_columns_labels_and_paths() {
         ("Filename;ClassId\nt.ppm;43\n", "line 2 has label `43` where 0 to 42 are expected"),
         ("Filename;ClassId\nt.ppm;-1\n", "line 2 has label `-1`"),
         ("Filename;ClassId\nt.ppm\n", "found record with 1 fields"),
-        ("Filename;ClassId\n../../../x.ppm;1\n", "line 2 names `../../../x.ppm`, which is no file below"),
+        ("Filename;ClassId\n../../../x.ppm;1\n", "line 2 names `../../../x.ppm`, which is not a file below"),
         ("Filename;ClassId\n/etc/hostname;1\n", "line 2 names `/etc/hostname`"),
         ("Filename;ClassId\n;1\n", "line 2 names ``"),
     ] {
@@ -137,13 +137,13 @@ fn tables_with_wrong_columns_labels_and_paths() {
     fs::write(&table, "Filename;ClassId\nabsent.ppm;1\n").unwrap();
     assert!(message(root.path(), "gtsrb").contains("absent.ppm: listed in the data set but absent"));
     fs::write(&table, "Filename;ClassId\n").unwrap();
-    assert!(message(root.path(), "gtsrb").contains("GTSRB: no test picture found"));
+    assert!(message(root.path(), "gtsrb").contains("GTSRB: no test image found"));
     fs::remove_file(&table).unwrap();
     assert!(message(root.path(), "gtsrb").contains("GT-final_test.csv does not exist. Expected GTSRB/"));
 }
 
 #[test]
-fn annotations_with_unknown_classes_and_paths() {
+fn annotations_with_unknown_classes_and_paths_are_refused() {
     let root = tempfile::tempdir().unwrap();
     fixture(root.path());
     let tiny = root.path().join("tiny_imagenet/tiny-imagenet-200");
@@ -161,7 +161,7 @@ fn annotations_with_unknown_classes_and_paths() {
         ("n01\nn01\n", "wnids.txt: names n01 twice"),
         ("n01\n../n02\n", "wnids.txt: line 2 names `../n02`"),
         ("n01\nn07\n", "train/n07 does not exist"),
-        ("\n", "wnids.txt: names no class"),
+        ("\n", "wnids.txt: contains no class"),
     ] {
         fs::write(&annotations, "val_0.JPEG\tn01\n").unwrap();
         fs::write(tiny.join("wnids.txt"), text).unwrap();
@@ -171,10 +171,10 @@ fn annotations_with_unknown_classes_and_paths() {
 }
 
 #[test]
-fn pictures_of_no_size_of_too_much_and_of_nothing() {
+fn images_without_pixels_with_too_many_and_without_data_are_refused() {
     let root = tempfile::tempdir().unwrap();
     fixture(root.path());
-    let picture = root.path().join("folder/train/a/1.png");
+    let image = root.path().join("folder/train/a/1.png");
     for bytes in [
         &b""[..],
         b"P6\n0 0\n255\n",
@@ -185,16 +185,16 @@ fn pictures_of_no_size_of_too_much_and_of_nothing() {
         b"hello",
         b"\x89PNG\r\n\x1a\n",
     ] {
-        fs::write(&picture, bytes).unwrap();
+        fs::write(&image, bytes).unwrap();
         let message = message(root.path(), "folder");
-        assert!(message.contains("1.png: not a readable picture"), "{message}");
+        assert!(message.contains("1.png: not a readable image"), "{message}");
         assert!(!message.contains('\n'), "{message}");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn names_that_are_not_utf_8_are_read() {
+fn names_that_are_not_utf_8_are_accepted() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
@@ -204,5 +204,5 @@ fn names_that_are_not_utf_8_are_read() {
     write(class.join(OsStr::from_bytes(b"\xfe.png")), &encoded(image::ImageFormat::Png));
     assert_eq!(load(root.path(), "folder"), Ok(4));
     fs::write(class.join(OsStr::from_bytes(b"\xfe.png")), "").unwrap();
-    assert!(message(root.path(), "folder").contains("not a readable picture"));
+    assert!(message(root.path(), "folder").contains("not a readable image"));
 }

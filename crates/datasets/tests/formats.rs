@@ -1,12 +1,16 @@
-//! Every accepted picture format, colour type by colour type, beside what Pillow makes of the same file.
+//! Every accepted image format and colour type, compared with what Pillow reads from the same file.
 
 use std::fs;
 use std::path::Path;
 
-use scour_datasets::{Split, source};
-use serde_json::json;
+use scour_datasets::{Source, Split, source};
+use serde_json::{Value, json};
 
-/// The picture as the loader of picture folders returns it: 3 x size x size.
+fn folder(params: &Value) -> Box<dyn Source> {
+    (source("folder").unwrap().read)(params).unwrap()
+}
+
+/// The image as the data set `folder` reads it: 3 x size x size.
 fn load(fixture: &str, size: u32) -> Split {
     let data = tempfile::tempdir().unwrap();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
@@ -14,13 +18,13 @@ fn load(fixture: &str, size: u32) -> Split {
         fs::create_dir_all(data.path().join(folder)).unwrap();
         fs::copy(&from, data.path().join(folder).join(fixture)).unwrap();
     }
-    let dataset = source("folder").unwrap().load(&json!({"size": size}), data.path()).unwrap();
+    let dataset = folder(&json!({"size": size})).load(data.path()).unwrap();
     assert_eq!((dataset.train.labels, dataset.test.labels.len()), (vec![0, 1], 1));
     dataset.test
 }
 
-/// Size; how far a byte may be off; the pixels at (0, 0), (5, 3) and (7, 7); and the channels' sums, by Pillow's
-/// `convert("RGB")`. Lossless formats are exact. Decoders of JPEG differ in how they round and enlarge colour planes.
+/// File, size, tolerance for a byte, the pixels at (0, 0), (5, 3) and (7, 7), and the sum of each channel, by Pillow's
+/// `convert("RGB")`. Lossless formats are exact. JPEG decoders differ in how they round and enlarge colour planes.
 type Row = (&'static str, u32, i32, [[i32; 3]; 3], [i32; 3]);
 
 const ROWS: &[Row] = &[
@@ -37,33 +41,33 @@ const ROWS: &[Row] = &[
 ];
 
 #[test]
-fn pictures_are_what_pillow_reads() {
+fn images_are_equal_to_those_of_pillow() {
     for &(fixture, size, tolerance, pixels, sums) in ROWS {
         let split = load(fixture, size);
         let area = (size * size) as usize;
-        for (channel, plane) in split.picture(0).chunks_exact(area).enumerate() {
+        for (channel, plane) in split.image(0).chunks_exact(area).enumerate() {
             for ((x, y), expected) in [(0, 0), (5, 3), (7, 7)].into_iter().zip(pixels) {
                 let found = i32::from(plane[y * size as usize + x]);
-                let off = (found - expected[channel]).abs();
-                assert!(off <= tolerance, "{fixture} ({x}, {y}) channel {channel}: {found}");
+                let difference = (found - expected[channel]).abs();
+                assert!(difference <= tolerance, "{fixture} ({x}, {y}) channel {channel}: {found}");
             }
             let sum: i32 = plane.iter().map(|&byte| i32::from(byte)).sum();
-            let off = (sum - sums[channel]).abs();
-            assert!(off <= tolerance * area as i32 / 2, "{fixture} channel {channel}: sum {sum}");
+            let difference = (sum - sums[channel]).abs();
+            assert!(difference <= tolerance * area as i32 / 2, "{fixture} channel {channel}: sum {sum}");
         }
     }
 }
 
 #[test]
-fn the_content_tells_the_format_and_not_the_name() {
+fn the_content_decides_the_format() {
     let data = tempfile::tempdir().unwrap();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     for (folder, name) in [("train/a", "x.PNG"), ("train/b", "x.jpeg"), ("val/b", "x.ppm")] {
         fs::create_dir_all(data.path().join("own").join(folder)).unwrap();
         fs::copy(fixtures.join("lossless.webp"), data.path().join("own").join(folder).join(name)).unwrap();
     }
-    fs::write(data.path().join("own/train/a/notes.txt"), "no picture").unwrap();
-    let dataset = source("folder").unwrap().load(&json!({"path": "own", "size": 8}), data.path()).unwrap();
+    fs::write(data.path().join("own/train/a/notes.txt"), "no image").unwrap();
+    let dataset = folder(&json!({"path": "own", "size": 8})).load(data.path()).unwrap();
     assert_eq!((dataset.train.len(), dataset.test.labels), (2, vec![1]));
     assert_eq!(dataset.class_names, ["a", "b"]);
 }

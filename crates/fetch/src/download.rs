@@ -1,7 +1,8 @@
-//! One file over HTTP, gone on with where an earlier run or a broken connection stopped.
+//! Downloads one file over HTTP, and continues where an earlier run or a broken connection stopped.
 //!
-//! The file grows as `NAME.part`; `NAME.from` beside it notes which file of which server it is. A part is gone on with
-//! only if it is of the same URL, and the server is asked to send the rest only if its file is still the same (If-Range).
+//! The data is written to `NAME.part`; `NAME.from` beside it records the URL and the version of the file. A part is
+//! continued only if it comes from the same URL, and If-Range makes the server send the rest only if the file on the
+//! server has not changed.
 
 use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
@@ -9,98 +10,100 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use scour_inspect::{Voice, bytes};
+use scour_inspect::{Messages, format_bytes};
 use serde::{Deserialize, Serialize};
-use ureq::http::{HeaderMap, StatusCode};
+use ureq::http::StatusCode;
+use ureq::http::response::Parts;
 use ureq::{Agent, Body};
 
 use crate::error::one_line;
+use crate::headers::{content_range, header, validator};
 use crate::progress_bar::Bar;
 use crate::{FetchError, space};
 
-/// How long a server is waited for.
+/// How long to wait for a server, and how often to retry.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// The longest wait for a connection, for an answer, or for the next bytes.
-    pub silence: Duration,
-    /// How often in a row a connection may break without having brought anything new.
+pub struct RetryPolicy {
+    /// The longest wait for a connection, for a response, or for the next bytes.
+    pub timeout: Duration,
+    /// How many attempts in a row may bring no new data before the download fails.
     pub retries: u32,
-    /// Time between two tries.
+    /// The time between two attempts.
     pub pause: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { silence: Duration::from_secs(60), retries: 4, pause: Duration::from_secs(3) }
+        Self { timeout: Duration::from_secs(60), retries: 4, pause: Duration::from_secs(3) }
     }
 }
 
-/// A file to be fetched.
+/// A file to download.
 pub(crate) struct Download<'a> {
     pub(crate) url: &'a str,
-    /// Where it goes once it is complete.
+    /// The path of the complete file.
     pub(crate) to: &'a Path,
-    /// Its length, where it is known.
+    /// Its size in bytes, where it is known.
     pub(crate) bytes: Option<u64>,
-    pub(crate) patience: &'a Patience,
-    pub(crate) voice: &'a Voice,
+    pub(crate) retry: &'a RetryPolicy,
+    pub(crate) messages: &'a Messages,
 }
 
-/// Which file a part is of.
+/// Which file a part belongs to, as `NAME.from` holds it.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Note {
+struct PartOrigin {
     url: String,
-    /// What the server tells versions of the file apart by: a strong ETag, or the time of the last change.
+    /// Identifies the version of the file: a strong ETag, or the time of the last change.
     validator: Option<String>,
     total: Option<u64>,
 }
 
-/// Why one try ended early.
-enum Trouble {
-    /// The next try may end otherwise.
-    Passing(String),
+/// Why an attempt failed.
+enum AttemptError {
+    /// Another attempt may succeed.
+    Retry(String),
+    /// Another attempt would fail as well.
     Final(FetchError),
 }
 
-impl From<FetchError> for Trouble {
+impl From<FetchError> for AttemptError {
     fn from(error: FetchError) -> Self {
         Self::Final(error)
     }
 }
 
 impl Download<'_> {
-    /// Fetches the file. Returns whether it was put together from more than one answer.
+    /// Downloads the file. Returns whether it consists of more than one response.
     pub(crate) fn run(&self) -> Result<bool, FetchError> {
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_resolve(Some(self.patience.silence))
-            .timeout_connect(Some(self.patience.silence))
-            .timeout_recv_response(Some(self.patience.silence))
-            .timeout_per_read(Some(self.patience.silence))
+            .timeout_resolve(Some(self.retry.timeout))
+            .timeout_connect(Some(self.retry.timeout))
+            .timeout_recv_response(Some(self.retry.timeout))
+            .timeout_per_read(Some(self.retry.timeout))
             .user_agent(concat!("scour-fetch/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
-        let mut pieced = false;
-        let mut tries = 0;
+        let mut in_parts = false;
+        let mut attempts = 0;
         loop {
-            let before = self.arrived();
-            match self.attempt(&agent, &mut pieced) {
+            let before = self.received();
+            match self.attempt(&agent, &mut in_parts) {
                 Ok(()) => break,
-                Err(Trouble::Final(error)) => return Err(error),
-                Err(Trouble::Passing(problem)) => {
-                    tries = if self.arrived() > before { 1 } else { tries + 1 };
-                    if tries > self.patience.retries {
+                Err(AttemptError::Final(error)) => return Err(error),
+                Err(AttemptError::Retry(problem)) => {
+                    attempts = if self.received() > before { 1 } else { attempts + 1 };
+                    if attempts > self.retry.retries {
                         return Err(FetchError::Unreachable { url: self.url.into(), problem });
                     }
-                    self.voice.line(&format!("{}: {problem}: trying again", self.name()));
-                    std::thread::sleep(self.patience.pause);
+                    self.messages.print(&format!("{}: {problem}: retrying", self.name()));
+                    std::thread::sleep(self.retry.pause);
                 }
             }
         }
-        let part = self.part();
-        fs::rename(&part, self.to).map_err(|error| FetchError::writing(self.to, error))?;
-        let _ = fs::remove_file(self.note());
-        Ok(pieced)
+        fs::rename(self.part(), self.to).map_err(|error| FetchError::writing(self.to, error))?;
+        let _ = fs::remove_file(self.origin_file());
+        Ok(in_parts)
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -111,23 +114,24 @@ impl Download<'_> {
         beside(self.to, "part")
     }
 
-    fn note(&self) -> PathBuf {
+    fn origin_file(&self) -> PathBuf {
         beside(self.to, "from")
     }
 
-    fn arrived(&self) -> u64 {
+    /// Number of bytes that have been downloaded so far.
+    fn received(&self) -> u64 {
         fs::metadata(self.part()).map_or(0, |metadata| metadata.len())
     }
 
-    /// One request, and its answer to the end.
-    fn attempt(&self, agent: &Agent, pieced: &mut bool) -> Result<(), Trouble> {
-        let note: Note = fs::read(self.note())
+    /// Sends one request and writes its response.
+    fn attempt(&self, agent: &Agent, in_parts: &mut bool) -> Result<(), AttemptError> {
+        let origin: PartOrigin = fs::read(self.origin_file())
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok())
-            .filter(|note: &Note| note.url == self.url)
+            .filter(|origin: &PartOrigin| origin.url == self.url)
             .unwrap_or_default();
-        let known = self.bytes.or(note.total);
-        let mut start = if note.url.is_empty() { 0 } else { self.arrived() };
+        let known = self.bytes.or(origin.total);
+        let mut start = if origin.url.is_empty() { 0 } else { self.received() };
         if known.is_some_and(|known| start > known) {
             start = 0;
         }
@@ -137,167 +141,142 @@ impl Download<'_> {
         let mut request = agent.get(self.url);
         if start > 0 {
             request = request.header("Range", format!("bytes={start}-"));
-            if let Some(validator) = &note.validator {
+            if let Some(validator) = &origin.validator {
                 request = request.header("If-Range", validator);
             }
         }
-        let response = request.call().map_err(|error| self.trouble(error))?;
+        let response = request.call().map_err(|error| self.classify(error))?;
         let (head, body) = response.into_parts();
-        let total = match head.status {
-            StatusCode::OK => {
-                start = 0;
-                header(&head.headers, "content-length").and_then(|length| length.parse().ok())
-            }
-            StatusCode::PARTIAL_CONTENT => match content_range(&head.headers) {
-                Some((from, total)) if from == start && start > 0 => total,
-                _ => return Err(self.anew("the server sent another part than was asked for")),
-            },
-            StatusCode::RANGE_NOT_SATISFIABLE => return Err(self.anew("the server has no such part")),
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(Trouble::Passing(format!("the server answers {status}")));
-            }
-            status => {
-                return Err(FetchError::Refused { url: self.url.into(), status: status.to_string() }.into());
-            }
-        };
+        let (start, total) = self.first_byte_and_size(&head, start)?;
         if let (Some(expected), Some(found)) = (self.bytes, total)
             && expected != found
         {
-            self.forget();
+            self.discard();
             let problem = format!("it has {found} bytes where {expected} are expected");
-            let way_out = "Name another place with --mirror URL|file:PATH";
-            return Err(FetchError::WrongFile { place: self.url.into(), problem, way_out }.into());
+            let advice = "Name another source with --mirror URL|file:PATH";
+            return Err(FetchError::WrongFile { location: self.url.into(), problem, advice }.into());
         }
         let total = total.or(self.bytes);
         if let Some(total) = total {
-            space::ensure(self.to.parent().unwrap_or(self.to), total - start)?;
+            space::ensure(self.to.parent().unwrap_or(self.to), total.saturating_sub(start))?;
         }
-        *pieced |= start > 0;
-        self.receive(body, start, Note { url: self.url.into(), validator: validator(&head.headers), total })
+        *in_parts |= start > 0;
+        self.receive(
+            body,
+            start,
+            PartOrigin { url: self.url.into(), validator: validator(&head.headers), total },
+        )
     }
 
-    /// Writes what comes, from byte `start` on.
-    fn receive(&self, body: Body, start: u64, note: Note) -> Result<(), Trouble> {
-        let (part, total) = (self.part(), note.total);
+    /// Where the body of a response starts in the file, and the size of the file where the server says it. `requested`
+    /// is the first byte that was requested.
+    fn first_byte_and_size(&self, head: &Parts, requested: u64) -> Result<(u64, Option<u64>), AttemptError> {
+        match head.status {
+            StatusCode::OK => {
+                Ok((0, header(&head.headers, "content-length").and_then(|length| length.parse().ok())))
+            }
+            StatusCode::PARTIAL_CONTENT => match content_range(&head.headers) {
+                Some((from, total)) if from == requested && requested > 0 => Ok((requested, total)),
+                _ => Err(self.start_again("the server sent another part than requested")),
+            },
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                Err(self.start_again("the server does not have the requested part"))
+            }
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                Err(AttemptError::Retry(format!("the server responded with {status}")))
+            }
+            status => Err(FetchError::Refused { url: self.url.into(), status: status.to_string() }.into()),
+        }
+    }
+
+    /// Writes the response into the part, from byte `start` on.
+    fn receive(&self, body: Body, start: u64, origin: PartOrigin) -> Result<(), AttemptError> {
+        let (part, total) = (self.part(), origin.total);
         let writing = |error| FetchError::writing(&part, error);
         let mut options = OpenOptions::new();
         let options =
             if start > 0 { options.append(true) } else { options.write(true).create(true).truncate(true) };
         let mut file = options.open(&part).map_err(writing)?;
         if start == 0 {
-            // After the part has been emptied: an old part must never meet a new note.
-            let text = serde_json::to_vec(&note).unwrap_or_default();
-            fs::write(self.note(), text).map_err(|error| FetchError::writing(&self.note(), error))?;
+            // Written after the part has been emptied, so that a new record never describes an old part.
+            let text = serde_json::to_vec(&origin).unwrap_or_default();
+            fs::write(self.origin_file(), text)
+                .map_err(|error| FetchError::writing(&self.origin_file(), error))?;
         }
-        let bar = Bar::new(self.voice, "fetching", &self.name(), total);
-        bar.from(start);
-        let arrived = self.copy(body, &mut file, start, &bar)?;
+        let bar = Bar::new(self.messages, "downloading", &self.name(), total);
+        bar.start_at(start);
+        let received = self.copy(body, &mut file, start, &bar)?;
         file.sync_all().map_err(writing)?;
         match total {
-            Some(total) if arrived > total => Err(self.anew("the server sent more than it said")),
-            Some(total) if arrived < total => {
-                Err(Trouble::Passing(format!("the connection ended after {arrived} of {total} bytes")))
+            Some(total) if received > total => {
+                Err(self.start_again("the server sent more than it announced"))
+            }
+            Some(total) if received < total => {
+                Err(AttemptError::Retry(format!("the connection ended after {received} of {total} bytes")))
             }
             _ => Ok(()),
         }
     }
 
-    fn copy(&self, body: Body, file: &mut fs::File, start: u64, bar: &Bar) -> Result<u64, Trouble> {
+    fn copy(&self, body: Body, file: &mut fs::File, start: u64, bar: &Bar) -> Result<u64, AttemptError> {
         let mut reader = body.into_reader();
         let mut buffer = vec![0; 1 << 16];
-        let mut arrived = start;
+        let mut received = start;
         loop {
             let count = match reader.read(&mut buffer) {
-                Ok(0) => return Ok(arrived),
+                Ok(0) => return Ok(received),
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    let problem =
-                        format!("the connection broke after {} ({})", bytes(arrived), one_line(&error));
-                    return Err(Trouble::Passing(problem));
+                    let problem = format!(
+                        "the connection broke after {} ({})",
+                        format_bytes(received),
+                        one_line(&error)
+                    );
+                    return Err(AttemptError::Retry(problem));
                 }
             };
             file.write_all(&buffer[..count]).map_err(|error| FetchError::writing(&self.part(), error))?;
-            arrived += count as u64;
-            bar.at(arrived);
+            received += count as u64;
+            bar.set(received);
         }
     }
 
-    /// Drops what has arrived, so that the next try starts at the first byte.
-    fn anew(&self, problem: &str) -> Trouble {
-        self.forget();
-        Trouble::Passing(problem.into())
+    /// Deletes the part, so that the next attempt starts at the first byte.
+    fn start_again(&self, problem: &str) -> AttemptError {
+        self.discard();
+        AttemptError::Retry(problem.into())
     }
 
-    fn forget(&self) {
-        let _ = fs::remove_file(self.note());
+    fn discard(&self) {
+        let _ = fs::remove_file(self.origin_file());
         let _ = fs::remove_file(self.part());
     }
 
-    fn trouble(&self, error: ureq::Error) -> Trouble {
+    /// Whether another attempt may succeed after this error.
+    fn classify(&self, error: ureq::Error) -> AttemptError {
         let problem = one_line(&error);
         match error {
-            // A certificate that is not trusted, or no TLS at all: the next try ends likewise.
+            // A certificate that is not trusted, or no TLS at all: another attempt would fail as well.
             ureq::Error::Io(io) if io.kind() == ErrorKind::InvalidData => {
-                Trouble::Final(FetchError::Unreachable { url: self.url.into(), problem })
+                AttemptError::Final(FetchError::Unreachable { url: self.url.into(), problem })
             }
             ureq::Error::Io(_)
             | ureq::Error::Timeout(_)
             | ureq::Error::ConnectionFailed
-            | ureq::Error::Protocol(_) => Trouble::Passing(problem),
+            | ureq::Error::Protocol(_) => AttemptError::Retry(problem),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                Trouble::Final(FetchError::Usage(format!("{} is no URL ({problem})", self.url)))
+                AttemptError::Final(FetchError::Usage(format!("{} is not a URL ({problem})", self.url)))
             }
-            _ => Trouble::Final(FetchError::Unreachable { url: self.url.into(), problem }),
+            _ => AttemptError::Final(FetchError::Unreachable { url: self.url.into(), problem }),
         }
     }
 }
 
+/// `path` with another ending after its name.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(ending);
     name.into()
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// The first byte and the whole length out of `bytes 100-199/200`; the length may be unknown, written `*`.
-fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
-    let (range, total) = header(headers, "content-range")?.strip_prefix("bytes ")?.split_once('/')?;
-    Some((range.split_once('-')?.0.trim().parse().ok()?, total.trim().parse().ok()))
-}
-
-/// A weak ETag stands for files that merely mean the same, of which parts cannot be joined.
-fn validator(headers: &HeaderMap) -> Option<String> {
-    let etag = header(headers, "etag").filter(|etag| !etag.starts_with("W/"));
-    etag.or_else(|| header(headers, "last-modified")).map(String::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
-    }
-
-    #[test]
-    fn ranges_with_and_without_a_length() {
-        let range = |text| content_range(&headers(&[("content-range", text)]));
-        assert_eq!(range("bytes 100-199/200"), Some((100, Some(200))));
-        assert_eq!(range("bytes 0-9/*"), Some((0, None)));
-        assert_eq!(range("items 0-9/10"), None);
-        assert_eq!(range("bytes */10"), None);
-    }
-
-    #[test]
-    fn a_strong_etag_goes_before_a_date_and_a_weak_one_does_not() {
-        let date = ("last-modified", "Wed, 01 Jan 2020 00:00:00 GMT");
-        assert_eq!(validator(&headers(&[("etag", "\"a\""), date])).unwrap(), "\"a\"");
-        assert_eq!(validator(&headers(&[("etag", "W/\"a\""), date])).unwrap(), date.1);
-        assert_eq!(validator(&headers(&[])), None);
-    }
 }

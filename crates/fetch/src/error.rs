@@ -5,67 +5,68 @@ use std::path::{Path, PathBuf};
 use scour_core::ExitCode;
 use scour_inspect::InspectError;
 
-/// Why a data set cannot be fetched. Every message is one line with the way out.
+/// Why a data set cannot be downloaded. Every message is one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// There is no such data set, or what is there cannot be read.
+    /// The data set is unknown, or its files cannot be read.
     #[error(transparent)]
     Inspect(#[from] InspectError),
-    /// Wrong words on the command line.
+    /// Wrong arguments on the command line.
     #[error("{0}")]
     Usage(String),
-    /// The server cannot be reached, or breaks off again and again.
+    /// The server cannot be reached, or the connection breaks repeatedly.
     #[error(
-        "cannot fetch {url}: {problem}. What has arrived is kept: run the same command again to go on, or name another \
-         place with --mirror URL|file:PATH"
+        "cannot download {url}: {problem}. The part that was downloaded is kept: run the same command again to continue, or \
+         name another source with --mirror URL|file:PATH"
     )]
     Unreachable {
-        /// What was asked for.
+        /// The URL that was requested.
         url: String,
-        /// What went wrong last.
+        /// The problem of the last attempt.
         problem: String,
     },
-    /// The server answers, but not with the file.
+    /// The server responds, but not with the file.
     #[error(
-        "{url} answers {status}: the file is not to be had there. Name another place with --mirror URL|file:PATH"
+        "{url} responded with {status}: the file is not available there. Name another source with --mirror URL|file:PATH"
     )]
     Refused {
-        /// What was asked for.
+        /// The URL that was requested.
         url: String,
-        /// The answer's code and its meaning.
+        /// The status code and its meaning.
         status: String,
     },
-    /// A file is not the one that its checksum or size stands for.
-    #[error("{place}: {problem}: it is damaged or another file. {way_out}")]
+    /// A file has another checksum or size than the published one.
+    #[error("{location}: {problem}: it is damaged or another file. {advice}")]
     WrongFile {
         /// URL or path.
-        place: String,
+        location: String,
         /// What was found and what was expected.
         problem: String,
         /// What to do about it.
-        way_out: &'static str,
+        advice: &'static str,
     },
-    /// An archive cannot be unpacked, or not without harm.
-    #[error("{}: {problem}. Nothing of it is kept: fetch it again, or name another place with --mirror URL|file:PATH", .path.display())]
+    /// An archive cannot be unpacked, or is not safe to unpack.
+    #[error("{}: {problem}. Nothing of it is kept: download it again, or name another source with --mirror URL|file:PATH", .path.display())]
     Archive {
         /// The archive.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
     },
-    /// What was unpacked is not the whole data set.
+    /// The archives do not contain the complete data set.
     #[error(
-        "{name}: the archives do not hold the whole data set ({problem}). Nothing of it is kept: name another place with --mirror URL|file:PATH"
+        "{name}: the archives do not contain the complete data set ({problem}). Nothing of it is kept: name another source \
+         with --mirror URL|file:PATH"
     )]
-    NotWhole {
+    Incomplete {
         /// The data set's registered name.
         name: String,
         /// What is missing.
         problem: String,
     },
-    /// Something else lies where the data set belongs.
-    #[error("{} is there already but cannot be used ({problem}). Move it away, then run the same command again", .path.display())]
-    InTheWay {
+    /// The folder of the data set exists, but does not hold the data set.
+    #[error("{} already exists but cannot be used ({problem}). Move it away, then run the same command again", .path.display())]
+    FolderExists {
         /// The folder.
         path: PathBuf,
         /// What is wrong with it.
@@ -73,29 +74,29 @@ pub enum FetchError {
     },
     /// The disk is full.
     #[error(
-        "no space: cannot write {} ({problem}). Free some, or name another folder with --data DIR; the same command then \
-         goes on", .path.display()
+        "no space: cannot write {} ({problem}). Free some space, or name another folder with --data DIR. The same command \
+         then continues", .path.display()
     )]
     NoSpace {
         /// The file that could not be written.
         path: PathBuf,
-        /// What the system said, or how much is missing.
+        /// The error of the system, or how much space is missing.
         problem: String,
     },
     /// A file or folder cannot be read or written for another reason.
     #[error("cannot {doing} {}: {source}. Check its permissions, or name another folder with --data DIR", .path.display())]
     Io {
-        /// What was tried, as a verb.
+        /// What failed, as a verb.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl FetchError {
-    /// The exit code that the error stands for.
+    /// The exit code for the error.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Inspect(error) => error.exit_code(),
@@ -104,7 +105,7 @@ impl FetchError {
         }
     }
 
-    /// The error of writing to `path`.
+    /// The error for a failed write to `path`.
     pub(crate) fn writing(path: &Path, source: io::Error) -> Self {
         let full = matches!(
             source.kind(),
@@ -124,7 +125,7 @@ impl FetchError {
     }
 }
 
-/// Other libraries' messages may span lines; ours never do.
+/// Messages of other libraries may have several lines; messages of this program always have one.
 pub(crate) fn one_line(message: &dyn Display) -> String {
     message.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

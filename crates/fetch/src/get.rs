@@ -1,146 +1,154 @@
-//! `get`: from nothing to a whole data set in its place.
+//! `get`: downloads, unpacks and checks a data set, and puts it into its folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scour_inspect::{Archive, Original, Voice};
+use scour_inspect::{Archive, Messages, OfficialData};
 
-use crate::download::{Download, Patience};
+use crate::download::{Download, RetryPolicy};
 use crate::lock;
-use crate::mirror::{Mirror, Place};
+use crate::mirror::{ArchiveLocation, Mirror};
 use crate::{FetchError, checksum, unpack};
 
-/// The hidden folder in the data folder where data sets come into being. Loaders leave out what starts with a dot.
+/// The hidden folder in the data folder where data sets are assembled. Loaders ignore names that start with a dot.
 const FOLDER: &str = ".scour-fetch";
-/// Where the loaders keep what they have decoded.
+/// The folder where the loaders keep decoded images.
 const CACHE: &str = ".scour-cache";
 
-/// What to fetch, from where, to where.
+/// What to download, from where, to where.
 pub struct Request<'a> {
     /// The data set.
-    pub original: &'a Original,
+    pub official: &'a OfficialData,
     /// The folder with the data sets.
     pub data: &'a Path,
-    /// Where from, if not from the official place.
+    /// Where to download from instead of the official server.
     pub mirror: Option<&'a Mirror>,
-    /// How long a server is waited for.
-    pub patience: Patience,
-    /// Whether the data set below a folder is whole: what it holds in a few words, or what is wrong with it.
-    pub whole: &'a dyn Fn(&Path) -> Result<String, String>,
-    /// Who tells about it.
-    pub voice: Voice,
+    /// Timeout and retries.
+    pub retry: RetryPolicy,
+    /// Checks that the data set below a folder is complete. Returns a summary of what it holds, or the first problem.
+    pub check: &'a dyn Fn(&Path) -> Result<String, String>,
+    /// Where progress is printed.
+    pub messages: Messages,
 }
 
-/// How fetching ended.
+/// The result of a successful [`get`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Got {
-    /// It was there before: what it holds.
-    Already(String),
-    /// It was fetched: the folder, and what it holds.
-    Fetched(PathBuf, String),
+pub enum Outcome {
+    /// The data set was present before: a summary of what it holds.
+    AlreadyPresent(String),
+    /// The data set was downloaded: its folder, and a summary of what it holds.
+    Downloaded(PathBuf, String),
 }
 
-/// Fetches a data set unless it is there. Afterwards it is there whole, or nothing of it can be seen.
-pub fn get(request: &Request) -> Result<Got, FetchError> {
-    let Request { original, data, voice, .. } = request;
+/// Downloads a data set unless it is present. Afterwards it is either complete or absent.
+pub fn get(request: &Request) -> Result<Outcome, FetchError> {
+    let Request { official, data, messages, .. } = request;
     let hidden = data.join(FOLDER);
     fs::create_dir_all(&hidden).map_err(|error| FetchError::writing(&hidden, error))?;
-    let _lock = lock::take(&hidden.join(format!("{}.lock", original.name)), original.name, voice)?;
-    let place = data.join(original.folder);
-    match (request.whole)(data) {
-        Ok(words) => return Ok(Got::Already(words)),
-        Err(problem) if place.exists() => return Err(FetchError::InTheWay { path: place, problem }),
+    let _lock = lock::take(&hidden.join(format!("{}.lock", official.name)), official.name, messages)?;
+    let folder = data.join(official.folder);
+    match (request.check)(data) {
+        Ok(summary) => return Ok(Outcome::AlreadyPresent(summary)),
+        Err(problem) if folder.exists() => return Err(FetchError::FolderExists { path: folder, problem }),
         Err(_) => {}
     }
-    let work = hidden.join(original.name);
+    let work = hidden.join(official.name);
     let unpacked = work.join("unpacked");
-    // What a killed run had unpacked may lack anything; what it had fetched is gone on with.
+    // A killed run may have unpacked only a part, so that this starts again; its downloads are continued.
     remove(&unpacked)?;
     fs::create_dir_all(&unpacked).map_err(|error| FetchError::writing(&unpacked, error))?;
-    let outcome = assemble(request, &work, &unpacked);
-    if let Err(error) = &outcome {
+    let result = assemble(request, &work, &unpacked);
+    if let Err(error) = &result {
         let _ = fs::remove_dir_all(&unpacked);
-        // Archives that are as published and yet of no use are not worth keeping; anything else is gone on with.
+        // Archives with the right checksum that still cannot be used are not kept; other downloads can be continued.
         let _ = match error {
-            FetchError::Archive { .. } | FetchError::NotWhole { .. } => fs::remove_dir_all(&work),
+            FetchError::Archive { .. } | FetchError::Incomplete { .. } => fs::remove_dir_all(&work),
             _ => fs::remove_dir(&work),
         };
     }
-    let words = outcome?;
+    let summary = result?;
     keep_cache(&unpacked.join(CACHE), &data.join(CACHE));
     sync(&unpacked);
-    fs::rename(unpacked.join(original.folder), &place).map_err(|error| FetchError::writing(&place, error))?;
+    fs::rename(unpacked.join(official.folder), &folder)
+        .map_err(|error| FetchError::writing(&folder, error))?;
     remove(&work)?;
-    Ok(Got::Fetched(place, words))
+    Ok(Outcome::Downloaded(folder, summary))
 }
 
-/// Fetches and unpacks every archive, and makes sure that together they are the whole data set.
+/// Downloads and unpacks every archive, and checks that together they are the complete data set.
 fn assemble(request: &Request, work: &Path, unpacked: &Path) -> Result<String, FetchError> {
-    let original = request.original;
-    // A place that lacks an archive is told about before the others are fetched.
-    let places = original
+    let official = request.official;
+    // All locations are checked first, so that a missing archive is reported before any download.
+    let locations = official
         .archives
         .iter()
-        .map(|archive| Place::of(original, archive, request.mirror))
+        .map(|archive| ArchiveLocation::of(official, archive, request.mirror))
         .collect::<Result<Vec<_>, _>>()?;
     let mut files = Vec::new();
-    for (archive, place) in original.archives.iter().zip(&places) {
-        files.push(obtain(request, archive, place, work)?);
+    for (archive, location) in official.archives.iter().zip(&locations) {
+        files.push(obtain(request, archive, location, work)?);
     }
     for file in &files {
-        unpack::unpack(file, unpacked, &request.voice)?;
+        unpack::unpack(file, unpacked, &request.messages)?;
     }
-    let folder = unpacked.join(original.folder);
-    for file in original.beside {
+    let folder = unpacked.join(official.folder);
+    for file in official.beside {
         let (from, to) = (unpacked.join(file), folder.join(file));
         if from.is_file() {
             fs::rename(&from, &to).map_err(|error| FetchError::writing(&to, error))?;
         }
     }
-    let not_whole = |problem| FetchError::NotWhole { name: original.name.into(), problem };
+    let incomplete = |problem| FetchError::Incomplete { name: official.name.into(), problem };
     if !folder.is_dir() {
-        return Err(not_whole(format!("no folder {}", original.folder)));
+        return Err(incomplete(format!("no folder {}", official.folder)));
     }
-    (request.whole)(unpacked).map_err(not_whole)
+    (request.check)(unpacked).map_err(incomplete)
 }
 
-/// The archive as a file on this machine whose checksum is right.
-fn obtain(request: &Request, archive: &Archive, place: &Place, work: &Path) -> Result<PathBuf, FetchError> {
-    let wrong = |place: String, problem, way_out| FetchError::WrongFile { place, problem, way_out };
-    let voice = &request.voice;
-    let url = match place {
-        Place::Path(path) => {
-            place.announce(archive, voice);
-            return match checksum::problem(path, archive, voice)? {
+/// The archive as a file on this machine with the right checksum.
+fn obtain(
+    request: &Request,
+    archive: &Archive,
+    location: &ArchiveLocation,
+    work: &Path,
+) -> Result<PathBuf, FetchError> {
+    let wrong_file = |location: String, problem, advice| FetchError::WrongFile { location, problem, advice };
+    let messages = &request.messages;
+    let url = match location {
+        ArchiveLocation::Path(path) => {
+            location.announce(archive, messages);
+            return match checksum::problem(path, archive, messages)? {
                 None => Ok(path.clone()),
                 Some(problem) => {
-                    let way_out = "Fetch it again, or leave out --mirror to fetch it from its official place";
-                    Err(wrong(path.display().to_string(), problem, way_out))
+                    let advice =
+                        "Download it again, or leave out --mirror to download it from the official server";
+                    Err(wrong_file(path.display().to_string(), problem, advice))
                 }
             };
         }
-        Place::Url(url) => url,
+        ArchiveLocation::Url(url) => url,
     };
     let to = work.join(archive.file);
     loop {
-        // A run that was killed may have left the file complete.
-        let found = to.is_file();
-        let pieced = found || {
-            place.announce(archive, voice);
-            Download { url, to: &to, bytes: archive.bytes, patience: &request.patience, voice }.run()?
+        // A killed run may have left the complete file. It may consist of several parts.
+        let in_parts = to.is_file() || {
+            location.announce(archive, messages);
+            Download { url, to: &to, bytes: archive.bytes, retry: &request.retry, messages }.run()?
         };
-        let Some(problem) = checksum::problem(&to, archive, voice)? else { return Ok(to) };
+        let Some(problem) = checksum::problem(&to, archive, messages)? else { return Ok(to) };
         fs::remove_file(&to).map_err(|error| FetchError::writing(&to, error))?;
-        if !pieced {
-            let way_out = "Nothing of it is kept: name another place with --mirror URL|file:PATH";
-            return Err(wrong(url.clone(), problem, way_out));
+        if !in_parts {
+            let advice = "Nothing of it is kept: name another source with --mirror URL|file:PATH";
+            return Err(wrong_file(url.clone(), problem, advice));
         }
-        voice
-            .line(&format!("{}: its pieces do not fit together ({problem}): fetching it anew", archive.file));
+        messages.print(&format!(
+            "{}: the parts do not belong to one file ({problem}): downloading it again",
+            archive.file
+        ));
     }
 }
 
-/// What was decoded to see that all is there need not be decoded again; without it everything works as well.
+/// Keeps the images that the check decoded, so that they need not be decoded again. Errors do no harm.
 fn keep_cache(from: &Path, to: &Path) {
     let Ok(entries) = fs::read_dir(from) else { return };
     let _ = fs::create_dir_all(to);
@@ -149,7 +157,8 @@ fn keep_cache(from: &Path, to: &Path) {
     }
 }
 
-/// Brings all files to the disk before the rename makes them count, so that a lost power supply finds none half-written.
+/// Writes all files to the disk before they are moved to the final folder, so that a power failure leaves no partly
+/// written file there.
 fn sync(folder: &Path) {
     #[cfg(target_os = "linux")]
     if let Ok(folder) = fs::File::open(folder) {
@@ -159,7 +168,7 @@ fn sync(folder: &Path) {
     let _ = folder;
 }
 
-/// Removes a folder that may be absent.
+/// Removes a folder if it exists.
 fn remove(folder: &Path) -> Result<(), FetchError> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FetchError::writing(folder, error)),

@@ -1,21 +1,22 @@
-//! Fetching the public data sets: what `cargo xtask data get` runs.
+//! Downloads the public data sets. This is what `cargo xtask data get` runs.
 //!
-//! A data set is fetched into a hidden folder beside its place and renamed at the end, so that it is there whole or not
-//! at all; a run that was killed is gone on with. This crate must not know torch, experiments, attacks or defenses, nor
-//! how a data set is read: what the originals are, and whether one on disk is whole, it asks `scour-inspect`. It alone
-//! links network code, so only `get` builds it.
+//! A data set is downloaded into a hidden folder and moved to its final folder at the end, so that it is either
+//! complete or absent. A later run continues a download that was interrupted. This crate must not know torch,
+//! experiments, attacks or defenses, nor how a data set is read: `scour-inspect` says what is published and whether a
+//! data set on disk is complete. Only this crate links network code, so that only `get` builds it.
 
 mod checksum;
 mod download;
 mod error;
 mod get;
+mod headers;
 mod lock;
 mod mirror;
 mod progress_bar;
 mod space;
 mod unpack;
 
-pub use download::Patience;
+pub use download::RetryPolicy;
 pub use error::FetchError;
-pub use get::{Got, Request, get};
+pub use get::{Outcome, Request, get};
 pub use mirror::Mirror;

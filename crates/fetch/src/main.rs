@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use scour_fetch::{FetchError, Got, Mirror, Patience, Request, get};
-use scour_inspect::{Voice, original, registered, say, stop_on_signals, whole};
+use scour_fetch::{FetchError, Mirror, Outcome, Request, RetryPolicy, get};
+use scour_inspect::{Messages, check_complete, official, print_result, registered, stop_on_signals};
 
-/// Fetches the public data sets.
+/// Downloads the public data sets.
 #[derive(Parser)]
 #[command(name = "scour-fetch", version)]
 struct Arguments {
@@ -17,12 +17,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Fetches a data set, unless it is there; run again to go on after an interruption
+    /// Downloads a data set, unless it is present; run again to continue after an interruption
     Get {
         /// The data set
         #[arg(value_name = "NAME")]
         name: String,
-        /// Another place for the official archives: a folder that holds them, or the one archive itself
+        /// Another source of the official archives: a folder that holds them, or the only archive itself
         #[arg(long, value_name = "URL|file:PATH")]
         mirror: Option<Mirror>,
         /// The folder with the data sets
@@ -34,40 +34,41 @@ enum Command {
 fn main() -> ExitCode {
     // Clap itself ends with 2 on wrong usage, which is `ExitCode::Config`.
     let arguments = Arguments::parse();
-    let voice = Voice::new();
-    stop_on_signals(voice);
-    match run(&arguments.command, &voice) {
+    let messages = Messages::new();
+    stop_on_signals(messages);
+    match run(&arguments.command, &messages) {
         Ok(()) => scour_core::ExitCode::Done.into(),
         Err(error) => {
-            voice.line(&format!("error: {error}"));
+            messages.print(&format!("error: {error}"));
             error.exit_code().into()
         }
     }
 }
 
-fn run(command: &Command, voice: &Voice) -> Result<(), FetchError> {
+fn run(command: &Command, messages: &Messages) -> Result<(), FetchError> {
     let Command::Get { name, mirror, data } = command;
-    let source = registered(name)?;
-    let Some(original) = original(name) else {
-        let terms = if source.profile().layouts.is_empty() {
-            "it is drawn, there is nothing to fetch".to_string()
+    let dataset = registered(name)?;
+    let profile = dataset.source.profile();
+    let Some(official) = official(name) else {
+        let reason = if profile.layouts.is_empty() {
+            "it is drawn, there is nothing to download".to_string()
         } else {
-            format!("it is your own: put it below --data as {}", source.profile().layouts)
+            format!("it is your own: put it below --data as {}", profile.layouts)
         };
-        return Err(FetchError::Usage(format!("{name}: {terms}")));
+        return Err(FetchError::Usage(format!("{name}: {reason}")));
     };
-    voice.line(&format!("{}: {}", source.title(), source.profile().licence));
-    let got = get(&Request {
-        original,
+    messages.print(&format!("{}: {}", dataset.description.title, profile.licence));
+    let outcome = get(&Request {
+        official,
         data,
         mirror: mirror.as_ref(),
-        patience: Patience::default(),
-        whole: &|data| whole(source, data, voice),
-        voice: *voice,
+        retry: RetryPolicy::default(),
+        check: &|data| check_complete(&dataset, data, messages),
+        messages: *messages,
     })?;
-    match got {
-        Got::Already(words) => say(&format!("{name} is there already: {words}")),
-        Got::Fetched(folder, words) => say(&format!("{}: {words}", folder.display())),
+    match outcome {
+        Outcome::AlreadyPresent(summary) => print_result(&format!("{name} is already present: {summary}")),
+        Outcome::Downloaded(folder, summary) => print_result(&format!("{}: {summary}", folder.display())),
     }
     Ok(())
 }

@@ -1,17 +1,17 @@
-//! How far a job is: a bar on a terminal, a line now and then in a log.
+//! Progress of a job: a bar on a terminal, otherwise a line from time to time.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use scour_inspect::{Voice, bytes};
+use scour_inspect::{Messages, format_bytes};
 
-/// The least time between two lines on the same job where there is no terminal.
+/// The shortest time between two lines for the same job without a terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Progress of one job. The bar goes when it is dropped.
+/// Progress of one job. The bar disappears when this is dropped.
 pub(crate) struct Bar {
-    voice: Voice,
+    messages: Messages,
     bar: ProgressBar,
     total: Option<u64>,
     title: String,
@@ -19,11 +19,11 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    /// A job of `total` bytes, where that is known.
-    pub(crate) fn new(voice: &Voice, doing: &'static str, what: &str, total: Option<u64>) -> Self {
+    /// A job on `total` bytes; `None` where their number is unknown.
+    pub(crate) fn new(messages: &Messages, doing: &'static str, what: &str, total: Option<u64>) -> Self {
         let bar = ProgressBar::new(total.unwrap_or(0));
         let target =
-            if voice.terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+            if messages.is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         bar.set_draw_target(target);
         let template = match total {
             Some(_) => "{prefix}  {bar:24}  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
@@ -34,22 +34,22 @@ impl Bar {
         );
         let title = format!("{doing} {what}");
         bar.set_prefix(title.clone());
-        Self { voice: *voice, bar, total, title, last: Cell::new(Instant::now()) }
+        Self { messages: *messages, bar, total, title, last: Cell::new(Instant::now()) }
     }
 
-    /// Where the job begins if not at 0, so that the speed is that of this run.
-    pub(crate) fn from(&self, start: u64) {
+    /// Sets how many bytes an earlier run finished, so that the displayed speed is that of this run.
+    pub(crate) fn start_at(&self, start: u64) {
         self.bar.set_position(start);
         self.bar.reset_eta();
     }
 
-    /// How much is done.
-    pub(crate) fn at(&self, done: u64) {
+    /// Sets how many bytes are finished.
+    pub(crate) fn set(&self, done: u64) {
         self.bar.set_position(done);
-        if !self.voice.terminal() && self.last.get().elapsed() >= PLAIN_INTERVAL {
+        if !self.messages.is_terminal() && self.last.get().elapsed() >= PLAIN_INTERVAL {
             self.last.set(Instant::now());
-            let total = self.total.map(|total| format!(" of {}", bytes(total))).unwrap_or_default();
-            self.voice.line(&format!("{}: {}{total}", self.title, bytes(done)));
+            let total = self.total.map(|total| format!(" of {}", format_bytes(total))).unwrap_or_default();
+            self.messages.print(&format!("{}: {}{total}", self.title, format_bytes(done)));
         }
     }
 }

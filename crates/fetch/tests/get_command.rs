@@ -1,22 +1,22 @@
-//! The program as a script meets it: what is printed where, and exit codes.
+//! The program from outside: output and exit codes.
 
-#[path = "../../inspect/tests/said/mod.rs"]
-mod said;
+#[path = "../../inspect/tests/output/mod.rs"]
+mod output;
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-use said::{error, lines};
-use scour_inspect::{Voice, registered, whole};
+use output::{error, lines};
+use scour_inspect::{Messages, check_complete, registered};
 
 fn run(data: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_scour-fetch")).args(arguments).arg("--data").arg(data).output().unwrap()
 }
 
 #[test]
-fn what_scour_draws_is_whole_and_not_fetched() {
+fn the_drawn_data_set_is_complete_and_not_downloaded() {
     let data = tempfile::tempdir().unwrap();
-    whole(registered("signs").unwrap(), data.path(), &Voice::silent()).unwrap();
+    check_complete(&registered("signs").unwrap(), data.path(), &Messages::silent()).unwrap();
     let output = run(data.path(), &["get", "signs"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(error(&output).contains("signs: it is drawn"));
@@ -26,17 +26,19 @@ fn what_scour_draws_is_whole_and_not_fetched() {
 }
 
 #[test]
-fn wrong_words_end_with_2_and_a_wrong_file_with_3() {
+fn wrong_arguments_exit_with_2_and_a_wrong_file_with_3() {
     let data = tempfile::tempdir().unwrap();
     let output = run(data.path(), &["get", "cifar"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(error(&output).contains("there is no data set `cifar`: there are signs, cifar10"));
+    assert!(
+        error(&output).contains("unknown data set `cifar`: did you mean `cifar10`? (known: signs, cifar10")
+    );
     assert_eq!(run(data.path(), &["fetch", "cifar10"]).status.code(), Some(2));
     assert_eq!(run(data.path(), &["get", "cifar10", "--mirror", "ftp://x"]).status.code(), Some(2));
     let mirror = format!("file:{}", data.path().display());
     let output = run(data.path(), &["get", "cifar10", "--mirror", &mirror]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(error(&output).contains("cifar-10-binary.tar.gz is not there"));
+    assert!(error(&output).contains("cifar-10-binary.tar.gz does not exist"));
     let elsewhere = tempfile::tempdir().unwrap();
     std::fs::write(elsewhere.path().join("cifar-10-binary.tar.gz"), "short").unwrap();
     let mirror = format!("file:{}", elsewhere.path().display());
@@ -47,9 +49,9 @@ fn wrong_words_end_with_2_and_a_wrong_file_with_3() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_download_ends_with_130_and_leaves_nothing_to_see() {
+fn an_interrupted_download_exits_with_130_and_leaves_only_a_hidden_folder() {
     let data = tempfile::tempdir().unwrap();
-    // It takes the request and never answers.
+    // It accepts the connection and never responds.
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mirror = format!("http://{}", server.local_addr().unwrap());
     let child = Command::new(env!("CARGO_BIN_EXE_scour-fetch"))
@@ -64,8 +66,8 @@ fn an_interrupted_download_ends_with_130_and_leaves_nothing_to_see() {
     let output = child.wait_with_output().unwrap();
     drop(connection);
     assert_eq!(output.status.code(), Some(130));
-    let said = lines(&output.stderr);
-    assert_eq!(said.last().unwrap(), "interrupted: the same command goes on from here");
+    let messages = lines(&output.stderr);
+    assert_eq!(messages.last().unwrap(), "interrupted: run the same command again to continue");
     let visible: Vec<_> =
         std::fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(visible, [".scour-fetch"]);

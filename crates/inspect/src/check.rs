@@ -1,89 +1,90 @@
-//! `check`: whether a data set on disk is whole, as its loader reads it.
+//! `check`: whether a data set on disk is complete, as its loader reads it.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scour_core::DatasetFacts;
-use scour_datasets::{DatasetError, Source};
-use serde_json::json;
+use scour_datasets::DatasetError;
 
-use crate::originals::{Original, PerClass, original};
-use crate::{InspectError, Voice};
+use crate::official::{OfficialData, PerClass, official};
+use crate::{InspectError, Messages, Registered};
 
-/// At most so many classes are named one by one.
+/// The largest number of classes that are named one by one.
 const NAMED: usize = 8;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// What is there, a line each.
+pub struct CheckReport {
+    /// What was found, as lines to print.
     pub lines: Vec<String>,
-    /// What is missing, a line each; nothing where the data set is whole.
+    /// What is missing, one line each; empty where the data set is complete.
     pub missing: Vec<String>,
-    /// Files that cannot be used, a line each; where there are any, nothing was counted.
+    /// Files that cannot be used, one line each. Where there are any, nothing was counted.
     pub broken: Vec<String>,
-    /// The same in a few words.
-    pub words: String,
+    /// The result in a few words.
+    pub summary: String,
 }
 
 /// Reads the data set below `data` as training does, counts it and compares the counts with the official ones.
-pub fn check(source: &dyn Source, data: &Path, voice: &Voice) -> Result<Finding, DatasetError> {
-    let name = source.name();
-    let params =
-        source.resolve(&json!({})).map_err(|problem| DatasetError::Param { dataset: name, problem })?;
-    let place = source.place(data)?;
-    let mut lines = vec![format!("{name}: {}", source.title())];
-    if let Some(place) = place {
-        lines.push(format!("layout    {}", place.layout));
-        lines.push(format!("place     {}", place.path.display()));
+pub fn check(dataset: &Registered, data: &Path, messages: &Messages) -> Result<CheckReport, InspectError> {
+    let Registered { description, source } = dataset;
+    let mut lines = vec![format!("{}: {}", description.name, description.title)];
+    if let Some(found) = source.find(data)? {
+        lines.push(format!("layout    {}", found.layout));
+        lines.push(format!("place     {}", found.path.display()));
     }
-    let told = AtomicUsize::new(0);
-    let prepared = source.prepare(&params, data, &|done, total| {
-        // A line for each tenth, whichever thread comes by it.
-        let tenth = 10 * done / total.max(1);
-        if told.fetch_max(tenth, Ordering::Relaxed) < tenth && done < total {
-            voice.line(&format!("reading {name}: {done} of {total} pictures"));
-        }
-    });
-    let facts = match prepared.and_then(|()| source.facts(&params, data)) {
+    let facts = match read(dataset, data, messages) {
         Ok(facts) => facts,
         Err(DatasetError::Broken { files, of, .. }) => {
-            let words = format!("{} of {of} files cannot be used", files.len());
-            lines.push(words.clone());
+            let summary = format!("{} of {of} files cannot be used", files.len());
+            lines.push(summary.clone());
             let broken = files.iter().map(ToString::to_string).collect();
-            return Ok(Finding { lines, missing: vec![], broken, words });
+            return Ok(CheckReport { lines, missing: vec![], broken, summary });
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     lines.push(format!("classes   {}", facts.classes));
     lines.extend(classes(&facts));
-    lines.push(format!("training  {} pictures", facts.train_len()));
-    lines.push(format!("test      {} pictures", facts.test_len()));
+    lines.push(format!("training  {} images", facts.train_len()));
+    lines.push(format!("test      {} images", facts.test_len()));
     lines.push(format!("contents  {}", facts.fingerprint));
     lines.extend(facts.notes.iter().map(|note| format!("NOTE      {note}")));
-    let mut words =
-        format!("{} + {} pictures of {} classes", facts.train_len(), facts.test_len(), facts.classes);
-    let Some(original) = original(name) else {
+    let mut summary =
+        format!("{} + {} images of {} classes", facts.train_len(), facts.test_len(), facts.classes);
+    let Some(official) = official(description.name) else {
         lines.push("readable; there are no official counts to compare with".into());
-        return Ok(Finding { lines, missing: vec![], broken: vec![], words });
+        return Ok(CheckReport { lines, missing: vec![], broken: vec![], summary });
     };
     let classes = facts.classes as usize;
-    let missing = missing(original, &facts);
-    let sample = classes < original.classes && original.may_have_fewer_classes;
+    let missing = missing(official, &facts);
+    let sample = classes < official.classes && official.may_have_fewer_classes;
     if sample {
-        words += &format!(", a sample of the official {}", original.classes);
+        summary += &format!(", a sample of the official {}", official.classes);
     }
     lines.push(match (missing.is_empty(), sample) {
-        (false, _) => "not whole".into(),
-        (true, false) => "whole".into(),
+        (false, _) => "not complete".into(),
+        (true, false) => "complete".into(),
         (true, true) => {
-            format!("whole, but a sample: {classes} of the official {} classes", original.classes)
+            format!("complete, but a sample: {classes} of the official {} classes", official.classes)
         }
     });
-    Ok(Finding { lines, missing, broken: vec![], words })
+    Ok(CheckReport { lines, missing, broken: vec![], summary })
 }
 
-/// A line for each class: its label, its name, its training and its test images.
+/// Counts the images, and prints a line for each tenth of them while they are decoded.
+fn read(dataset: &Registered, data: &Path, messages: &Messages) -> Result<DatasetFacts, DatasetError> {
+    let printed = AtomicUsize::new(0);
+    dataset.source.prepare(data, &|done, total| {
+        let tenth = 10 * done / total.max(1);
+        // Only one of the threads that call this prints the line.
+        if printed.fetch_max(tenth, Ordering::Relaxed) < tenth && done < total {
+            messages.print(&format!("reading {}: {done} of {total} images", dataset.description.name));
+        }
+    })?;
+    dataset.source.facts(data)
+}
+
+/// One line for each class: label, name, and numbers of training and test images.
 fn classes(facts: &DatasetFacts) -> Vec<String> {
     let width = facts.class_names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     facts
@@ -97,52 +98,53 @@ fn classes(facts: &DatasetFacts) -> Vec<String> {
         .collect()
 }
 
-/// Whether the data set below `data` is whole, in a few words either way.
-pub fn whole(source: &dyn Source, data: &Path, voice: &Voice) -> Result<String, String> {
-    let finding = check(source, data, voice).map_err(|error| error.to_string())?;
-    match finding.broken.first().or(finding.missing.first()) {
-        None => Ok(finding.words),
-        Some(missing) => Err(missing.clone()),
+/// Checks that the data set below `data` is complete. Returns a summary of what it holds, or the first problem.
+pub fn check_complete(dataset: &Registered, data: &Path, messages: &Messages) -> Result<String, String> {
+    let report = check(dataset, data, messages).map_err(|error| error.to_string())?;
+    match report.broken.first().or(report.missing.first()) {
+        None => Ok(report.summary),
+        Some(problem) => Err(problem.clone()),
     }
 }
 
-fn missing(original: &Original, facts: &DatasetFacts) -> Vec<String> {
+/// One line for each difference between the counts and the official ones.
+fn missing(official: &OfficialData, facts: &DatasetFacts) -> Vec<String> {
     let classes = facts.classes as usize;
     let mut missing = Vec::new();
-    if classes != original.classes && !(original.may_have_fewer_classes && classes < original.classes) {
-        missing.push(format!("{classes} classes where {} are official", original.classes));
+    if classes != official.classes && !(official.may_have_fewer_classes && classes < official.classes) {
+        missing.push(format!("{classes} classes where {} are official", official.classes));
     }
     let splits = [
-        ("training", &facts.train_per_class, original.train),
-        ("test", &facts.test_per_class, original.test),
+        ("training", &facts.train_per_class, official.train),
+        ("test", &facts.test_per_class, official.test),
     ];
-    for (split, counts, official) in splits {
-        let (found, expected) = (counts.iter().sum::<usize>(), official.total(classes));
-        let short = wrong_classes(counts, official, &facts.class_names);
+    for (split, counts, per_class) in splits {
+        let (found, expected) = (counts.iter().sum::<usize>(), per_class.total(classes));
+        let wrong = wrong_classes(counts, per_class, &facts.class_names);
         if found != expected {
             missing.push(format!(
-                "{found} {split} pictures where {expected} are official{}{short}",
-                known(original, split, found)
+                "{found} {split} images where {expected} are official{}{wrong}",
+                confused_with(official, split, found)
             ));
-        } else if !short.is_empty() {
+        } else if !wrong.is_empty() {
             missing.push(format!(
-                "{found} {split} pictures as there should be, but not in the right classes{short}"
+                "{found} {split} images as there should be, but not in the right classes{wrong}"
             ));
         }
     }
     missing
 }
 
-/// A part that is often met with, by its number of pictures.
-fn known(original: &Original, split: &str, found: usize) -> String {
-    let Some((file, what)) = original.mistaken.first().filter(|_| split == "training" && found == 26_640)
+/// Names the archive that is easily confused with the official one, where the number of images is that of it.
+fn confused_with(official: &OfficialData, split: &str, found: usize) -> String {
+    let Some((file, what)) = official.mistaken.first().filter(|_| split == "training" && found == 26_640)
     else {
         return String::new();
     };
     format!(" (that is {file}: {what})")
 }
 
-/// Classes with another number of pictures than the official one, as the end of a line.
+/// The classes whose number of images differs from the official one, as the end of a line.
 fn wrong_classes(counts: &[usize], official: PerClass, names: &[String]) -> String {
     let wrong: Vec<usize> = (0..counts.len()).filter(|&class| counts[class] != official.of(class)).collect();
     if wrong.is_empty() {
@@ -158,53 +160,45 @@ fn wrong_classes(counts: &[usize], official: PerClass, names: &[String]) -> Stri
     format!(": {}{more}", named.join("; "))
 }
 
-/// The data set registered under `name`.
-pub fn registered(name: &str) -> Result<&'static dyn Source, InspectError> {
-    scour_datasets::source(name).ok_or_else(|| {
-        let names: Vec<&str> = scour_datasets::SOURCES.iter().map(|source| source.name()).collect();
-        InspectError::Usage(format!("there is no data set `{name}`: there are {}", names.join(", ")))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn facts(original: &Original, classes: usize) -> DatasetFacts {
+    fn facts(official: &OfficialData, classes: usize) -> DatasetFacts {
         let counts = |of: PerClass| (0..classes).map(|class| of.of(class)).collect();
         DatasetFacts {
-            name: original.name.into(),
+            name: official.name.into(),
             classes: classes as u32,
             size: 32,
-            train_per_class: counts(original.train),
-            test_per_class: counts(original.test),
+            train_per_class: counts(official.train),
+            test_per_class: counts(official.test),
             fingerprint: String::new(),
             ..DatasetFacts::default()
         }
     }
 
     #[test]
-    fn whole_sets_and_a_sample_of_classes_miss_nothing() {
-        for original in crate::ORIGINALS {
-            assert_eq!(missing(original, &facts(original, original.classes)), [""; 0]);
+    fn complete_data_sets_and_a_sample_of_classes_miss_nothing() {
+        for official in crate::OFFICIAL {
+            assert_eq!(missing(official, &facts(official, official.classes)), [""; 0]);
         }
-        let tiny = original("tiny_imagenet").unwrap();
+        let tiny = official("tiny_imagenet").unwrap();
         assert_eq!(missing(tiny, &facts(tiny, 50)), [""; 0]);
     }
 
     #[test]
-    fn classes_that_lack_pictures_are_named() {
-        let gtsrb = original("gtsrb").unwrap();
+    fn classes_that_lack_images_are_named() {
+        let gtsrb = official("gtsrb").unwrap();
         let mut lacking = facts(gtsrb, 43);
         lacking.train_per_class[1] -= 20;
         lacking.class_names = vec!["a".to_string(), "b".to_string()];
-        let expected = "39189 training pictures where 39209 are official: class 1 b has 2200 of 2220";
+        let expected = "39189 training images where 39209 are official: class 1 b has 2200 of 2220";
         assert_eq!(missing(gtsrb, &lacking), [expected]);
-        // As many pictures as there should be, but two of them under another label.
+        // The total is right, but two images have another label.
         lacking.train_per_class[1] += 20;
         lacking.test_per_class[0] -= 2;
         lacking.test_per_class[5] += 2;
-        let expected = "12630 test pictures as there should be, but not in the right classes: class 0 a has 58 of 60; \
+        let expected = "12630 test images as there should be, but not in the right classes: class 0 a has 58 of 60; \
                         class 5 has 632 of 630";
         assert_eq!(missing(gtsrb, &lacking), [expected]);
         let fewer = missing(gtsrb, &facts(gtsrb, 40));
@@ -213,13 +207,13 @@ mod tests {
 
     #[test]
     fn the_smaller_training_archive_is_recognised_by_its_count() {
-        let gtsrb = original("gtsrb").unwrap();
+        let gtsrb = official("gtsrb").unwrap();
         let mut fixed = facts(gtsrb, 43);
         fixed.train_per_class = vec![0; 43];
         fixed.train_per_class[0] = 26_640;
         let line = &missing(gtsrb, &fixed)[0];
         assert!(line.starts_with(
-            "26640 training pictures where 39209 are official (that is GTSRB-Training_fixed.zip: "
+            "26640 training images where 39209 are official (that is GTSRB-Training_fixed.zip: "
         ));
         assert!(line.ends_with("; and 35 more"), "{line}");
     }

@@ -1,22 +1,22 @@
-use scour_core::ExitCode;
+use scour_core::{ExitCode, ParamError};
 use scour_datasets::DatasetError;
 
-/// Why a data set cannot be looked at. Every message is one line with the way out.
+/// Why a data set cannot be inspected. Every message is one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
-    /// A data set that is there cannot be read.
+    /// The data set is missing or cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// Wrong words on the command line.
-    #[error("{0}")]
-    Usage(String),
+    /// No data set has the name that was given.
+    #[error(transparent)]
+    Name(#[from] ParamError),
 }
 
 impl InspectError {
-    /// The exit code that the error stands for.
+    /// The exit code for the error.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) => ExitCode::Config,
+            Self::Name(_) => ExitCode::Config,
             Self::Dataset(_) => ExitCode::Environment,
         }
     }

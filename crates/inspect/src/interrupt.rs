@@ -4,15 +4,15 @@ use scour_core::ExitCode;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::Voice;
+use crate::Messages;
 
-/// Lets SIGINT and SIGTERM end the process with a line and [`ExitCode::Interrupted`]. Every state on disk is one that a
-/// killed run may leave, so that there is nothing to tidy up.
-pub fn stop_on_signals(voice: Voice) {
+/// Makes SIGINT and SIGTERM print a line and end the process with [`ExitCode::Interrupted`]. Nothing has to be cleaned
+/// up, since a run may be killed at any time without leaving invalid files.
+pub fn stop_on_signals(messages: Messages) {
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
-            voice.line("interrupted: the same command goes on from here");
+            messages.print("interrupted: run the same command again to continue");
             std::process::exit(ExitCode::Interrupted as i32);
         }
     });

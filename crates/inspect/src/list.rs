@@ -1,29 +1,32 @@
-//! `list`: every data set, whether it is there, and on what terms.
+//! `list`: every data set, whether it is present, and its terms.
 
 use std::fs;
 use std::path::Path;
 
-use scour_datasets::{DatasetError, SOURCES, Source};
+use scour_datasets::DatasetError;
 
-use crate::originals::original;
-use crate::voice::bytes;
+use crate::messages::format_bytes;
+use crate::official::official;
+use crate::registered::all_registered;
+use crate::{InspectError, Registered};
 
-/// Every data set with what is known of it and what lies below `data`, a line each.
-pub fn list(data: &Path) -> Vec<String> {
-    SOURCES.iter().flat_map(|source| entry(*source, data)).collect()
+/// Describes every data set and what was found of it below `data`, several lines each.
+pub fn list(data: &Path) -> Result<Vec<String>, InspectError> {
+    Ok(all_registered()?.iter().flat_map(|dataset| describe(dataset, data)).collect())
 }
 
-fn entry(source: &dyn Source, data: &Path) -> Vec<String> {
+fn describe(dataset: &Registered, data: &Path) -> Vec<String> {
+    let Registered { description, source } = dataset;
     let profile = source.profile();
-    let mut lines = vec![format!("{:<15}{}", source.name(), source.title())];
+    let mut lines = vec![format!("{:<15}{}", description.name, description.title)];
     let mut line = |name: &str, text: String| lines.push(format!("  {name:<11}{text}"));
-    match source.place(data) {
+    match source.find(data) {
         Ok(None) => line("here", "always: it is drawn, nothing is read".into()),
-        Ok(Some(place)) => {
+        Ok(Some(found)) => {
             // The folder itself may be a link to another disk.
-            let real = place.path.canonicalize().unwrap_or_else(|_| place.path.clone());
-            line("here", format!("{} ({})", place.path.display(), bytes(size(&real))));
-            line("layout", place.layout.into());
+            let target = found.path.canonicalize().unwrap_or_else(|_| found.path.clone());
+            line("here", format!("{} ({})", found.path.display(), format_bytes(size(&target))));
+            line("layout", found.layout.into());
         }
         Err(DatasetError::Missing { .. }) => {
             line("here", format!("no, nothing in {}", data.display()));
@@ -31,12 +34,12 @@ fn entry(source: &dyn Source, data: &Path) -> Vec<String> {
         }
         Err(error) => line("here", error.to_string()),
     }
-    if let Some(official) = profile.official_counts {
-        line("official", format!("{} + {} pictures", official.train, official.test));
+    if let Some(counts) = profile.official_counts {
+        line("official", format!("{} + {} images", counts.train, counts.test));
     }
-    if let Some(original) = original(source.name()) {
-        let known: u64 = original.archives.iter().filter_map(|archive| archive.bytes).sum();
-        line("fetch", format!("cargo xtask data get {} ({})", source.name(), bytes(known)));
+    if let Some(official) = official(description.name) {
+        let known: u64 = official.archives.iter().filter_map(|archive| archive.bytes).sum();
+        line("fetch", format!("cargo xtask data get {} ({})", description.name, format_bytes(known)));
         line("from", profile.origin.into());
     }
     if !profile.licence.is_empty() {
@@ -45,7 +48,7 @@ fn entry(source: &dyn Source, data: &Path) -> Vec<String> {
     lines
 }
 
-/// Bytes in a file, or in all files below a folder; what cannot be read counts nothing.
+/// Number of bytes in a file, or in all files below a folder. What cannot be read counts as 0.
 fn size(path: &Path) -> u64 {
     let Ok(metadata) = fs::symlink_metadata(path) else { return 0 };
     if !metadata.is_dir() {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use scour_inspect::{InspectError, Voice, check, list, registered, say, stop_on_signals};
+use scour_inspect::{InspectError, Messages, check, list, print_result, registered, stop_on_signals};
 
-/// Lists the public data sets and checks that one is whole.
+/// Lists the public data sets and checks whether one is complete.
 #[derive(Parser)]
 #[command(name = "scour-data", version)]
 struct Arguments {
@@ -16,26 +16,26 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Every data set: whether it is there, how large it is, on what terms
+    /// Lists every data set: whether it is present, its size and its terms
     List {
         #[command(flatten)]
-        place: Place,
+        folder: DataFolder,
     },
-    /// Reads a data set as training does, counts it, and says what is missing or broken (exit code 3)
+    /// Reads a data set as training does, counts it, and prints what is missing or broken (exit code 3)
     Check {
         /// The data set
         #[arg(value_name = "NAME")]
         name: String,
         #[command(flatten)]
-        place: Place,
+        folder: DataFolder,
     },
 }
 
-/// So many broken files are listed.
+/// The largest number of broken files that are listed.
 const LISTED: usize = 50;
 
 #[derive(clap::Args)]
-struct Place {
+struct DataFolder {
     /// The folder with the data sets
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
@@ -44,29 +44,29 @@ struct Place {
 fn main() -> ExitCode {
     // Clap itself ends with 2 on wrong usage, which is `ExitCode::Config`.
     let arguments = Arguments::parse();
-    let voice = Voice::new();
-    stop_on_signals(voice);
-    match run(&arguments.command, &voice) {
+    let messages = Messages::new();
+    stop_on_signals(messages);
+    match run(&arguments.command, &messages) {
         Ok(code) => code.into(),
         Err(error) => {
-            voice.line(&format!("error: {error}"));
+            messages.print(&format!("error: {error}"));
             error.exit_code().into()
         }
     }
 }
 
-fn run(command: &Command, voice: &Voice) -> Result<scour_core::ExitCode, InspectError> {
+fn run(command: &Command, messages: &Messages) -> Result<scour_core::ExitCode, InspectError> {
     match command {
-        Command::List { place } => list(&place.data).iter().for_each(|line| say(line)),
-        Command::Check { name, place } => {
-            let finding = check(registered(name)?, &place.data, voice)?;
-            finding.lines.iter().for_each(|line| say(line));
-            finding.missing.iter().for_each(|line| say(&format!("MISSING   {line}")));
-            finding.broken.iter().take(LISTED).for_each(|line| say(&format!("BROKEN    {line}")));
-            if finding.broken.len() > LISTED {
-                say(&format!("BROKEN    and {} more", finding.broken.len() - LISTED));
+        Command::List { folder } => list(&folder.data)?.iter().for_each(|line| print_result(line)),
+        Command::Check { name, folder } => {
+            let report = check(&registered(name)?, &folder.data, messages)?;
+            report.lines.iter().for_each(|line| print_result(line));
+            report.missing.iter().for_each(|line| print_result(&format!("MISSING   {line}")));
+            report.broken.iter().take(LISTED).for_each(|line| print_result(&format!("BROKEN    {line}")));
+            if report.broken.len() > LISTED {
+                print_result(&format!("BROKEN    and {} more", report.broken.len() - LISTED));
             }
-            if !finding.missing.is_empty() || !finding.broken.is_empty() {
+            if !report.missing.is_empty() || !report.broken.is_empty() {
                 return Ok(scour_core::ExitCode::Environment);
             }
         }

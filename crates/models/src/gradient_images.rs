@@ -1,4 +1,4 @@
-//! How much work a method does: the images that it sends through models with gradients.
+//! Gradient images: a measure of a method's work that does not depend on the machine.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,20 +6,20 @@ use tch::Tensor;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// Images that have gone forward through any model while gradients were recorded, since this process started: an image
-/// counts once for each such pass. Passes under `tch::no_grad`, such as evaluation, do not count. What a piece of work
-/// took is the difference of two calls, where nothing else runs in the process meanwhile.
+/// The number of images that went forward through any model of this process while gradients were recorded; an image counts
+/// once for each such pass. Passes under `tch::no_grad`, such as evaluation, do not count. The cost of a piece of work is the
+/// difference of two calls, if nothing else runs in the process in between.
 pub fn gradient_images() -> u64 {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// Goes on counting from `count`, where that is more: what an earlier process did of the same work, up to the state that
-/// this one takes up.
+/// Raises the count to `count`, if that is more: the work of an earlier process up to the checkpoint from which this one
+/// resumes.
 pub fn resume_gradient_images(count: u64) {
     COUNT.fetch_max(count, Ordering::Relaxed);
 }
 
-/// To be called with the input [n, ...] of each forward pass.
+/// Counts a forward pass with the input [n, ...].
 pub(crate) fn count(input: &Tensor) {
     if scour_torch::gradients_enabled() {
         let images = input.size().first().copied().unwrap_or(0);

@@ -1,12 +1,12 @@
 //! Network architectures, with PyTorch's parameter names and initialisation.
 //!
-//! This crate must not know data sets, training, attacks or defenses. A new architecture is one file and one line
-//! in the registry.
+//! This crate must not know data sets, training, attacks or defenses. To add an architecture, write one file and add one
+//! line to the registry.
 
 mod gradient_images;
+mod inserted_layer;
 mod model;
 mod pass;
-mod polarizer;
 mod preact_resnet;
 mod registry;
 

@@ -4,34 +4,42 @@ use scour_torch::{BatchNormMode, InitialWeights, Random, State, Zeros};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::polarizer::POLARIZER;
+use crate::inserted_layer::INSERTED;
 use crate::{Pass, architecture, gradient_images};
 
-/// A network's forward function.
+/// A network's layers and its forward function.
 pub trait Network {
-    /// [n, 3, size, size] normalised pictures to [n, classes] logits.
+    /// [n, 3, size, size] normalised images to [n, classes] logits.
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Tensor;
+
+    /// Inserts an identity layer in front of the first convolution of the last block, and adds its tensors to `state`. An
+    /// error if the network does not support it.
+    fn insert_layer(&mut self, _state: &mut State, _device: Device) -> Result<(), String> {
+        Err("this network does not support an inserted layer".into())
+    }
 }
 
-/// What a model is built from.
+/// The specification of a model: its architecture, number of classes and image size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelSpec {
     /// The registered architecture.
     pub name: String,
-    /// Its parameters, all filled in.
+    /// All its parameters, defaults included.
     pub params: serde_json::Value,
     /// Number of classes.
     pub classes: u32,
-    /// Height and width of the pictures.
+    /// Height and width of the images.
     pub size: u32,
 }
 
-/// A network, its tensors, and what it was built from.
+/// A network, its tensors and its specification.
 pub struct Model {
-    /// What it was built from.
+    /// The specification that it was built from.
     pub spec: ModelSpec,
     state: State,
     network: Box<dyn Network>,
+    /// Whether it has an inserted layer, which the specification does not mention.
+    extended: bool,
 }
 
 impl std::fmt::Debug for Model {
@@ -40,36 +48,36 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// The specification of the same network with a polarizer.
-fn polarized(spec: &ModelSpec) -> Result<ModelSpec, String> {
-    let architecture =
-        architecture(&spec.name).ok_or_else(|| format!("unknown architecture `{}`", spec.name))?;
-    let params = architecture
-        .polarized(&spec.params)
-        .ok_or_else(|| format!("{} has no place for a polarizer", spec.name))?;
-    Ok(ModelSpec { params, ..spec.clone() })
-}
-
 impl Model {
-    /// A freshly initialised model. The seed decides the weights, whatever the device.
+    /// A newly initialised model. The weights depend on the seed and not on the device.
     pub fn new(spec: &ModelSpec, device: Device, seed: u64) -> Result<Self, String> {
         Self::built(spec, device, &mut Random::new(seed))
     }
 
-    /// A model whose values are loaded next: its weights are zero.
+    /// A model with zero weights, whose values are loaded next.
     fn blank(spec: &ModelSpec, device: Device) -> Result<Self, String> {
         Self::built(spec, device, &mut Zeros)
     }
 
     fn built(spec: &ModelSpec, device: Device, weights: &mut dyn InitialWeights) -> Result<Self, String> {
-        let architecture =
-            architecture(&spec.name).ok_or_else(|| format!("unknown architecture `{}`", spec.name))?;
+        let architecture = architecture(&spec.name).and_then(|entry| (entry.read)(&spec.params));
+        let architecture = architecture.map_err(|error| error.to_string())?;
         let mut state = State::default();
-        let network = architecture.build(spec, &mut state, weights, device)?;
-        Ok(Self { spec: spec.clone(), state, network })
+        let network = architecture.build(spec.classes, &mut state, weights, device);
+        Ok(Self { spec: spec.clone(), state, network, extended: false })
     }
 
-    /// Logits [n, classes] of normalised pictures [n, 3, size, size].
+    /// The same, with an inserted layer if `extended` is set.
+    fn blank_extended(spec: &ModelSpec, device: Device, extended: bool) -> Result<Self, String> {
+        let mut model = Self::blank(spec, device)?;
+        if extended {
+            model.network.insert_layer(&mut model.state, device)?;
+            model.extended = true;
+        }
+        Ok(model)
+    }
+
+    /// Logits [n, classes] of normalised images [n, 3, size, size].
     pub fn forward(&self, x: &Tensor, pass: &mut Pass) -> Tensor {
         gradient_images::count(x);
         self.network.forward(x, pass)
@@ -85,9 +93,9 @@ impl Model {
         self.forward(x, &mut Pass::new(BatchNormMode::Train))
     }
 
-    /// The fewest images that a batch may have in train mode. Networks here halve the side of an image three times: of 8
-    /// pixels a single one is left, and one image's single pixel has no variance to normalise by.
-    pub fn least_batch(&self) -> usize {
+    /// The least number of images in a batch in train mode. The networks halve the side of an image three times, so that 8
+    /// pixels become one, and a single value in each channel has no variance for BatchNorm.
+    pub fn min_batch(&self) -> usize {
         if self.spec.size <= 8 { 2 } else { 1 }
     }
 
@@ -96,34 +104,33 @@ impl Model {
         &self.state
     }
 
-    /// Where its tensors are.
+    /// The device of its tensors.
     pub fn device(&self) -> Device {
         self.state.device()
     }
 
-    /// Another model with the same values and memory of its own.
+    /// A copy that shares no memory with this model.
     pub fn duplicate(&self) -> Result<Self, String> {
-        let copy = Self::blank(&self.spec, self.device())?;
+        let copy = Self::blank_extended(&self.spec, self.device(), self.extended)?;
         copy.state.load(&self.state.copies())?;
         Ok(copy)
     }
 
-    /// The model of these saved tensors, with memory of its own. A polarizer that a defense has put into the network is
-    /// recognised by its tensors; `spec` need not know of it.
+    /// A model with copies of these tensors. A layer that a defense has inserted is recognised by the names of its tensors.
     pub fn from_tensors(
         spec: &ModelSpec,
         tensors: &[(String, Tensor)],
         device: Device,
     ) -> Result<Self, String> {
-        let saved = tensors.iter().any(|(name, _)| name.split('.').any(|part| part == POLARIZER));
-        let model = if saved { Self::blank(&polarized(spec)?, device)? } else { Self::blank(spec, device)? };
+        let extended = tensors.iter().any(|(name, _)| is_inserted(name));
+        let model = Self::blank_extended(spec, device, extended)?;
         model.state.load(tensors)?;
         Ok(model)
     }
 
-    /// Another model with the same values and a polarizer that changes nothing yet. One that is there already stays.
-    pub fn polarized(&self) -> Result<Self, String> {
-        let copy = Self::blank(&polarized(&self.spec)?, self.device())?;
+    /// A copy with an inserted identity layer. If this model has an inserted layer already, the copy has that one.
+    pub fn with_inserted_layer(&self) -> Result<Self, String> {
+        let copy = Self::blank_extended(&self.spec, self.device(), true)?;
         let mut tensors = copy.state.copies();
         for (name, tensor) in &mut tensors {
             if let Some(own) = self.state.get(name) {
@@ -134,24 +141,28 @@ impl Model {
         Ok(copy)
     }
 
-    /// Handles of the polarizer's trained tensors, in order; none without one.
-    pub fn polarizer_parameters(&self) -> Vec<Tensor> {
-        let own = |name: &str| name.split('.').any(|part| part == POLARIZER);
-        let entries = self.state.entries().iter().filter(|entry| entry.trainable && own(&entry.name));
+    /// Handles of the inserted layer's trained tensors, in order; empty without such a layer.
+    pub fn inserted_parameters(&self) -> Vec<Tensor> {
+        let entries = self.state.entries().iter().filter(|entry| entry.trainable && is_inserted(&entry.name));
         entries.map(|entry| entry.tensor.shallow_clone()).collect()
     }
 
-    /// Convolution weights in registration order, those of a `shortcut` or a polarizer left out:
-    /// (module name, weight [out, in, k, k]).
+    /// The convolutions of the main path in registration order, without shortcuts and inserted layers: module name and
+    /// weight [out, in, k, k].
     pub fn main_convolutions(&self) -> Vec<(String, Tensor)> {
         self.state
             .entries()
             .iter()
             .filter(|entry| entry.tensor.dim() == 4)
-            .filter(|entry| !entry.name.contains("shortcut") && !entry.name.contains(POLARIZER))
+            .filter(|entry| !entry.name.contains("shortcut") && !is_inserted(&entry.name))
             .filter_map(|entry| {
                 Some((entry.name.strip_suffix(".weight")?.to_string(), entry.tensor.shallow_clone()))
             })
             .collect()
     }
+}
+
+/// Whether a tensor belongs to an inserted layer.
+fn is_inserted(name: &str) -> bool {
+    name.split('.').any(|part| part == INSERTED)
 }

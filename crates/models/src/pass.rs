@@ -1,12 +1,13 @@
 use scour_torch::BatchNormMode;
 use tch::Tensor;
 
-/// Sees the output of every named module on its way and may put another in its place.
+/// Receives the output of every named module during a forward pass, and may replace it.
 pub trait Tap {
-    /// `name` is the module's, such as `layer1.0.bn1`; `features` is the flattened input of the last layer.
+    /// Returns `output`, or what replaces it. `name` is the module's name, such as `layer1.0.bn1`; `features` is the flattened
+    /// input of the last layer.
     fn output(&mut self, name: &str, output: Tensor) -> Tensor;
 
-    /// `input` [n, c, h, w] is what the BatchNorm layer `name` is about to normalise.
+    /// Receives the input [n, c, h, w] of the BatchNorm layer `name`.
     fn batch_norm_input(&mut self, _name: &str, _input: &Tensor) {}
 }
 
@@ -16,27 +17,27 @@ impl<F: FnMut(&str, Tensor) -> Tensor> Tap for F {
     }
 }
 
-/// How one forward pass is done.
+/// The settings of one forward pass.
 pub struct Pass<'a> {
-    /// What BatchNorm layers normalise with.
+    /// Which statistics BatchNorm layers use.
     pub batch_norm: BatchNormMode,
-    /// The same for a polarizer's BatchNorm, where a defense has put one in.
-    pub polarizer: BatchNormMode,
+    /// The same for the BatchNorm of an inserted layer.
+    pub inserted: BatchNormMode,
     tap: Option<&'a mut dyn Tap>,
 }
 
 impl<'a> Pass<'a> {
     /// A pass without a tap.
     pub fn new(batch_norm: BatchNormMode) -> Self {
-        Self { batch_norm, polarizer: batch_norm, tap: None }
+        Self { batch_norm, inserted: batch_norm, tap: None }
     }
 
-    /// A pass that shows every module's output to `tap`.
+    /// A pass that gives every module's output to `tap`.
     pub fn tapped(batch_norm: BatchNormMode, tap: &'a mut dyn Tap) -> Self {
-        Self { batch_norm, polarizer: batch_norm, tap: Some(tap) }
+        Self { batch_norm, inserted: batch_norm, tap: Some(tap) }
     }
 
-    /// What networks call with each module's output. `name` is made only where somebody listens.
+    /// Networks call it with each module's output. `name` is called only if there is a tap.
     pub(crate) fn output(&mut self, name: impl FnOnce() -> String, output: Tensor) -> Tensor {
         match &mut self.tap {
             Some(tap) => tap.output(&name(), output),
@@ -44,18 +45,18 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// max(x, 0) of an output that came from [`Pass::output`], in the same memory where no tap may have kept that. What made
-    /// `x` must not need it for its own gradient: a BatchNorm or a convolution does not.
+    /// max(x, 0) of a result of [`Pass::output`], computed in place unless there is a tap, which may have kept `x`. `x` must be
+    /// the output of a BatchNorm or a convolution: their backward passes do not need their outputs.
     pub(crate) fn relu(&self, mut x: Tensor) -> Tensor {
         if self.tap.is_some() { x.relu() } else { x.relu_() }
     }
 
-    /// The sum of two such outputs, likewise.
+    /// The sum of two such results, also in place unless there is a tap.
     pub(crate) fn sum(&self, mut x: Tensor, y: &Tensor) -> Tensor {
         if self.tap.is_some() { x + y } else { x.g_add_(y) }
     }
 
-    /// What networks call with each BatchNorm layer's input.
+    /// Networks call it with each BatchNorm layer's input.
     pub(crate) fn batch_norm_input(&mut self, name: impl FnOnce() -> String, input: &Tensor) {
         if let Some(tap) = &mut self.tap {
             tap.batch_norm_input(&name(), input);

@@ -1,4 +1,4 @@
-//! The count is the process's: this test has one of its own.
+//! The count is global in a process, so that this test has a process of its own.
 
 use scour_models::{Model, ModelSpec, gradient_images, resume_gradient_images};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -13,7 +13,7 @@ fn images_count_where_gradients_are_recorded_in_any_model_and_thread() {
     let _ = model.train(&images(5));
     assert_eq!(gradient_images(), 5);
     let _ = model.evaluate(&images(2));
-    assert_eq!(gradient_images(), 7, "eval mode says nothing about gradients");
+    assert_eq!(gradient_images(), 7, "eval mode does not turn gradients off");
     no_grad(|| {
         assert!(!scour_torch::gradients_enabled());
         let _ = model.train(&images(4));
@@ -27,7 +27,7 @@ fn images_count_where_gradients_are_recorded_in_any_model_and_thread() {
     .join()
     .unwrap();
     assert_eq!(gradient_images(), 10);
-    // What an earlier process did counts on; a state from before this process's own work takes nothing back.
+    // The work of an earlier process is added; a checkpoint with a smaller count does not lower it.
     resume_gradient_images(100);
     let _ = model.train(&images(1));
     assert_eq!(gradient_images(), 101);

@@ -1,10 +1,10 @@
-//! Groups rows over seeds with polars: the one file that knows it.
+//! Groups rows over seeds. The only file that uses polars.
 
 use polars::prelude::*;
 use scour_core::{ResultRow, RowStatus};
 
 use crate::ReportError;
-use crate::cost::Place;
+use crate::cost::MeasuredOn;
 use crate::counts::Counts;
 use crate::number::Statistic;
 
@@ -20,8 +20,9 @@ pub(crate) struct Summary {
     /// Over the repeats that count: whose status is `ok`.
     pub(crate) counted: Figures,
     /// Over those that are shown only: the attack did not take, or the defended model is at chance.
-    pub(crate) aside: Figures,
-    /// Mean wall-clock seconds of the repeats that count, where one machine, number format and day measured them all.
+    pub(crate) not_counted: Figures,
+    /// Mean wall-clock seconds of the repeats that count, where all were measured on one machine, in one number format
+    /// and on one day.
     pub(crate) seconds: Option<f64>,
     pub(crate) counts: Counts,
 }
@@ -37,13 +38,13 @@ pub(crate) struct Figures {
 
 const KEYS: [&str; 6] = ["dataset", "model", "poison_ratio", "clean_ratio", "attack", "defense"];
 
-/// The status of repeats that count, and that of repeats that are only shown.
+/// The status of repeats that count, and those of repeats that are only shown.
 const COUNTED: [RowStatus; 1] = [RowStatus::Ok];
-const ASIDE: [RowStatus; 2] = [RowStatus::NotImplanted, RowStatus::Collapsed];
+const NOT_COUNTED: [RowStatus; 2] = [RowStatus::NotImplanted, RowStatus::Collapsed];
 
 /// One summary for each group, in the order in which groups first appear.
 ///
-/// Eager on purpose: polars' lazy engine would take minutes more to build, for tables of some thousand rows.
+/// Not with polars' lazy engine, which would take minutes more to build: tables have some thousand rows.
 pub(crate) fn aggregate(rows: &[ResultRow]) -> Result<Vec<Summary>, ReportError> {
     table(rows)
         .and_then(|table| table.partition_by_stable(KEYS, true))
@@ -58,8 +59,8 @@ fn table(rows: &[ResultRow]) -> PolarsResult<DataFrame> {
     fn real(name: &str, rows: &[ResultRow], get: fn(&ResultRow) -> Option<f64>) -> Column {
         Column::new(name.into(), rows.iter().map(get).collect::<Vec<Option<f64>>>())
     }
-    let places: Vec<Option<String>> =
-        rows.iter().map(|row| Place::of(row).map(|place| place.to_string())).collect();
+    let measured_on: Vec<Option<String>> =
+        rows.iter().map(|row| MeasuredOn::of(row).map(|machine| machine.to_string())).collect();
     DataFrame::new(
         rows.len(),
         vec![
@@ -75,16 +76,16 @@ fn table(rows: &[ResultRow]) -> PolarsResult<DataFrame> {
             real("ra", rows, |row| row.ra),
             real("der", rows, |row| row.der),
             real("seconds", rows, |row| row.seconds),
-            Column::new("place".into(), places),
+            Column::new("measured_on".into(), measured_on),
         ],
     )
 }
 
 /// The rows of one group whose status is one of these.
 fn with_status(group: &DataFrame, statuses: &[RowStatus]) -> PolarsResult<DataFrame> {
-    let words = group.column("status")?.str()?;
-    let is_one = |word: Option<&str>| statuses.iter().any(|status| word == Some(status.word()));
-    group.filter(&words.iter().map(is_one).collect())
+    let names = group.column("status")?.str()?;
+    let is_one = |name: Option<&str>| statuses.iter().any(|status| name == Some(status.word()));
+    group.filter(&names.iter().map(is_one).collect())
 }
 
 /// Mean, sample standard deviation and number of the values that there are.
@@ -104,11 +105,11 @@ fn figures(rows: &DataFrame) -> PolarsResult<Figures> {
     })
 }
 
-/// Mean seconds of these rows, if one machine, number format and day measured them all.
+/// Mean seconds of these rows, if all were measured on one machine, in one number format and on one day.
 fn seconds(counted: &DataFrame) -> PolarsResult<Option<f64>> {
-    let places = counted.column("place")?;
-    let one_place = places.null_count() == 0 && places.n_unique()? == 1;
-    Ok(counted.column("seconds")?.f64()?.mean().filter(|_| one_place))
+    let machines = counted.column("measured_on")?;
+    let comparable = machines.null_count() == 0 && machines.n_unique()? == 1;
+    Ok(counted.column("seconds")?.f64()?.mean().filter(|_| comparable))
 }
 
 fn summary(group: &DataFrame) -> PolarsResult<Summary> {
@@ -130,7 +131,7 @@ fn summary(group: &DataFrame) -> PolarsResult<Summary> {
         attack: text("attack")?,
         defense: text("defense")?,
         counted: figures(&counted)?,
-        aside: figures(&with_status(group, &ASIDE)?)?,
+        not_counted: figures(&with_status(group, &NOT_COUNTED)?)?,
         seconds: seconds(&counted)?,
         counts: Counts::new(counts),
     })
@@ -196,8 +197,8 @@ mod tests {
         assert!((der.std.unwrap() - 2f64.sqrt()).abs() < 1e-9);
         assert_eq!(tsbd.counted.ra, None);
         // What is only shown has means of its own: ACC 10 and 80, DER 60 and 50.
-        assert_eq!(tsbd.aside.acc.map(|acc| (acc.mean, acc.n)), Some((45.0, 2)));
-        assert_eq!(tsbd.aside.der.map(|der| der.mean), Some(55.0));
+        assert_eq!(tsbd.not_counted.acc.map(|acc| (acc.mean, acc.n)), Some((45.0, 2)));
+        assert_eq!(tsbd.not_counted.der.map(|der| der.mean), Some(55.0));
         assert_eq!(found[1].counted.acc, Some(Statistic { mean: 50.0, std: None, n: 1 }));
         assert_eq!((found[2].counted.acc, found[2].counts.get(Failed)), (None, 1));
     }
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_tell_groups_apart() {
+    fn rows_with_other_ratios_are_other_groups() {
         let rows = [
             row("b", 0, "ft", [Some(90.0), None, None], Ok),
             ResultRow { poison_ratio: 0.01, ..row("b", 0, "ft", [Some(80.0), None, None], Ok) },

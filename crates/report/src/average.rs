@@ -6,20 +6,20 @@ use crate::group::Group;
 use crate::metric::Metric;
 use crate::names;
 use crate::number::{fixed, listed, mean, plural};
-use crate::table::{COLLAPSED, Cell, DASH, Entry, INCOMPLETE, Row};
+use crate::table::{COLLAPSED, Cell, CellBlock, DASH, INCOMPLETE, Row};
 
-/// The mean over attacks of each attack's mean. Its spread would say how attacks differ, not how sure the number
-/// is, so it is left out. What does not cover every attack that took, in every planned repeat, bears a sign.
+/// The mean over attacks of each attack's mean. It has no standard deviation, which would say how attacks differ and
+/// not how exact the number is. A mean that does not cover every attack that took, in every planned repeat, has a sign.
 pub(crate) fn average_row(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Row {
     let attacks = group.counted_attacks();
-    let entries = group.defenses.iter().map(|defense| {
+    let blocks = group.defenses.iter().map(|defense| {
         let cells: Vec<Cell> = metrics(defense)
             .into_iter()
             .map(|metric| average(group, &attacks, defense, metric, decimals))
             .collect();
-        Entry { width: cells.len(), cells }
+        CellBlock { width: cells.len(), cells }
     });
-    Row { name: "Average".into(), kind: "average", entries: entries.collect() }
+    Row { name: "Average".into(), kind: "average", blocks: blocks.collect() }
 }
 
 fn average(group: &Group, attacks: &[&str], defense: &str, metric: Metric, decimals: usize) -> Cell {

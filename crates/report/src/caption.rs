@@ -1,4 +1,4 @@
-//! The foot of a table: all that a reader of the table alone has to know.
+//! The caption of a table: all that a reader of the table alone has to know.
 
 use scour_core::{RowStatus, Validity};
 
@@ -9,7 +9,7 @@ use crate::names;
 use crate::number::{listed, plural, thousands};
 use crate::table::{COLLAPSED, INCOMPLETE, NOT_IMPLANTED, Table};
 
-/// The sentences below a table, whose heading, mixtures and bounds are given.
+/// The sentences below a table.
 pub(crate) fn caption(
     group: &Group,
     heading: &str,
@@ -26,7 +26,7 @@ pub(crate) fn caption(
     text.extend(averaged(group, table));
     text.extend(signs(table));
     if group.defenses.iter().any(|defense| is_oracle(defense)) {
-        text.push("Oracle: chosen by test images, which no defender has; not ranked.".into());
+        text.push("Oracle: chosen on test images, which no defender has; not ranked.".into());
     }
     if quick {
         text.push("Quick profile: defenses run fewer epochs and steps than published.".into());
@@ -43,7 +43,7 @@ fn repeats(group: &Group, table: &Table) -> String {
     }
 }
 
-/// Test images, target class and number format, as far as the rows tell.
+/// Test images, target class and number format, as far as they are recorded.
 fn measured(group: &Group) -> String {
     let range = |counts: Vec<usize>| {
         let (least, most) = (counts.iter().min()?, counts.iter().max()?);
@@ -60,11 +60,11 @@ fn measured(group: &Group) -> String {
     let formats: Vec<String> = distinct(group, |row| &row.precision).into_iter().map(String::from).collect();
     let word = if formats.len() == 1 { "number format" } else { "number formats" };
     let formats = (!formats.is_empty()).then(|| format!("{word} {}", listed(&formats)));
-    let said: Vec<String> = images.chain(targets(group)).chain(formats).collect();
-    if said.is_empty() {
+    let parts: Vec<String> = images.chain(targets(group)).chain(formats).collect();
+    if parts.is_empty() {
         return "Test images, target class and number format are not recorded.".into();
     }
-    let text = said.join("; ");
+    let text = parts.join("; ");
     let mut letters = text.chars();
     letters
         .next()
@@ -80,10 +80,10 @@ fn bold(table: &Table) -> Option<String> {
     })
 }
 
-/// How many cells ended otherwise than with a number that counts.
+/// How many cells have no number that counts.
 fn not_counted(group: &Group) -> Option<String> {
     let counts = Counts::of(group.rows.iter().copied());
-    let said: Vec<String> = [
+    let parts: Vec<String> = [
         (RowStatus::Failed, "failed"),
         (RowStatus::NotApplicable, "did not apply"),
         (RowStatus::NotEvaluated, "were not evaluated, since their attacked model is at chance"),
@@ -94,18 +94,18 @@ fn not_counted(group: &Group) -> Option<String> {
     .filter(|(status, _)| counts.get(*status) > 0)
     .map(|(status, what)| format!("{} {what}", counts.get(status)))
     .collect();
-    (!said.is_empty()).then(|| {
+    (!parts.is_empty()).then(|| {
         format!(
             "Of {}, {}; none of these counts in a mean.",
             plural(counts.total() as usize, "cell"),
-            listed(&said)
+            listed(&parts)
         )
     })
 }
 
 fn not_implanted(group: &Group, validity: &Validity) -> Option<String> {
     let named = |attacks: Vec<&str>| listed(&attacks.into_iter().map(names::attack).collect::<Vec<_>>());
-    let aside = group.not_implanted();
+    let in_all: Vec<&str> = group.not_implanted();
     let in_part: Vec<&str> = group
         .counted_attacks()
         .into_iter()
@@ -118,12 +118,12 @@ fn not_implanted(group: &Group, validity: &Validity) -> Option<String> {
         validity.min_asr, validity.above_clean_model
     );
     let mut text = vec![];
-    if !aside.is_empty() {
+    if !in_all.is_empty() {
         text.push(format!(
             "{NOT_IMPLANTED} {} of {} did not take ({bounds}): {}; shown, not averaged.",
-            aside.len(),
+            in_all.len(),
             plural(group.real_attacks().count(), "attack"),
-            named(aside)
+            named(in_all)
         ));
     }
     if !in_part.is_empty() {
@@ -146,8 +146,8 @@ fn signs(table: &Table) -> Vec<String> {
     let has = |sign: &str| table.any(|cell| cell.sign.as_ref().is_some_and(|found| found.contains(sign)));
     let part = |kind: &str| {
         let rows = table.rows.iter().filter(|row| (row.kind == "average") == (kind == "average"));
-        rows.flat_map(|row| &row.entries)
-            .flat_map(|entry| &entry.cells)
+        rows.flat_map(|row| &row.blocks)
+            .flat_map(|block| &block.cells)
             .any(|cell| cell.sign.as_ref().is_some_and(|sign| sign.contains('/')))
     };
     let mut text = vec![];

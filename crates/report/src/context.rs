@@ -1,4 +1,4 @@
-//! Everything that the templates show, as plain data: `context.json` is this.
+//! The data that the templates show, which is also the content of `context.json`.
 
 use std::path::Path;
 
@@ -10,20 +10,19 @@ use serde_json::Value;
 use crate::aggregate::Summary;
 use crate::caption::caption;
 use crate::cost::{CostTable, costs};
-use crate::counts::{Counts, words};
-use crate::detection::{Detected, detected};
+use crate::counts::{Counts, status_text};
+use crate::detection::{DetectionRow, detections};
 use crate::failures::{Failure, failures};
 use crate::figures::{acc_asr_scatter, asr_bars, color_of, strength_curves, swatch};
 use crate::gallery::{Gallery, galleries};
-use crate::glance::{Glance, glances};
 use crate::glossary::{GLOSSARY, Term};
 use crate::group::{Group, NONE, groups};
 use crate::heading::heading;
-use crate::input::ExperimentFile;
 use crate::lead::lead;
 use crate::mixture::mixtures;
 use crate::number::plural;
-use crate::provenance::{Provenance, as_text, provenance};
+use crate::overview::{DefenseOverview, overview};
+use crate::provenance::{Provenance, provenance};
 use crate::published::{Published, PublishedRow, published};
 use crate::recorded::Recorded;
 use crate::seeds::{SeedRow, seed_rows};
@@ -39,7 +38,7 @@ pub(crate) struct Page {
     pub(crate) started: Option<String>,
     pub(crate) groups: Vec<Section>,
     pub(crate) galleries: Vec<Gallery>,
-    /// What is set otherwise than published.
+    /// Parameters that are not the published ones.
     pub(crate) settings: Vec<Setting>,
     /// Whether defenses were shortened for a small machine.
     pub(crate) quick: bool,
@@ -60,12 +59,12 @@ pub(crate) struct Section {
     /// How to read the numbers: n, ratios, what is missing.
     pub(crate) caption: String,
     pub(crate) lead: String,
-    pub(crate) glances: Vec<Glance>,
+    pub(crate) overview: Vec<DefenseOverview>,
     pub(crate) table: Table,
     /// The table in parts that fit a page of paper.
     pub(crate) parts: Vec<Table>,
     pub(crate) robust: Option<Table>,
-    /// What the numbers were not made alike in.
+    /// In what the numbers were not made in the same way.
     #[serde(skip)]
     mixtures: Vec<String>,
     /// Cells that do not count, with their reasons.
@@ -76,26 +75,26 @@ pub(crate) struct Section {
     pub(crate) scatter: Option<String>,
     /// SVG.
     pub(crate) bars: Option<String>,
-    /// SVG: ASR as the trigger is faded in.
+    /// SVG: ASR by the strength of the trigger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) strengths: Option<String>,
     pub(crate) published: Published,
     pub(crate) failures: Vec<Failure>,
-    pub(crate) detections: Vec<Detected>,
+    pub(crate) detections: Vec<DetectionRow>,
     pub(crate) costs: Vec<CostTable>,
     pub(crate) seeds: Vec<SeedRow>,
 }
 
-/// Builds the page. Sections and pictures are made in parallel, which no order depends on.
+/// Builds the page. Sections and images are made in parallel, which no order depends on.
 pub(crate) fn page(
     folder: &Path,
     (rows, strengths): (&[ResultRow], &[StrengthRow]),
     summaries: &[Summary],
-    experiment: &ExperimentFile,
+    recorded: &Recorded,
     reference: Option<&[PublishedRow]>,
     decimals: usize,
 ) -> Page {
-    let groups = groups(summaries, rows, experiment.repeats(rows));
+    let groups = groups(summaries, rows, recorded.planned_repeats(rows));
     let mut attacks: Vec<&str> = vec![];
     for row in rows {
         if !attacks.contains(&row.attack.as_str()) {
@@ -106,15 +105,15 @@ pub(crate) fn page(
         || {
             groups
                 .par_iter()
-                .map(|group| section(group, strengths, reference.unwrap_or_default(), experiment, decimals))
+                .map(|group| section(group, strengths, reference.unwrap_or_default(), recorded, decimals))
                 .collect::<Vec<_>>()
         },
         || galleries(folder, &attacks),
     );
-    let mut warnings = experiment.warnings.clone();
+    let mut warnings = recorded.file.as_ref().map(|file| file.warnings.clone()).unwrap_or_default();
     for section in &sections {
-        let place = format!("{}, {}", section.heading, section.ratios);
-        warnings.extend(section.mixtures.iter().map(|mixture| format!("{place}: {mixture}")));
+        let table = format!("{}, {}", section.heading, section.ratios);
+        warnings.extend(section.mixtures.iter().map(|mixture| format!("{table}: {mixture}")));
     }
     warnings.extend(left_out);
     let none = |section: &Section| section.published.same.is_empty() && section.published.other.is_empty();
@@ -124,25 +123,27 @@ pub(crate) fn page(
                 .into(),
         );
     }
+    let file = recorded.file.as_ref();
     Page {
-        title: title(folder, experiment),
-        description: experiment.description.clone().filter(|text| !text.trim().is_empty()),
-        counts: counts(rows, experiment.planned()),
-        started: as_text(&experiment.started),
+        title: title(folder, recorded),
+        description: file.and_then(|file| file.description.clone()).filter(|text| !text.trim().is_empty()),
+        counts: counts(rows, recorded.planned_cells()),
+        started: file.and_then(|file| file.started.clone()).filter(|text| !text.is_empty()),
         groups: sections,
         galleries,
-        settings: settings(&experiment.departures),
-        quick: experiment.is_quick(),
+        settings: settings(recorded.departures()),
+        quick: recorded.is_quick(),
         glossary: &GLOSSARY,
-        provenance: provenance(experiment),
+        provenance: provenance(recorded),
         compared: reference.is_some(),
         warnings,
     }
 }
 
-fn title(folder: &Path, experiment: &ExperimentFile) -> String {
-    let given =
-        [&experiment.title, &experiment.name].into_iter().flatten().find(|text| !text.trim().is_empty());
+fn title(folder: &Path, recorded: &Recorded) -> String {
+    let file = recorded.file.as_ref();
+    let given = file.map(|file| [&file.title, &file.name]).into_iter().flatten().flatten();
+    let given = given.into_iter().find(|text| !text.trim().is_empty());
     let folder = || folder.file_name().map(|name| name.to_string_lossy().into_owned());
     given.cloned().or_else(folder).unwrap_or_else(|| "Results".into())
 }
@@ -156,7 +157,7 @@ fn counts(rows: &[ResultRow], planned: Option<usize>) -> String {
     text += &format!(": {} ok", counts.get(RowStatus::Ok));
     for status in RowStatus::ALL.into_iter().filter(|status| *status != RowStatus::Ok) {
         if counts.get(status) > 0 {
-            text += &format!(", {} {}", counts.get(status), words(status));
+            text += &format!(", {} {}", counts.get(status), status_text(status));
         }
     }
     text
@@ -166,49 +167,47 @@ fn section(
     group: &Group,
     strengths: &[StrengthRow],
     reference: &[PublishedRow],
-    experiment: &ExperimentFile,
+    recorded: &Recorded,
     decimals: usize,
 ) -> Section {
     let table = main_table(group, decimals);
-    let glances = glances(group, decimals);
+    let overview = overview(group, decimals);
     let undefended = group.defenses.iter().position(|defense| *defense == NONE);
     let failures = failures(group);
-    let recorded = experiment.recorded.as_ref();
     let heading = heading(group, recorded);
     let mixtures = mixtures(group);
-    let validity = recorded.map_or_else(Default::default, |recorded: &Recorded| recorded.validity);
     Section {
         anchor: group.anchor(),
         ratios: group.ratios(),
-        caption: caption(group, &heading, &table, &mixtures, &validity, experiment.is_quick()),
+        caption: caption(group, &heading, &table, &mixtures, &recorded.validity(), recorded.is_quick()),
         heading,
         mixtures,
-        lead: lead(group, &glances, decimals),
+        lead: lead(group, &overview, decimals),
         notes: failures
             .iter()
             .map(|f| format!("{}, {}, {}: {} ({})", f.attack, f.defense, f.seeds, f.status, f.reason))
             .collect(),
-        glances,
+        overview,
         parts: table.split(undefended),
         robust: robust_table(group, decimals),
         swatches: (0..group.defenses.len()).map(|at| swatch(&color_of(&group.defenses, at))).collect(),
         scatter: acc_asr_scatter(group, decimals),
         bars: asr_bars(group, decimals),
         strengths: strength_curves(group, strengths, decimals),
-        published: published(group, reference, experiment, decimals),
+        published: published(group, reference, recorded, decimals),
         failures,
-        detections: detected(group, decimals),
+        detections: detections(group, decimals),
         costs: costs(group),
         seeds: seed_rows(group, decimals),
         table,
     }
 }
 
-/// The page without pictures and figures, which no one debugs as text.
+/// The page without images and figures, which would make the file large.
 pub(crate) fn slim(mut value: Value) -> Value {
     match &mut value {
         Value::String(text) if text.starts_with("data:") || text.starts_with("<svg") => {
-            *text = if text.starts_with("data:") { "(picture)" } else { "(figure)" }.into();
+            *text = if text.starts_with("data:") { "(image)" } else { "(figure)" }.into();
         }
         Value::Array(items) => items.iter_mut().for_each(|item| *item = slim(item.take())),
         Value::Object(map) => map.values_mut().for_each(|item| *item = slim(item.take())),

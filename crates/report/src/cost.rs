@@ -11,9 +11,9 @@ use crate::group::{Group, NONE};
 use crate::names;
 use crate::number::{fixed, mean, thousands};
 
-/// Where and when seconds were measured: within one place they can be compared.
+/// On which machine, how and when seconds were measured. Seconds that agree in all of it can be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place<'a> {
+pub(crate) struct MeasuredOn<'a> {
     processor: &'a str,
     device: &'a str,
     threads: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Place<'a> {
     day: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> MeasuredOn<'a> {
     /// Nothing where a part of it is not recorded, as in older files.
     pub(crate) fn of(row: &'a ResultRow) -> Option<Self> {
         let known = |text: &'a str| Some(text).filter(|text| !text.is_empty());
@@ -35,21 +35,21 @@ impl<'a> Place<'a> {
     }
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for MeasuredOn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self { processor, device, threads, precision, day } = self;
         write!(f, "{processor}, {device}, {threads} threads, {precision}, {day}")
     }
 }
 
-/// Costs that were measured in one place.
+/// Costs that were measured on one machine and day.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct CostTable {
     /// The machine and the day, or that they are not recorded.
-    pub(crate) place: String,
-    /// Whether the place is recorded, so that seconds can be compared.
+    pub(crate) measured_on: String,
+    /// Whether the machine is recorded, so that seconds can be compared.
     pub(crate) comparable: bool,
-    /// Whether memory of a GPU was measured here.
+    /// Whether memory of a GPU was measured.
     pub(crate) gpu: bool,
     pub(crate) costs: Vec<Cost>,
 }
@@ -59,11 +59,11 @@ pub(crate) struct Cost {
     pub(crate) name: String,
     /// Cells behind it.
     pub(crate) cells: usize,
-    /// Mean wall-clock seconds of a cell, with the mark of those that came from the store.
+    /// Mean wall-clock seconds of a cell, with a mark where they came from the store.
     pub(crate) seconds: String,
     /// Seconds of the longest cell.
     pub(crate) longest: String,
-    /// Seconds as a multiple of the training of the same attacked models, where both were measured in this place.
+    /// Seconds as a multiple of the training of the same attacked models, where both were measured on this machine.
     pub(crate) trainings: String,
     /// Mean images with gradients of a cell.
     pub(crate) images: String,
@@ -75,37 +75,38 @@ pub(crate) struct Cost {
 
 const DASH: &str = "–";
 
-/// A table for each place, in the order in which places first appear. Empty where nothing tells of a cost.
+/// A table for each machine and day, in the order of the rows. Empty where no cost is recorded.
 pub(crate) fn costs(group: &Group) -> Vec<CostTable> {
     let rows: Vec<&ResultRow> =
-        group.rows.iter().copied().filter(|row| row.status == RowStatus::Ok && tells(row)).collect();
-    let mut places: Vec<Option<Place>> = vec![];
+        group.rows.iter().copied().filter(|row| row.status == RowStatus::Ok && has_cost(row)).collect();
+    let mut machines: Vec<Option<MeasuredOn>> = vec![];
     for row in &rows {
-        let place = Place::of(row);
-        if !places.contains(&place) {
-            places.push(place);
+        let machine = MeasuredOn::of(row);
+        if !machines.contains(&machine) {
+            machines.push(machine);
         }
     }
-    let table = |place: &Option<Place>| {
-        let here: Vec<&ResultRow> = rows.iter().copied().filter(|row| Place::of(row) == *place).collect();
+    let table = |machine: &Option<MeasuredOn>| {
+        let here: Vec<&ResultRow> =
+            rows.iter().copied().filter(|row| MeasuredOn::of(row) == *machine).collect();
         CostTable {
-            place: match place {
-                Some(place) => place.to_string(),
+            measured_on: match machine {
+                Some(machine) => machine.to_string(),
                 None => "machine and day not recorded: seconds cannot be compared".into(),
             },
-            comparable: place.is_some(),
+            comparable: machine.is_some(),
             gpu: here.iter().any(|row| row.gpu_peak_memory_mib.is_some()),
             costs: group
                 .defenses
                 .iter()
-                .filter_map(|defense| cost(defense, &here, place.is_some()))
+                .filter_map(|defense| cost(defense, &here, machine.is_some()))
                 .collect(),
         }
     };
-    places.iter().map(table).collect()
+    machines.iter().map(table).collect()
 }
 
-fn tells(row: &ResultRow) -> bool {
+fn has_cost(row: &ResultRow) -> bool {
     row.seconds.is_some() || row.peak_memory_mib.is_some() || row.gradient_images.is_some()
 }
 
@@ -143,7 +144,7 @@ fn most(rows: &[&ResultRow], of: impl Fn(&ResultRow) -> Option<u64>) -> String {
     rows.iter().filter_map(|row| of(row)).max().map_or(DASH.into(), |most| most.to_string())
 }
 
-/// Seconds of the defense's cells over those of training the same models, each pair in this place.
+/// Seconds of the defense's cells over those of training the same models, each pair measured on this machine.
 fn trainings(defense: &str, rows: &[&ResultRow], here: &[&ResultRow]) -> Option<f64> {
     if defense == NONE {
         return None;

@@ -45,9 +45,9 @@ fn seconds_are_compared_within_one_machine_and_day_only() {
         other,
     ];
     let tables = costs_of(&rows);
-    let places: Vec<&str> = tables.iter().map(|table| table.place.as_str()).collect();
+    let machines: Vec<&str> = tables.iter().map(|table| table.measured_on.as_str()).collect();
     assert_eq!(
-        places,
+        machines,
         [
             "P (avx2), cpu, 2 threads, fp32, 2026-01-05",
             "P (avx2), cpu, 2 threads, fp32, 2026-01-06",
@@ -83,7 +83,7 @@ fn where_nothing_is_known_of_the_machine_nothing_is_compared() {
     let old = |row: ResultRow| ResultRow { finished: String::new(), seconds_from: None, ..row };
     let rows = [old(row("a", "none", 100.0, "")), old(row("a", "ft", 50.0, ""))];
     let tables = costs_of(&rows);
-    assert!(tables.len() == 1 && !tables[0].comparable && tables[0].place.contains("not recorded"));
+    assert!(tables.len() == 1 && !tables[0].comparable && tables[0].measured_on.contains("not recorded"));
     assert_eq!((tables[0].costs[1].seconds.as_str(), tables[0].costs[1].trainings.as_str()), ("50.0", "–"));
 }
 
@@ -95,7 +95,7 @@ fn only_cells_that_count_have_a_cost() {
 }
 
 #[test]
-fn memory_of_a_gpu_is_told_where_it_was_measured() {
+fn memory_of_a_gpu_is_shown_where_it_was_measured() {
     let on_gpu = |row: ResultRow, most| ResultRow {
         device: "Example GPU".into(),
         gpu_peak_memory_mib: Some(most),

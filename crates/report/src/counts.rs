@@ -10,7 +10,7 @@ impl Counts {
     pub(crate) fn of<'a>(rows: impl IntoIterator<Item = &'a ResultRow>) -> Self {
         let mut counts = Self::default();
         for row in rows {
-            counts.0[place(row.status)] += 1;
+            counts.0[index_of(row.status)] += 1;
         }
         counts
     }
@@ -21,16 +21,16 @@ impl Counts {
     }
 
     pub(crate) fn get(self, status: RowStatus) -> u32 {
-        self.0[place(status)]
+        self.0[index_of(status)]
     }
 
     pub(crate) fn total(self) -> u32 {
         self.0.iter().sum()
     }
 
-    /// The status that a cell without a number that counts is shown with: whatever has figures first, then the rest
-    /// by how much a reader should know of it.
-    pub(crate) fn foremost(self) -> Option<RowStatus> {
+    /// The status that a cell is shown with: one with figures if there is any, then the others by importance to a
+    /// reader.
+    pub(crate) fn shown_status(self) -> Option<RowStatus> {
         use RowStatus::{Collapsed, Failed, NotApplicable, NotEvaluated, NotImplanted, Ok};
         [Ok, Collapsed, NotImplanted, Failed, NotEvaluated, NotApplicable]
             .into_iter()
@@ -38,12 +38,12 @@ impl Counts {
     }
 }
 
-fn place(status: RowStatus) -> usize {
+fn index_of(status: RowStatus) -> usize {
     RowStatus::ALL.iter().position(|known| *known == status).unwrap_or_default()
 }
 
-/// A status as tables show it: in words, not as files spell it.
-pub(crate) fn words(status: RowStatus) -> &'static str {
+/// A status as tables show it: `not implanted`, which is `not_implanted` in files.
+pub(crate) fn status_text(status: RowStatus) -> &'static str {
     match status {
         RowStatus::NotImplanted => "not implanted",
         RowStatus::NotEvaluated => "not evaluated",
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_status_has_a_place_of_its_own() {
+    fn each_status_has_a_count_of_its_own() {
         let rows: Vec<ResultRow> = RowStatus::ALL
             .into_iter()
             .enumerate()
@@ -65,7 +65,7 @@ mod tests {
         let counts = Counts::of(&rows);
         assert_eq!(counts, Counts::new([1, 2, 3, 4, 5, 6]));
         assert_eq!((counts.get(RowStatus::Failed), counts.total()), (6, 21));
-        assert_eq!(Counts::new([0, 0, 0, 1, 0, 1]).foremost(), Some(RowStatus::Failed));
-        assert_eq!(Counts::default().foremost(), None);
+        assert_eq!(Counts::new([0, 0, 0, 1, 0, 1]).shown_status(), Some(RowStatus::Failed));
+        assert_eq!(Counts::default().shown_status(), None);
     }
 }

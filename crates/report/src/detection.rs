@@ -1,4 +1,4 @@
-//! How well defenses that look at the training set told poisoned images from clean ones.
+//! How well defenses that look at the training set detected poisoned images.
 
 use scour_core::RowStatus;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::number::{fixed, mean};
 
 /// One attack and defense, over its seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Detected {
+pub(crate) struct DetectionRow {
     pub(crate) attack: String,
     pub(crate) defense: String,
     /// Of the poisoned images, those that are suspected; a dash where nothing was poisoned.
@@ -27,7 +27,7 @@ pub(crate) struct Rate {
 }
 
 /// In the order of the table, of cells that count; empty where no defense looked at the training set.
-pub(crate) fn detected(group: &Group, decimals: usize) -> Vec<Detected> {
+pub(crate) fn detections(group: &Group, decimals: usize) -> Vec<DetectionRow> {
     let pairs =
         group.attacks.iter().flat_map(|attack| group.defenses.iter().map(move |defense| (*attack, *defense)));
     let of = |(attack, defense): (&str, &str)| {
@@ -42,7 +42,7 @@ pub(crate) fn detected(group: &Group, decimals: usize) -> Vec<Detected> {
             sign: (!rates.is_empty() && rates.len() < group.planned as usize)
                 .then(|| format!("{}/{}", rates.len(), group.planned)),
         });
-        Some(Detected { attack: names::attack(attack), defense: names::defense(defense), tpr, fpr })
+        Some(DetectionRow { attack: names::attack(attack), defense: names::defense(defense), tpr, fpr })
     };
     pairs.filter_map(of).collect()
 }

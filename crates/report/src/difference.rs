@@ -1,16 +1,16 @@
 //! How the setting of our rows differs from that of published figures.
 //!
 //! Published figures are those of the usual benchmark: the full network, the whole data set, the data set's own recipe,
-//! every method as published. What FP and ANP prune there was chosen on test images.
+//! every method with its published parameters. Which channels FP and ANP prune there was chosen on test images.
 
 use std::fmt;
 
-use scour_core::{Departure, LabelMap, MethodKind, Profile, Recipe, Schedule};
+use scour_core::{Departure, LabelMap, MethodKind, ORACLE, Recipe, Schedule};
 use serde_json::{Map, Value};
 
+use crate::departure::{self, FIDELITY, text};
 use crate::group::{Group, NONE};
 use crate::heading::data_notes;
-use crate::input::ExperimentFile;
 use crate::names;
 use crate::number::thousands;
 use crate::recorded::{FULL_WIDTH, Recorded};
@@ -18,8 +18,10 @@ use crate::recorded::{FULL_WIDTH, Recorded};
 /// One difference, in words that say what ours is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Difference {
-    /// There is no experiment to tell.
+    /// There is no experiment that says how the rows were made.
     NotRecorded,
+    /// The file of the experiment is older than the list of departures from published parameters.
+    ParametersNotRecorded,
     Width(u64),
     TrainImages(usize),
     NotWhole(String),
@@ -39,26 +41,28 @@ pub(crate) enum Difference {
     Parameter {
         method: String,
         parameter: String,
-        used: Value,
-        published: Value,
+        used: String,
+        published: String,
     },
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), String::from);
         match self {
             Self::NotRecorded => write!(f, "setting not recorded"),
+            Self::ParametersNotRecorded => {
+                write!(f, "parameters not compared with published ones (results of an older scour)")
+            }
             Self::Width(width) => write!(f, "width {width} instead of {FULL_WIDTH}"),
             Self::TrainImages(count) => write!(f, "{} training images instead of all", thousands(*count)),
             Self::NotWhole(note) => write!(f, "data set not whole: {note}"),
             Self::Targets => write!(f, "other target classes than class 0 for all"),
             Self::Recipe { field, used, published } => {
                 match field.as_str() {
-                    "epochs" => write!(f, "{} epochs", plain(used))?,
-                    _ => write!(f, "{} {}", field.replace('_', " "), plain(used))?,
+                    "epochs" => write!(f, "{} epochs", text(used))?,
+                    _ => write!(f, "{} {}", field.replace('_', " "), text(used))?,
                 }
-                published.as_ref().map_or(Ok(()), |published| write!(f, " instead of {}", plain(published)))
+                published.as_ref().map_or(Ok(()), |published| write!(f, " instead of {}", text(published)))
             }
             Self::Quick => write!(f, "profile quick"),
             Self::Corrected(method) => write!(f, "{method}: fidelity corrected"),
@@ -66,21 +70,16 @@ impl fmt::Display for Difference {
                 write!(f, "{method}: chosen on the defender's own images instead of test images")
             }
             Self::Parameter { method, parameter, used, published } => {
-                write!(f, "{method}: {parameter} {} instead of {}", plain(used), plain(published))
+                write!(f, "{method}: {parameter} {used} instead of {published}")
             }
         }
     }
 }
 
-/// Methods of which `fidelity: corrected`, the default, gives other results than the benchmark's code. Of BadNets,
-/// Blended and SIG only the draw of the poisoned images differs.
-const CORRECTED: [&str; 12] =
-    ["input_aware", "lf", "ssba", "trojan", "wanet", "lc", "bpp", "ftrojan", "clp", "rnp", "ss", "tsbd"];
+/// Attacks of which `fidelity` decides only which images are drawn to be poisoned, as a seed does.
+const ONLY_THE_DRAW: [&str; 3] = ["badnets", "blended", "sig"];
 
-/// Methods of which published figures were chosen on test images.
-const CHOSEN_ON_TEST: [&str; 2] = ["fp", "anp"];
-
-/// The recipe of published figures, which the data set brings too.
+/// The recipe of published figures, which is the data set's own too.
 fn published_recipe(dataset: &str) -> Option<Recipe> {
     match dataset {
         "cifar10" | "cifar100" => Some(Recipe::default()),
@@ -91,18 +90,24 @@ fn published_recipe(dataset: &str) -> Option<Recipe> {
 }
 
 /// Differences that all rows of a table share.
-pub(crate) fn of_table(group: &Group, experiment: &ExperimentFile) -> Vec<Difference> {
-    let Some(recorded) = &experiment.recorded else { return vec![Difference::NotRecorded] };
+pub(crate) fn of_table(group: &Group, recorded: &Recorded) -> Vec<Difference> {
+    let Some(experiment) = recorded.experiment() else { return vec![Difference::NotRecorded] };
     let mut found = vec![];
+    if !recorded.departs_from_published() {
+        found.push(Difference::ParametersNotRecorded);
+    }
     match recorded.width(group.model) {
         Some(FULL_WIDTH) => {}
         Some(width) => found.push(Difference::Width(width)),
         None => found.push(Difference::NotRecorded),
     }
+    // The width has words of its own, above.
+    let parameters = departures(group, MethodKind::Model, group.model, recorded);
+    found.extend(parameters.filter(|departure| departure.parameter != "width").map(parameter));
     found.extend(recorded.train_images(group.dataset).map(Difference::TrainImages));
     found.extend(data_notes(group).into_iter().map(|note| Difference::NotWhole(note.into())));
     found.extend(of_recipe(recorded, group.dataset));
-    if recorded.label_map != LabelMap::default() {
+    if experiment.label_map != LabelMap::default() {
         found.push(Difference::Targets);
     }
     found
@@ -114,16 +119,15 @@ fn of_recipe(recorded: &Recorded, dataset: &str) -> Vec<Difference> {
         _ => Map::new(),
     };
     let as_fields = |recipe: &Recipe| fields(serde_json::to_value(recipe).unwrap_or_default());
-    let name = Recorded::name(&recorded.datasets, dataset);
-    let (used, published) = match published_recipe(name) {
+    let patches = recorded.patches(dataset);
+    let (used, published) = match published_recipe(recorded.registered_name(MethodKind::Dataset, dataset)) {
         Some(published) => {
-            let used =
-                recorded.patches(dataset).fold(published.clone(), |recipe, patch| recipe.patched(patch));
+            let used = patches.iter().fold(published.clone(), |recipe, patch| recipe.patched(patch));
             (as_fields(&used), as_fields(&published))
         }
         None => {
             let mut used = Map::new();
-            for patch in recorded.patches(dataset) {
+            for patch in patches {
                 used.extend(fields(serde_json::to_value(patch).unwrap_or_default()));
             }
             (used, Map::new())
@@ -131,8 +135,8 @@ fn of_recipe(recorded: &Recorded, dataset: &str) -> Vec<Difference> {
     };
     let cosine = used.get("schedule").is_none_or(|schedule| schedule == "cosine");
     // The number of images has words of its own, and only a cosine has a length.
-    let told = |field: &str| field != "train_pictures" && (cosine || field != "cosine_epochs");
-    let mut used: Vec<(String, Value)> = used.into_iter().filter(|(field, _)| told(field)).collect();
+    let listed = |field: &str| field != "train_images" && (cosine || field != "cosine_epochs");
+    let mut used: Vec<(String, Value)> = used.into_iter().filter(|(field, _)| listed(field)).collect();
     used.sort_by_key(|(field, _)| RECIPE_FIELDS.iter().position(|known| known == field));
     used.into_iter()
         .filter(|(field, value)| published.get(field) != Some(value))
@@ -143,67 +147,56 @@ fn of_recipe(recorded: &Recorded, dataset: &str) -> Vec<Difference> {
         .collect()
 }
 
-/// The fields of a recipe in the order in which differences are told.
+/// The fields of a recipe in the order in which differences are listed.
 const RECIPE_FIELDS: [&str; 7] =
     ["epochs", "batch_size", "lr", "momentum", "weight_decay", "schedule", "cosine_epochs"];
 
 /// Differences of one attack and defense.
-pub(crate) fn of_row(
-    group: &Group,
-    attack: &str,
-    defense: &str,
-    experiment: &ExperimentFile,
-) -> Vec<Difference> {
-    let Some(recorded) = &experiment.recorded else { return vec![] };
-    let mut found = of_method(group, MethodKind::Attack, attack, experiment, recorded);
+pub(crate) fn of_row(group: &Group, attack: &str, defense: &str, recorded: &Recorded) -> Vec<Difference> {
+    let mut found = of_method(group, MethodKind::Attack, attack, recorded);
     if defense != NONE {
-        if recorded.profile == Profile::Quick {
+        if recorded.is_quick() {
             found.push(Difference::Quick);
         }
-        found.extend(of_method(group, MethodKind::Defense, defense, experiment, recorded));
+        found.extend(of_method(group, MethodKind::Defense, defense, recorded));
     }
     found
 }
 
-fn of_method(
-    group: &Group,
-    kind: MethodKind,
-    label: &str,
-    experiment: &ExperimentFile,
-    recorded: &Recorded,
-) -> Vec<Difference> {
-    let (name, shown) = match kind {
-        MethodKind::Attack => (Recorded::name(&recorded.attacks, label), names::attack(label)),
-        _ => (Recorded::name(&recorded.defenses, label), names::defense(label)),
-    };
-    let departures: Vec<&Departure> = experiment
-        .departures
-        .iter()
-        .filter(|departure| {
-            (departure.dataset.as_str(), departure.kind, departure.method.as_str())
-                == (group.dataset, kind, label)
-        })
-        .collect();
-    let set_to = |parameter: &str, value: &str| {
-        departures.iter().any(|departure| departure.parameter == parameter && departure.used == value)
-    };
-    let mut found = vec![];
-    if CORRECTED.contains(&name) && !set_to("fidelity", "benchmark") {
-        found.push(Difference::Corrected(shown.clone()));
-    }
-    if CHOSEN_ON_TEST.contains(&name) && !set_to("choose", "oracle") {
-        found.push(Difference::OwnImages(shown.clone()));
-    }
-    let told = |parameter: &str| ["fidelity", "choose"].contains(&parameter);
-    found.extend(departures.iter().filter(|departure| !told(&departure.parameter)).map(|departure| {
-        Difference::Parameter {
-            method: shown.clone(),
-            parameter: departure.parameter.clone(),
-            used: departure.used.clone(),
-            published: departure.published.clone(),
+fn of_method(group: &Group, kind: MethodKind, label: &str, recorded: &Recorded) -> Vec<Difference> {
+    let name = recorded.registered_name(kind, label);
+    let difference = |departure: &Departure| match departure.parameter.as_str() {
+        FIDELITY if ONLY_THE_DRAW.contains(&name) => None,
+        FIDELITY if departure.published == "benchmark" => {
+            Some(Difference::Corrected(names::method(kind, label)))
         }
-    }));
-    found
+        "choose" if departure.published == ORACLE => Some(Difference::OwnImages(names::method(kind, label))),
+        _ => Some(parameter(departure)),
+    };
+    departures(group, kind, label, recorded).filter_map(difference).collect()
+}
+
+/// The departures of a method on the table's data set; none where the file lists departures from defaults.
+fn departures<'a>(
+    group: &'a Group,
+    kind: MethodKind,
+    label: &'a str,
+    recorded: &'a Recorded,
+) -> impl Iterator<Item = &'a Departure> {
+    let of_method = move |departure: &&Departure| {
+        (departure.dataset.as_str(), departure.kind, departure.method.as_str())
+            == (group.dataset, kind, label)
+    };
+    recorded.departures().iter().filter(|_| recorded.departs_from_published()).filter(of_method)
+}
+
+fn parameter(departure: &Departure) -> Difference {
+    Difference::Parameter {
+        method: names::method(departure.kind, &departure.method),
+        parameter: departure.parameter.clone(),
+        used: departure::used(departure),
+        published: departure::published(departure),
+    }
 }
 
 #[cfg(test)]

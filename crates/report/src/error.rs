@@ -1,6 +1,8 @@
-//! What keeps a report from being written. Every message is one line that names the file and the way out.
+//! Why a report cannot be written. Every message is one line that names the file and says what to do.
 
 use std::path::{Path, PathBuf};
+
+use scour_core::FileError;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -18,15 +20,18 @@ pub enum ReportError {
         path: PathBuf,
     },
     /// A file is not as it should be.
-    #[error("{path}: {problem}: {way_out}")]
+    #[error("{path}: {problem}: {advice}")]
     Corrupt {
         /// The file.
         path: PathBuf,
         /// Where and what.
         problem: String,
         /// What the user can do.
-        way_out: &'static str,
+        advice: &'static str,
     },
+    /// A newer scour wrote a file.
+    #[error(transparent)]
+    Newer(FileError),
     /// A file cannot be read.
     #[error("{path}: cannot be read: {source}: check its name and permissions")]
     Unreadable {
@@ -43,16 +48,27 @@ pub enum ReportError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A fault of this crate: grouping rows failed.
+    /// A bug of this crate: grouping rows failed.
     #[error("the results could not be grouped: {0}: please report this as a bug of scour-report")]
     Grouping(String),
-    /// A fault of this crate: a template does not fit its context.
+    /// A bug of this crate: a template does not fit its context.
     #[error("the report could not be rendered: {0}: please report this as a bug of scour-report")]
     Template(String),
 }
 
 impl ReportError {
-    pub(crate) fn corrupt(path: &Path, problem: impl ToString, way_out: &'static str) -> Self {
-        Self::Corrupt { path: path.into(), problem: problem.to_string().replace('\n', " "), way_out }
+    pub(crate) fn corrupt(path: &Path, problem: impl ToString, advice: &'static str) -> Self {
+        Self::Corrupt { path: path.into(), problem: problem.to_string().replace('\n', " "), advice }
+    }
+
+    /// A file of scour's own that cannot be used; `advice` is for one that is not as it should be.
+    pub(crate) fn file(error: FileError, advice: &'static str) -> Self {
+        match error {
+            FileError::Unreadable { path, source } => Self::Unreadable { path, source },
+            newer @ FileError::Newer { .. } => Self::Newer(newer),
+            malformed @ FileError::Malformed { .. } => {
+                Self::corrupt(malformed.path(), malformed.problem(), advice)
+            }
+        }
     }
 }

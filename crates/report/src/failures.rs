@@ -1,13 +1,13 @@
-//! Cells that do not count, each with its reason: a failure is a result too.
+//! Cells that do not count, each with its reason.
 
 use scour_core::{ResultRow, RowStatus};
 use serde::Serialize;
 
-use crate::counts::words;
+use crate::counts::status_text;
 use crate::number::listed;
 use crate::{group::Group, names};
 
-/// One reason, over the seeds that share it and, where it is one of the attacked model, over its defenses.
+/// One reason with the seeds that share it and, where it is about the attacked model, its defenses.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Failure {
     pub(crate) attack: String,
@@ -19,14 +19,14 @@ pub(crate) struct Failure {
     pub(crate) seeds: String,
 }
 
-/// More names than these say less than their number.
+/// More names than these are replaced by their number.
 const NAMED: usize = 3;
 
 /// Everything of a group that is not `ok`, in the order of the results.
 pub(crate) fn failures(group: &Group) -> Vec<Failure> {
     let mut found: Vec<(&ResultRow, Vec<u64>, Vec<&str>)> = vec![];
     for row in group.rows.iter().copied().filter(|row| row.status != RowStatus::Ok) {
-        // What is wrong with an attacked model is the same thing under every defense.
+        // A problem of the attacked model is the same under every defense.
         let of_model = matches!(row.status, RowStatus::NotImplanted | RowStatus::NotEvaluated);
         let same = |other: &ResultRow| {
             (&other.attack, other.status, &other.reason) == (&row.attack, row.status, &row.reason)
@@ -55,7 +55,7 @@ pub(crate) fn failures(group: &Group) -> Vec<Failure> {
             } else {
                 listed(&defenses.iter().map(|defense| names::defense(defense)).collect::<Vec<_>>())
             },
-            status: words(row.status),
+            status: status_text(row.status),
             reason: reason(row),
             seeds: format!(
                 "{} {}",
@@ -67,15 +67,15 @@ pub(crate) fn failures(group: &Group) -> Vec<Failure> {
 }
 
 /// Why a cell has no number that counts, or has it from fewer seeds than it should: for a tooltip.
-pub(crate) fn why(group: &Group, attack: &str, defense: &str) -> String {
-    let mut reasons: Vec<String> = vec![];
+pub(crate) fn reasons(group: &Group, attack: &str, defense: &str) -> String {
+    let mut texts: Vec<String> = vec![];
     for row in group.repeats(attack, defense).filter(|row| row.status != RowStatus::Ok) {
-        let text = format!("{}: {}", words(row.status), reason(row));
-        if !reasons.contains(&text) {
-            reasons.push(text);
+        let text = format!("{}: {}", status_text(row.status), reason(row));
+        if !texts.contains(&text) {
+            texts.push(text);
         }
     }
-    reasons.join("; ")
+    texts.join("; ")
 }
 
 fn reason(row: &ResultRow) -> String {

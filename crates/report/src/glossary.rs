@@ -1,7 +1,16 @@
-//! What the abbreviations mean: one sentence and one formula each.
+//! What the abbreviations mean: one sentence and one formula each, read from `docs/glossary.md`.
+
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
+/// The project's glossary, one line a term.
+const TEXT: &str = include_str!("../../../docs/glossary.md");
+
+/// The terms that the report explains, in its order.
+const NAMES: [&str; 4] = ["ACC", "ASR", "RA", "DER"];
+
+/// A figure of the report.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Term {
     pub(crate) name: &'static str,
@@ -12,35 +21,40 @@ pub(crate) struct Term {
     pub(crate) formula: &'static str,
 }
 
-pub(crate) const GLOSSARY: [Term; 4] = [
-    Term {
-        name: "ACC",
-        arrow: "↑",
-        long: "accuracy",
-        meaning: "The share of clean test pictures that are classified as their true class.",
-        formula: "100 · #(prediction = true class) / #(clean test pictures)",
-    },
-    Term {
-        name: "ASR",
-        arrow: "↓",
-        long: "attack success rate",
-        meaning: "The share of triggered test pictures that are classified as the target; pictures whose true class \
-                  is the target are left out, since a model without any backdoor gets those “right” too.",
-        formula: "100 · #(prediction on triggered picture = target) / #(triggered pictures whose true class ≠ target)",
-    },
-    Term {
-        name: "RA",
-        arrow: "↑",
-        long: "robust accuracy",
-        meaning: "The share of the same triggered pictures that are still classified as their true class.",
-        formula: "100 · #(prediction on triggered picture = true class) / #(triggered pictures whose true class ≠ target)",
-    },
-    Term {
-        name: "DER",
-        arrow: "↑",
-        long: "defense effectiveness rating",
-        meaning: "What a defense gains in ASR less what it loses in ACC, against the attacked model of the same seed: \
-                  50 for doing nothing, 100 for removing a perfect backdoor at no cost.",
-        formula: "(max(0, ASR before − ASR after) − max(0, ACC before − ACC after) + 100) / 2",
-    },
-];
+/// The report's terms.
+pub(crate) static GLOSSARY: LazyLock<Vec<Term>> = LazyLock::new(|| {
+    NAMES.iter().filter_map(|name| TEXT.lines().find_map(|line| term(line, name))).collect()
+});
+
+/// The term `name`, if this is its line: ``- **ACC** (accuracy, ↑): Meaning. `formula` ``.
+fn term(line: &'static str, name: &'static str) -> Option<Term> {
+    let line = line.strip_prefix("- **")?.strip_prefix(name)?.strip_prefix("** (")?;
+    let (head, body) = line.split_once("): ")?;
+    let (long, arrow) = head.rsplit_once(", ")?;
+    let (meaning, formula) = body.strip_suffix('`')?.split_once(" `")?;
+    Some(Term { name, arrow, long, meaning, formula })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_term_is_in_the_glossary_with_all_its_parts() {
+        let names: Vec<&str> = GLOSSARY.iter().map(|term| term.name).collect();
+        assert_eq!(names, NAMES);
+        let accuracy = &GLOSSARY[0];
+        assert_eq!((accuracy.long, accuracy.arrow), ("accuracy", "↑"));
+        assert!(accuracy.meaning.ends_with('.') && accuracy.formula.starts_with("100 · #("), "{accuracy:?}");
+    }
+
+    #[test]
+    fn the_glossary_is_one_line_a_term_in_alphabetical_order() {
+        let terms: Vec<String> = TEXT
+            .lines()
+            .filter_map(|line| line.strip_prefix("- **")?.split_once("**"))
+            .map(|(name, _)| name.to_lowercase().replace('-', " "))
+            .collect();
+        assert!(terms.is_sorted_by(|a, b| a < b), "{terms:?}");
+    }
+}

@@ -1,4 +1,4 @@
-//! What stands in one table: one data set, model, poison ratio and clean ratio.
+//! The rows of one table: one data set, model, poison ratio and clean ratio.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,12 @@ use crate::number::ratio_percent;
 /// The id of "no attack" and of "no defense".
 pub(crate) const NONE: &str = "none";
 
-/// Whether a defense is one that others are compared with: not the attacked model itself, and none that chose by test
-/// pictures.
+/// Whether a defense is ranked: not the attacked model itself, and none that used test images.
 pub(crate) fn competes(defense: &str) -> bool {
     defense != NONE && !is_oracle(defense)
 }
 
-/// Whether a defense chose by test pictures.
+/// Whether a defense used test images to choose.
 pub(crate) fn is_oracle(defense: &str) -> bool {
     defense.contains(ORACLE)
 }
@@ -38,16 +37,16 @@ pub(crate) struct Group<'a> {
 /// Splits summaries into tables. A clean model has no poison ratio of its own: it joins every table of its
 /// data set, model and clean ratio, and has one to itself only where nothing was attacked.
 pub(crate) fn groups<'a>(summaries: &'a [Summary], rows: &'a [ResultRow], planned: u32) -> Vec<Group<'a>> {
-    let same_place = |a: &Summary, b: &Summary| {
+    let same_table = |a: &Summary, b: &Summary| {
         (&a.dataset, &a.model, a.clean_ratio) == (&b.dataset, &b.model, b.clean_ratio)
     };
     let mut heads: Vec<&Summary> = vec![];
     for summary in summaries {
-        let alone = summary.attack == NONE
-            && summaries.iter().any(|other| other.attack != NONE && same_place(other, summary));
+        let joins_others = summary.attack == NONE
+            && summaries.iter().any(|other| other.attack != NONE && same_table(other, summary));
         let known =
-            heads.iter().any(|head| same_place(head, summary) && head.poison_ratio == summary.poison_ratio);
-        if !alone && !known {
+            heads.iter().any(|head| same_table(head, summary) && head.poison_ratio == summary.poison_ratio);
+        if !joins_others && !known {
             heads.push(summary);
         }
     }
@@ -67,10 +66,10 @@ impl<'a> Group<'a> {
             planned,
             summaries: HashMap::new(),
         };
-        let place = (head.dataset.as_str(), head.model.as_str(), head.clean_ratio);
+        let table = (head.dataset.as_str(), head.model.as_str(), head.clean_ratio);
         let belongs = |attack: &str, poison_ratio: f64| attack == NONE || poison_ratio == head.poison_ratio;
         for summary in summaries {
-            if (summary.dataset.as_str(), summary.model.as_str(), summary.clean_ratio) == place
+            if (summary.dataset.as_str(), summary.model.as_str(), summary.clean_ratio) == table
                 && belongs(&summary.attack, summary.poison_ratio)
             {
                 for (list, id) in
@@ -84,7 +83,7 @@ impl<'a> Group<'a> {
             }
         }
         group.rows.extend(rows.iter().filter(|row| {
-            (row.dataset.as_str(), row.model.as_str(), row.clean_ratio) == place
+            (row.dataset.as_str(), row.model.as_str(), row.clean_ratio) == table
                 && belongs(&row.attack, row.poison_ratio)
         }));
         group
@@ -116,7 +115,7 @@ impl<'a> Group<'a> {
         self.real_attacks().filter(|attack| counts(attack)).collect()
     }
 
-    /// Real attacks that took in no repeat: shown, and left out of all that is said of defenses.
+    /// Real attacks that took in no repeat: shown, and left out of averages, ranks and sentences on defenses.
     pub(crate) fn not_implanted(&self) -> Vec<&'a str> {
         let counted = self.counted_attacks();
         self.real_attacks()
@@ -168,7 +167,7 @@ mod tests {
             attack: attack.into(),
             defense: defense.into(),
             counted: Figures::default(),
-            aside: Figures::default(),
+            not_counted: Figures::default(),
             seconds: None,
             counts: Counts::default(),
         }
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn attacks_that_took_in_no_repeat_are_set_aside() {
+    fn attacks_that_took_in_no_repeat_are_not_counted() {
         use RowStatus::{Collapsed, Failed, NotImplanted, Ok};
         let rows: Vec<ResultRow> = [
             ("none", "none", Ok),

@@ -1,16 +1,15 @@
-//! What a table is about, in a line.
+//! The heading of a table.
 
 use crate::group::Group;
 use crate::names;
 use crate::number::{listed, thousands};
 use crate::recorded::{FULL_WIDTH, Recorded};
 
-/// `CIFAR-10 (20,000 training images), PreAct-ResNet18 (width 16)`: whatever makes the numbers other than those of the
-/// whole data set and the full network is said at once.
-pub(crate) fn heading(group: &Group, recorded: Option<&Recorded>) -> String {
-    let width =
-        recorded.and_then(|recorded| recorded.width(group.model)).filter(|width| *width != FULL_WIDTH);
-    let images = recorded.and_then(|recorded| recorded.train_images(group.dataset));
+/// `CIFAR-10 (20,000 training images), PreAct-ResNet18 (width 16)`: it says where the data set is not whole or the
+/// network is not the full one.
+pub(crate) fn heading(group: &Group, recorded: &Recorded) -> String {
+    let width = recorded.width(group.model).filter(|width| *width != FULL_WIDTH);
+    let images = recorded.train_images(group.dataset);
     let of_data: Vec<String> = data_notes(group)
         .into_iter()
         .map(|note| format!("not whole: {note}"))
@@ -27,7 +26,7 @@ pub(crate) fn heading(group: &Group, recorded: Option<&Recorded>) -> String {
     )
 }
 
-/// What of the data set is not as published, in the words of the rows.
+/// What of the data set is missing, as the rows say.
 pub(crate) fn data_notes<'a>(group: &Group<'a>) -> Vec<&'a str> {
     distinct(group, |row| &row.data_note)
 }

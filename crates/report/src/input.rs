@@ -1,63 +1,15 @@
-//! Reads what a sweep left in a results folder: `results.csv`, and `experiment.json` where there is one.
+//! Reads what a sweep left in a results folder: `results.csv`, and `strengths.csv` and `experiment.json` where there
+//! are such files.
 
 use std::collections::HashSet;
 use std::path::Path;
 
-use scour_core::{Departure, Profile, ResultRow, RowStatus, StrengthRow, read_results, read_strengths};
-use serde::Deserialize;
-use serde_json::Value;
+use scour_core::{ResultRow, RowStatus, StrengthRow, read_json, read_results, read_strengths};
 
 use crate::ReportError;
 use crate::recorded::Recorded;
 
-const WAY_OUT: &str = "restore the file, or run the sweep again, which reuses every finished stage";
-
-/// `experiment.json`. Every field may be absent, so that a hand-made folder gives a report too.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ExperimentFile {
-    pub(crate) name: Option<String>,
-    pub(crate) title: Option<String>,
-    pub(crate) description: Option<String>,
-    /// The effective experiment.
-    pub(crate) experiment: Value,
-    /// A line for a shell, or its words.
-    pub(crate) command: Value,
-    pub(crate) provenance: Value,
-    pub(crate) started: Value,
-    /// How many cells the whole plan has, or the cells themselves.
-    pub(crate) cells: Value,
-    /// Parameters of methods that are not the published ones.
-    pub(crate) departures: Vec<Departure>,
-    /// What a reader should know of data sets and settings, a line each.
-    pub(crate) warnings: Vec<String>,
-    /// Whether there is such a file.
-    #[serde(skip)]
-    pub(crate) found: bool,
-    /// What `experiment` says; `None` where it says nothing.
-    #[serde(skip)]
-    pub(crate) recorded: Option<Recorded>,
-}
-
-impl ExperimentFile {
-    /// Whether defenses were shortened for a small machine.
-    pub(crate) fn is_quick(&self) -> bool {
-        self.recorded.as_ref().is_some_and(|recorded| recorded.profile == Profile::Quick)
-    }
-
-    /// How many repeats each cell should have.
-    pub(crate) fn repeats(&self, rows: &[ResultRow]) -> u32 {
-        self.recorded.as_ref().unwrap_or(&Recorded::default()).planned(rows)
-    }
-
-    /// Cells of the whole plan, where known.
-    pub(crate) fn planned(&self) -> Option<usize> {
-        match &self.cells {
-            Value::Array(cells) => Some(cells.len()),
-            other => other.as_u64().map(|count| count as usize),
-        }
-    }
-}
+const ADVICE: &str = "restore the file, or run the sweep again, which reuses every finished stage";
 
 /// Rows of `results.csv`, checked: known status, finite numbers where they are shown, no row twice.
 pub(crate) fn read_rows(folder: &Path) -> Result<Vec<ResultRow>, ReportError> {
@@ -65,14 +17,14 @@ pub(crate) fn read_rows(folder: &Path) -> Result<Vec<ResultRow>, ReportError> {
     if !path.is_file() {
         return Err(ReportError::NoResults { path });
     }
-    let rows = read_results(&path).map_err(|error| ReportError::corrupt(&path, error, WAY_OUT))?;
+    let rows = read_results(&path).map_err(|error| ReportError::file(error, ADVICE))?;
     if rows.is_empty() {
         return Err(ReportError::EmptyResults { path });
     }
     let mut seen = HashSet::new();
     for (index, row) in rows.iter().enumerate() {
         if let Some(problem) = problem(row) {
-            return Err(ReportError::corrupt(&path, format!("row {}: {problem}", index + 1), WAY_OUT));
+            return Err(ReportError::corrupt(&path, format!("row {}: {problem}", index + 1), ADVICE));
         }
         let ratios = (row.poison_ratio.to_bits(), row.clean_ratio.to_bits());
         if !seen.insert((&row.dataset, &row.model, &row.attack, ratios, row.seed, &row.defense)) {
@@ -107,13 +59,13 @@ fn problem(row: &ResultRow) -> Option<String> {
     )
 }
 
-/// `strengths.csv`, where triggers were faded in; nothing where there is no such file.
+/// `strengths.csv`, where ASR was measured under weaker triggers; nothing where there is no such file.
 pub(crate) fn read_measured_strengths(folder: &Path) -> Result<Vec<StrengthRow>, ReportError> {
     let path = folder.join("strengths.csv");
     if !path.is_file() {
         return Ok(vec![]);
     }
-    let rows = read_strengths(&path).map_err(|error| ReportError::corrupt(&path, error, WAY_OUT))?;
+    let rows = read_strengths(&path).map_err(|error| ReportError::file(error, ADVICE))?;
     match rows
         .iter()
         .position(|row| !(0.0..=100.0).contains(&row.asr) || !(0.0..=1.0).contains(&row.strength))
@@ -121,30 +73,21 @@ pub(crate) fn read_measured_strengths(folder: &Path) -> Result<Vec<StrengthRow>,
         Some(at) => Err(ReportError::corrupt(
             &path,
             format!("row {}: asr must be in 0..100 and strength in 0..1", at + 1),
-            WAY_OUT,
+            ADVICE,
         )),
         None => Ok(rows),
     }
 }
 
-/// `experiment.json`, or an empty one where there is none.
-pub(crate) fn read_experiment(folder: &Path) -> Result<ExperimentFile, ReportError> {
+/// `experiment.json`, where there is one.
+pub(crate) fn read_experiment(folder: &Path) -> Result<Recorded, ReportError> {
     let path = folder.join("experiment.json");
     if !path.exists() {
-        return Ok(ExperimentFile::default());
+        return Ok(Recorded::default());
     }
-    let bytes =
-        std::fs::read(&path).map_err(|source| ReportError::Unreadable { path: path.clone(), source })?;
-    let way_out = "delete the file to report without it, or run the sweep again";
-    let mut file: ExperimentFile =
-        serde_json::from_slice(&bytes).map_err(|error| ReportError::corrupt(&path, error, way_out))?;
-    file.found = true;
-    if !file.experiment.is_null() {
-        let recorded = serde_json::from_value(file.experiment.clone())
-            .map_err(|error| ReportError::corrupt(&path, format!("field `experiment`: {error}"), way_out))?;
-        file.recorded = Some(recorded);
-    }
-    Ok(file)
+    let advice = "delete the file to report without it, or run the sweep again";
+    let file = read_json(&path).map_err(|error| ReportError::file(error, advice))?;
+    Ok(Recorded { file: Some(file) })
 }
 
 #[cfg(test)]
@@ -166,7 +109,9 @@ mod tests {
     fn refuses_rows_that_would_make_a_wrong_table() {
         let row = |acc: &str, status: &str| format!("s,m,a,0.1,0.05,0,ft,{acc},1,1,50,1,{status},,k\n");
         assert!(message("").contains("no rows"));
-        assert!(message(&row("x", "ok")).contains("invalid float"));
+        assert!(
+            message(&row("x", "ok")).contains("invalid float literal at acc in line 2: restore the file")
+        );
         assert!(message(&row("", "ok")).contains("row 1: status is ok, but acc is empty"));
         assert!(message(&row("NaN", "ok")).contains("acc is NaN"));
         assert!(message(&row("101", "ok")).contains("acc is 101"));
@@ -178,17 +123,19 @@ mod tests {
     #[test]
     fn a_missing_experiment_is_fine_and_a_broken_one_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(read_experiment(folder.path()).unwrap().planned(), None);
+        assert_eq!(read_experiment(folder.path()).unwrap().planned_cells(), None);
         let path = folder.path().join("experiment.json");
-        std::fs::write(&path, r#"{"cells": [1, 2], "later": true}"#).unwrap();
-        assert_eq!(read_experiment(folder.path()).unwrap().planned(), Some(2));
-        std::fs::write(&path, r#"{"cells": 7}"#).unwrap();
-        assert_eq!(read_experiment(folder.path()).unwrap().planned(), Some(7));
-        std::fs::write(&path, "{").unwrap();
-        let message = read_experiment(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("experiment.json: ") && message.contains("delete the file"), "{message}");
-        std::fs::write(&path, r#"{"experiment": {"train": {"epoch": 3}}}"#).unwrap();
-        let message = read_experiment(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("field `experiment`: unknown field `epoch`"), "{message}");
+        std::fs::write(&path, r#"{"cells": 7, "later": true}"#).unwrap();
+        assert_eq!(read_experiment(folder.path()).unwrap().planned_cells(), Some(7));
+        let message = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read_experiment(folder.path()).unwrap_err().to_string()
+        };
+        let broken = message("{");
+        assert!(broken.contains("experiment.json: ") && broken.contains("delete the file"), "{broken}");
+        let unknown = message(r#"{"experiment": {"train": {"epoch": 3}}}"#);
+        assert!(unknown.contains("experiment.json: unknown field `epoch`"), "{unknown}");
+        assert!(unknown.contains(" at experiment.train"), "{unknown}");
+        assert!(message(r#"{"version": 99}"#).contains("written by a newer scour"));
     }
 }

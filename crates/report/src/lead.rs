@@ -1,15 +1,20 @@
-//! The paragraph above a table: what it says as a whole.
+//! The paragraph above a table: a summary in sentences.
 
-use crate::glance::{Glance, over};
 use crate::group::{Group, NONE};
 use crate::names;
 use crate::number::{fixed, listed, mean, plural};
+use crate::overview::{DefenseOverview, over};
 
-/// Says only what every attacked model that is planned stands behind, or over how many of them it is.
-pub(crate) fn lead(group: &Group, glances: &[Glance], decimals: usize) -> String {
+/// Each sentence is over all attacked models that are planned, or says over how many of them it is.
+pub(crate) fn lead(group: &Group, overview: &[DefenseOverview], decimals: usize) -> String {
     let decimals = decimals.min(1);
-    let parts =
-        [clean(group, decimals), attacked(group, decimals), aside(group), best(glances), unhelpful(glances)];
+    let parts = [
+        clean(group, decimals),
+        attacked(group, decimals),
+        not_implanted(group),
+        best(overview),
+        unhelpful(overview),
+    ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -25,7 +30,7 @@ fn clean(group: &Group, decimals: usize) -> Option<String> {
 
 fn attacked(group: &Group, decimals: usize) -> Option<String> {
     let attacks = group.counted_attacks();
-    let where_ = match attacks.as_slice() {
+    let over_attacks = match attacks.as_slice() {
         [] => return None,
         [one] => format!("Under {}", names::attack(one)),
         several => format!("Over {} attacks", several.len()),
@@ -42,17 +47,19 @@ fn attacked(group: &Group, decimals: usize) -> Option<String> {
     let models = found.iter().map(|(acc, asr)| acc.n.min(asr.n) as usize).sum();
     Some(match (acc, asr) {
         (Some(acc), Some(asr)) => format!(
-            "{where_} and {seeds}, the attacked models reach ACC {} and ASR {}{}{}.",
+            "{over_attacks} and {seeds}, the attacked models reach ACC {} and ASR {}{}{}.",
             fixed(acc, decimals),
             fixed(asr, decimals),
             if attacks.len() > 1 { " on average" } else { "" },
             over(models, attacks.len(), group.planned)
         ),
-        _ => format!("{where_} and {seeds}, no attacked model without a defense has a number that counts."),
+        _ => format!(
+            "{over_attacks} and {seeds}, no attacked model without a defense has a number that counts."
+        ),
     })
 }
 
-fn aside(group: &Group) -> Option<String> {
+fn not_implanted(group: &Group) -> Option<String> {
     let attacks: Vec<String> = group.not_implanted().into_iter().map(names::attack).collect();
     match attacks.as_slice() {
         [] => None,
@@ -61,9 +68,9 @@ fn aside(group: &Group) -> Option<String> {
     }
 }
 
-fn best(glances: &[Glance]) -> Option<String> {
-    let with_der = glances.iter().filter(|glance| glance.value.is_some()).count();
-    let ranked: Vec<&Glance> = glances.iter().filter(|glance| glance.rank.is_some()).collect();
+fn best(overview: &[DefenseOverview]) -> Option<String> {
+    let with_der = overview.iter().filter(|defense| defense.value.is_some()).count();
+    let ranked: Vec<&DefenseOverview> = overview.iter().filter(|defense| defense.rank.is_some()).collect();
     let Some(best) = ranked.first() else {
         return (with_der > 0).then(|| {
             "No defense has a number that counts for every attack and planned seed, so that none is called the best.".into()
@@ -85,10 +92,11 @@ fn best(glances: &[Glance]) -> Option<String> {
     })
 }
 
-fn unhelpful(glances: &[Glance]) -> Option<String> {
-    let hardly = |glance: &&Glance| glance.rank.is_some() && glance.value.is_some_and(|der| der < 50.5);
-    let found: Vec<String> = glances.iter().filter(hardly).map(|glance| glance.name.clone()).collect();
-    if found.is_empty() || found.len() == glances.len() {
+fn unhelpful(overview: &[DefenseOverview]) -> Option<String> {
+    let hardly =
+        |defense: &&DefenseOverview| defense.rank.is_some() && defense.value.is_some_and(|der| der < 50.5);
+    let found: Vec<String> = overview.iter().filter(hardly).map(|defense| defense.name.clone()).collect();
+    if found.is_empty() || found.len() == overview.len() {
         return None;
     }
     let verb = if found.len() == 1 { "is" } else { "are" };

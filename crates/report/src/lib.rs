@@ -1,8 +1,8 @@
 //! From a results folder to tables and pages that a person reads: mean and standard deviation over seeds,
 //! paper-style tables in HTML, Markdown and LaTeX, figures, and the gallery of triggers.
 //!
-//! The only crate that links polars, and in it only `aggregate.rs` does. This crate must not know torch,
-//! processes or the store: files go in, files come out, and the same files give the same bytes.
+//! The only crate that links polars, which only `aggregate.rs` uses. This crate must not know torch, processes or the
+//! store: it reads files and writes files, and the same files give the same bytes.
 
 mod aggregate;
 mod average;
@@ -10,6 +10,7 @@ mod caption;
 mod context;
 mod cost;
 mod counts;
+mod departure;
 mod detection;
 mod difference;
 mod error;
@@ -17,7 +18,6 @@ mod escape;
 mod failures;
 mod figures;
 mod gallery;
-mod glance;
 mod glossary;
 mod group;
 mod heading;
@@ -27,6 +27,7 @@ mod metric;
 mod mixture;
 mod names;
 mod number;
+mod overview;
 mod provenance;
 mod published;
 mod ranking;

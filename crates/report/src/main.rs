@@ -13,8 +13,8 @@ struct Arguments {
     /// The results folder: holds results.csv, and gets a folder `report`
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Published figures, such as experiments/published/figures.csv: beside rows of the same setting, and in a comparison
-    /// of their own, which says what differs, with others. A CSV file with the columns
+    /// Published figures, such as experiments/published/figures.csv: beside rows of the same setting, and in a
+    /// comparison of their own, which says what differs, with others. A CSV file with the columns
     /// source,dataset,model,attack,poison_ratio,clean_ratio,defense,acc,asr,ra
     #[arg(long, value_name = "FILE.csv", alias = "reference")]
     published: Option<PathBuf>,
@@ -30,24 +30,24 @@ fn main() -> ExitCode {
     match write_report(&arguments.folder, &options) {
         Ok(written) => {
             for warning in &written.warnings {
-                complain(&format!("warning: {warning}"));
+                print_error(&format!("warning: {warning}"));
             }
-            say(&written.index.display().to_string());
+            print(&written.index.display().to_string());
             scour_core::ExitCode::Done.into()
         }
         Err(error) => {
-            complain(&format!("scour-report: {error}"));
+            print_error(&format!("scour-report: {error}"));
             scour_core::ExitCode::Environment.into()
         }
     }
 }
 
 #[expect(clippy::print_stdout, reason = "the path of the page is this program's output")]
-fn say(line: &str) {
+fn print(line: &str) {
     println!("{line}");
 }
 
 #[expect(clippy::print_stderr, reason = "warnings and errors are for the person at the terminal")]
-fn complain(line: &str) {
+fn print_error(line: &str) {
     eprintln!("{line}");
 }

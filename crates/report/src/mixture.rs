@@ -1,4 +1,4 @@
-//! Whether the numbers of a table were made alike: in one number format, on one device and processor, with one version.
+//! Whether all numbers of a table were made in one number format, on one device and processor, with one version.
 
 use scour_core::{ResultRow, RowStatus};
 
@@ -15,8 +15,8 @@ const FIELDS: [Field; 4] = [
     (|row| &row.versions, "versions"),
 ];
 
-/// A line for each field of which the table's rows have more than one value. Rows without figures have none to mix;
-/// a value that some rows lack is unknown there, which is told too.
+/// A line for each field of which the table's rows have more than one value. Rows without figures are left out; a value
+/// that only some rows lack counts as another one.
 pub(crate) fn mixtures(group: &Group) -> Vec<String> {
     let rows: Vec<&ResultRow> = group
         .rows
@@ -39,13 +39,13 @@ fn mixture(rows: &[&ResultRow], field: fn(&ResultRow) -> &String, name: &str) ->
     if values.len() < 2 {
         return None;
     }
-    let said = |&(value, count): &(&str, usize)| {
+    let text = |&(value, count): &(&str, usize)| {
         let value = if value.is_empty() { "not recorded" } else { value };
         format!("{value} ({})", plural(count, "cell"))
     };
     Some(format!(
         "this table mixes {name}: {}; differences between such cells may come from that",
-        listed(&values.iter().map(said).collect::<Vec<_>>())
+        listed(&values.iter().map(text).collect::<Vec<_>>())
     ))
 }
 

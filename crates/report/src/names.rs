@@ -1,73 +1,56 @@
-//! How ids are shown to people: the one place that knows the field's spelling of each method.
+//! The names that people read: titles of registered methods, and labels as experiments give them.
 
-const ATTACKS: &[(&str, &str)] = &[
-    ("none", "No attack"),
-    ("badnets", "BadNets"),
-    ("blended", "Blended"),
-    ("input_aware", "Input-aware"),
-    ("lf", "LF"),
-    ("sig", "SIG"),
-    ("ssba", "SSBA"),
-    ("trojan", "Trojan"),
-    ("wanet", "WaNet"),
-    ("lc", "LC"),
-    ("bpp", "BppAttack"),
-    ("ftrojan", "FTrojan"),
-];
+use scour_core::MethodKind;
 
-const DEFENSES: &[(&str, &str)] = &[
-    ("none", "No defense"),
-    ("ft", "FT"),
-    ("fp", "FP"),
-    ("fp-oracle", "FP (oracle)"),
-    ("nad", "NAD"),
-    ("nc", "NC"),
-    ("anp", "ANP"),
-    ("anp-oracle", "ANP (oracle)"),
-    ("clp", "CLP"),
-    ("i_bau", "i-BAU"),
-    ("rnp", "RNP"),
-    ("ft_sam", "FT-SAM"),
-    ("npd", "NPD"),
-    ("sau", "SAU"),
-    ("bnp", "BNP"),
-    ("ep", "EP"),
-    ("ss", "SS"),
-    ("strip", "STRIP"),
-    ("abl", "ABL"),
-    ("tsbd", "TSBD"),
-];
+/// `kind,name,title` of every registered method, written by `cargo xtask docs`: this crate does not link the registry, which
+/// links libtorch.
+const TITLES: &str = include_str!("../titles.csv");
 
-const DATASETS: &[(&str, &str)] = &[
-    ("cifar10", "CIFAR-10"),
-    ("cifar100", "CIFAR-100"),
-    ("gtsrb", "GTSRB"),
-    ("tiny_imagenet", "Tiny ImageNet"),
-    ("signs", "signs"),
-];
+/// What is appended to the name of a defense that chose by test images.
+const ORACLE_SUFFIX: &str = "-oracle";
 
-const MODELS: &[(&str, &str)] =
-    &[("preact_resnet18", "PreAct-ResNet18"), ("preact_resnet10", "PreAct-ResNet10")];
+/// The title of a registered method. Another label, which an experiment has given, is shown as it is.
+fn title(kind: &str, label: &str) -> Option<&'static str> {
+    TITLES.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ',');
+        (fields.next() == Some(kind) && fields.next() == Some(label)).then(|| fields.next()).flatten()
+    })
+}
 
-/// The id itself where it is not known: a variant that an experiment names keeps the name it was given.
-fn shown(known: &[(&str, &str)], id: &str) -> String {
-    known.iter().find(|(name, _)| *name == id).map_or(id, |(_, shown)| shown).to_string()
+fn shown(kind: &str, label: &str) -> String {
+    if let Some(title) = title(kind, label) {
+        return title.into();
+    }
+    match label.strip_suffix(ORACLE_SUFFIX).and_then(|name| title(kind, name)) {
+        Some(title) => format!("{title} (oracle)"),
+        None => label.into(),
+    }
+}
+
+/// The name of a method of any kind.
+pub(crate) fn method(kind: MethodKind, id: &str) -> String {
+    match kind {
+        MethodKind::Dataset => dataset(id),
+        MethodKind::Model => model(id),
+        MethodKind::Attack => attack(id),
+        MethodKind::Defense => defense(id),
+    }
 }
 
 pub(crate) fn attack(id: &str) -> String {
-    shown(ATTACKS, id)
+    shown("attack", id)
 }
 
 pub(crate) fn defense(id: &str) -> String {
-    shown(DEFENSES, id)
+    shown("defense", id)
 }
 
 pub(crate) fn dataset(id: &str) -> String {
-    shown(DATASETS, id)
+    shown("data set", id)
 }
 
 pub(crate) fn model(id: &str) -> String {
-    shown(MODELS, id)
+    shown("model", id)
 }
 
 #[cfg(test)]
@@ -80,7 +63,9 @@ mod tests {
         assert_eq!(attack("none"), "No attack");
         assert_eq!(defense("none"), "No defense");
         assert_eq!(defense("tsbd-n0.3"), "tsbd-n0.3");
+        assert_eq!(defense("anp-oracle"), "ANP (oracle)");
         assert_eq!(model("preact_resnet18"), "PreAct-ResNet18");
         assert_eq!(dataset("my_set"), "my_set");
+        assert_eq!(method(MethodKind::Model, "preact_resnet18"), "PreAct-ResNet18");
     }
 }

@@ -17,7 +17,7 @@ impl Statistic {
     }
 
     /// `81.00 ± 1.41`, or `81.00 ± 1.41 (2 of 3 seeds)` where not every planned repeat is behind it.
-    pub(crate) fn said(&self, decimals: usize, planned: u32) -> String {
+    pub(crate) fn text(&self, decimals: usize, planned: u32) -> String {
         let std = self.std.map(|std| format!(" ± {}", fixed(std, decimals))).unwrap_or_default();
         let part = if self.n < planned { format!(" ({} of {planned} seeds)", self.n) } else { String::new() };
         format!("{}{std}{part}", fixed(self.mean, decimals))
@@ -51,7 +51,7 @@ pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     }
 }
 
-/// What a reader of the rounded table can tell apart.
+/// The value in units of the last decimal that a table shows: values that print alike are equal.
 pub(crate) fn rounded(value: f64, decimals: usize) -> i64 {
     (value * 10f64.powi(decimals as i32)).round() as i64
 }
@@ -84,12 +84,12 @@ mod tests {
     fn a_mean_over_fewer_repeats_than_planned_says_so() {
         let two = Statistic { mean: 81.0, std: Some(1.4), n: 2 };
         assert_eq!((two.part(3).as_deref(), two.part(2)), (Some("2/3"), None));
-        assert_eq!(two.said(1, 3), "81.0 ± 1.4 (2 of 3 seeds)");
-        assert_eq!(two.said(1, 2), "81.0 ± 1.4");
+        assert_eq!(two.text(1, 3), "81.0 ± 1.4 (2 of 3 seeds)");
+        assert_eq!(two.text(1, 2), "81.0 ± 1.4");
     }
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_are_formatted() {
         assert_eq!(fixed(-0.001, 2), "0.00");
         assert_eq!(fixed(-0.006, 2), "-0.01");
         assert_eq!(fixed(7.555, 0), "8");

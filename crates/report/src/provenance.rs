@@ -1,16 +1,16 @@
-//! Where results come from, as far as `experiment.json` tells.
+//! Where results come from, as far as `experiment.json` says.
 
+use scour_core::Provenance as Build;
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::input::ExperimentFile;
+use crate::recorded::Recorded;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Provenance {
     /// Whether there is an `experiment.json` at all.
     pub(crate) recorded: bool,
     pub(crate) command: Option<String>,
-    /// Names and values; lists as JSON text.
+    /// Names and values of what is recorded.
     pub(crate) facts: Vec<Fact>,
     /// The effective experiment as JSON text.
     pub(crate) experiment: Option<String>,
@@ -18,41 +18,37 @@ pub(crate) struct Provenance {
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Fact {
-    pub(crate) name: String,
+    pub(crate) name: &'static str,
     pub(crate) value: String,
 }
 
-pub(crate) fn provenance(experiment: &ExperimentFile) -> Provenance {
-    let mut facts = vec![];
-    flatten("", &experiment.provenance, &mut facts);
-    let experiment_text = match &experiment.experiment {
-        Value::Null => None,
-        value => serde_json::to_string_pretty(value).ok(),
-    };
-    let command = match &experiment.command {
-        Value::Array(words) => Some(words.iter().filter_map(as_text).collect::<Vec<_>>().join(" "))
-            .filter(|text| !text.is_empty()),
-        other => as_text(other),
-    };
-    Provenance { recorded: experiment.found, command, facts, experiment: experiment_text }
-}
-
-/// Nested names are joined, so that a list of facts is all that the page has to lay out.
-fn flatten(prefix: &str, value: &Value, facts: &mut Vec<Fact>) {
-    if let Value::Object(map) = value {
-        for (name, value) in map {
-            flatten(format!("{prefix} {}", name.replace('_', " ")).trim_start(), value, facts);
-        }
-    } else if let Some(value) = as_text(value) {
-        facts.push(Fact { name: if prefix.is_empty() { "provenance".into() } else { prefix.into() }, value });
+pub(crate) fn provenance(recorded: &Recorded) -> Provenance {
+    let file = recorded.file.as_ref();
+    let experiment = recorded.experiment();
+    Provenance {
+        recorded: file.is_some(),
+        command: file.and_then(|file| file.command.clone()).filter(|command| !command.is_empty()),
+        facts: file.map(|file| facts(&file.provenance)).unwrap_or_default(),
+        experiment: experiment.and_then(|experiment| serde_json::to_string_pretty(experiment).ok()),
     }
 }
 
-/// Text as it is, nothing for null, JSON for the rest.
-pub(crate) fn as_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-        other => Some(other.to_string()),
+/// What of the machine and the build is recorded.
+fn facts(build: &Build) -> Vec<Fact> {
+    if *build == Build::default() {
+        return vec![];
     }
+    let count = |count: usize| if count == 0 { String::new() } else { count.to_string() };
+    let all = [
+        ("scour", build.scour.clone()),
+        ("commit", build.commit.clone().unwrap_or_default()),
+        ("uncommitted changes", if build.uncommitted_changes { "yes" } else { "no" }.into()),
+        ("versions", build.versions.clone()),
+        ("system", build.system.clone()),
+        ("processor", build.processor.clone()),
+        ("devices", build.devices.join(", ")),
+        ("threads per worker", count(build.threads_per_worker)),
+        ("jobs per device", count(build.jobs_per_device)),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| Fact { name, value }).collect()
 }

@@ -1,15 +1,14 @@
-//! Published figures beside ours.
+//! Published figures compared with ours.
 
 use std::path::Path;
 
-use scour_core::Choice;
+use scour_core::MethodKind;
 use serde::{Deserialize, Serialize};
 
 use crate::ReportError;
 use crate::aggregate::Figures;
 use crate::difference::{self, Difference};
 use crate::group::{Group, NONE};
-use crate::input::ExperimentFile;
 use crate::names;
 use crate::number::fixed;
 use crate::recorded::Recorded;
@@ -33,7 +32,7 @@ pub(crate) struct PublishedRow {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) source: String,
-    pub(crate) rows: Vec<Pair>,
+    pub(crate) rows: Vec<ComparedRow>,
 }
 
 /// Published figures for one of our tables.
@@ -41,26 +40,26 @@ pub(crate) struct Comparison {
 pub(crate) struct Published {
     /// Of the same setting: they can be compared.
     pub(crate) same: Vec<Comparison>,
-    /// Of another setting: they show where ours stand, no more.
+    /// Of another setting: for orientation only.
     pub(crate) other: Vec<Comparison>,
     /// What differs in every row of `other`.
     pub(crate) differs: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Pair {
+pub(crate) struct ComparedRow {
     pub(crate) attack: String,
     pub(crate) defense: String,
     /// First of its attack: rules are drawn above it.
     pub(crate) first: bool,
     /// ACC, ASR and RA.
-    pub(crate) metrics: Vec<Beside>,
-    /// What differs in this row beyond what differs in all.
+    pub(crate) metrics: Vec<ComparedMetric>,
+    /// What differs in this row, besides what differs in all.
     pub(crate) differs: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Beside {
+pub(crate) struct ComparedMetric {
     pub(crate) published: String,
     pub(crate) ours: String,
     pub(crate) std: Option<String>,
@@ -69,87 +68,83 @@ pub(crate) struct Beside {
 }
 
 pub(crate) fn read_published(path: &Path) -> Result<Vec<PublishedRow>, ReportError> {
-    let way_out = "give a file with the columns source, dataset, model, attack, poison_ratio, clean_ratio, defense, \
+    let advice = "give a file with the columns source, dataset, model, attack, poison_ratio, clean_ratio, defense, \
                    acc, asr, ra";
     let file =
         std::fs::File::open(path).map_err(|source| ReportError::Unreadable { path: path.into(), source })?;
     csv::Reader::from_reader(file)
         .deserialize()
         .collect::<Result<_, _>>()
-        .map_err(|error| ReportError::corrupt(path, error, way_out))
+        .map_err(|error| ReportError::corrupt(path, error, advice))
 }
 
-/// Ratios that went through decimal text.
+/// Whether two ratios are equal, after one went through decimal text.
 fn same(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-9
 }
 
-/// For each source, the figures that a cell of the group stands beside. A model without a defense has no clean set,
-/// so that its clean ratio need not agree; a figure without a clean ratio is taken for any. A variant that the
-/// experiment names stands beside the figures of its method, with what differs.
+/// For each source, the figures that cells of the group are compared with. A model without a defense has no clean set,
+/// so that its clean ratio need not agree; a figure without a clean ratio is compared with any. A variant that the
+/// experiment names is compared with the figures of its method, with a list of what differs.
 pub(crate) fn published(
     group: &Group,
     rows: &[PublishedRow],
-    experiment: &ExperimentFile,
+    recorded: &Recorded,
     decimals: usize,
 ) -> Published {
-    let of_table = difference::of_table(group, experiment);
+    let of_table = difference::of_table(group, recorded);
     let mut found =
         Published { differs: of_table.iter().map(Difference::to_string).collect(), ..Published::default() };
     for attack in &group.attacks {
         for defense in &group.defenses {
             let Some(ours) = group.ok(attack, defense) else { continue };
             let poison_ratio = if *attack == NONE { 0.0 } else { group.poison_ratio };
-            let of_row = difference::of_row(group, attack, defense, experiment);
+            let of_row = difference::of_row(group, attack, defense, recorded);
             let of_cell = |row: &&PublishedRow| {
-                row.dataset == name(experiment, group.dataset, |recorded| &recorded.datasets)
-                    && row.model == name(experiment, group.model, |recorded| &recorded.models)
-                    && row.attack == name(experiment, attack, |recorded| &recorded.attacks)
-                    && row.defense == name(experiment, defense, |recorded| &recorded.defenses)
+                row.dataset == recorded.registered_name(MethodKind::Dataset, group.dataset)
+                    && row.model == recorded.registered_name(MethodKind::Model, group.model)
+                    && row.attack == recorded.registered_name(MethodKind::Attack, attack)
+                    && row.defense == recorded.registered_name(MethodKind::Defense, defense)
                     && same(row.poison_ratio, poison_ratio)
                     && (row.defense == NONE
                         || row.clean_ratio.is_none_or(|ratio| same(ratio, group.clean_ratio)))
             };
             for row in rows.iter().filter(of_cell) {
                 let alike = of_table.is_empty() && of_row.is_empty();
-                let place = if alike { &mut found.same } else { &mut found.other };
-                let at = place.iter().position(|comparison| comparison.source == row.source);
+                let comparisons = if alike { &mut found.same } else { &mut found.other };
+                let at = comparisons.iter().position(|comparison| comparison.source == row.source);
                 let at = at.unwrap_or_else(|| {
-                    place.push(Comparison { source: row.source.clone(), rows: vec![] });
-                    place.len() - 1
+                    comparisons.push(Comparison { source: row.source.clone(), rows: vec![] });
+                    comparisons.len() - 1
                 });
                 let attack = names::attack(attack);
-                let pair = Pair {
-                    first: place[at].rows.last().is_none_or(|last| last.attack != attack),
+                let compared = ComparedRow {
+                    first: comparisons[at].rows.last().is_none_or(|last| last.attack != attack),
                     attack,
                     defense: names::defense(defense),
-                    metrics: beside(row, ours, group.planned, decimals),
+                    metrics: compared_metrics(row, ours, group.planned, decimals),
                     differs: of_row.iter().map(Difference::to_string).collect::<Vec<_>>().join("; "),
                 };
-                place[at].rows.push(pair);
+                comparisons[at].rows.push(compared);
             }
         }
     }
     found
 }
 
-/// The registered name of what results call `label`.
-fn name<'a>(
-    experiment: &'a ExperimentFile,
-    label: &'a str,
-    choices: fn(&Recorded) -> &Vec<Choice>,
-) -> &'a str {
-    experiment.recorded.as_ref().map_or(label, |recorded| Recorded::name(choices(recorded), label))
-}
-
-fn beside(row: &PublishedRow, ours: &Figures, planned: u32, decimals: usize) -> Vec<Beside> {
+fn compared_metrics(
+    row: &PublishedRow,
+    ours: &Figures,
+    planned: u32,
+    decimals: usize,
+) -> Vec<ComparedMetric> {
     let text = |value: Option<f64>| value.map_or("–".into(), |value| fixed(value, decimals));
     let pairs = [(row.acc, ours.acc), (row.asr, ours.asr), (row.ra, ours.ra)];
-    let beside = pairs.map(|(published, ours)| Beside {
+    let compared = pairs.map(|(published, ours)| ComparedMetric {
         published: text(published),
         ours: text(ours.map(|ours| ours.mean)),
         std: ours.and_then(|ours| ours.std).map(|std| fixed(std, decimals)),
         sign: ours.and_then(|ours| ours.part(planned)),
     });
-    beside.into()
+    compared.into()
 }

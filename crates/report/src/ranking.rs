@@ -1,4 +1,4 @@
-//! Which numbers of a row are the best.
+//! Which numbers of a row are the best and the second best.
 
 use crate::group::{Group, competes};
 use crate::metric::Metric;
@@ -6,8 +6,8 @@ use crate::number::rounded;
 use crate::table::{Cell, Row};
 
 /// Marks the best of a metric among the real defenses of a row, and the second best where at least three compete.
-/// Values that print alike are marked alike. A number with a sign does not compete: it rests on fewer repeats or
-/// attacks than others, on an attack that did not take, or on a model at chance.
+/// Values that print alike are marked alike. A number with a sign is not ranked: it is over fewer repeats or attacks
+/// than others, of an attack that did not take, or of a model at chance.
 pub(crate) fn rank(
     group: &Group,
     row: &mut Row,
@@ -16,13 +16,13 @@ pub(crate) fn rank(
     decimals: usize,
 ) {
     let mut competing: Vec<(i64, &mut Cell)> = row
-        .entries
+        .blocks
         .iter_mut()
         .zip(&group.defenses)
         .filter(|(_, defense)| competes(defense))
-        .filter_map(|(entry, defense)| {
+        .filter_map(|(block, defense)| {
             let at = metrics(defense).iter().position(|&other| other == metric)?;
-            let cell = entry.cells.get_mut(at)?;
+            let cell = block.cells.get_mut(at)?;
             let value = rounded(cell.ranked?, decimals);
             Some((if metric.higher_is_better() { -value } else { value }, cell))
         })

@@ -1,86 +1,133 @@
-//! What `experiment.json` tells of how rows came about.
+//! What `experiment.json` says about the rows of a results folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use scour_core::{Choice, LabelMap, Profile, RecipePatch, ResultRow, Validity};
-use serde::Deserialize;
-
-/// The effective experiment, as far as readers of its tables have to know it. A hand-made one may lack anything.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Recorded {
-    pub(crate) datasets: Vec<Choice>,
-    pub(crate) models: Vec<Choice>,
-    pub(crate) attacks: Vec<Choice>,
-    pub(crate) defenses: Vec<Choice>,
-    pub(crate) seeds: Vec<u64>,
-    pub(crate) label_map: LabelMap,
-    pub(crate) profile: Profile,
-    pub(crate) train: RecipePatch,
-    pub(crate) train_for: BTreeMap<String, RecipePatch>,
-    pub(crate) validity: Validity,
-}
+use scour_core::{
+    Choice, Departure, Experiment, ExperimentFile, MethodKind, Profile, RecipePatch, ResultRow, Validity,
+};
 
 /// The width of a network for which none is given, and of all published figures.
 pub(crate) const FULL_WIDTH: u64 = 64;
 
+/// The file, where there is one. It may lack anything, the experiment too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recorded {
+    pub(crate) file: Option<ExperimentFile>,
+}
+
 impl Recorded {
-    /// The choice that has this name in results.
-    fn choice<'a>(choices: &'a [Choice], label: &str) -> Option<&'a Choice> {
+    /// The effective experiment.
+    pub(crate) fn experiment(&self) -> Option<&Experiment> {
+        self.file.as_ref()?.experiment.as_ref()
+    }
+
+    /// Parameters of methods that are not the published ones.
+    pub(crate) fn departures(&self) -> &[Departure] {
+        self.file.as_ref().map_or(&[], |file| &file.departures)
+    }
+
+    /// Whether the departures are from published values, not from defaults as in older files.
+    pub(crate) fn departs_from_published(&self) -> bool {
+        self.file.as_ref().is_some_and(ExperimentFile::departs_from_published)
+    }
+
+    /// Whether defenses were shortened for a small machine.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.experiment().is_some_and(|experiment| experiment.profile == Profile::Quick)
+    }
+
+    /// The bounds by which an attack counts as implanted.
+    pub(crate) fn validity(&self) -> Validity {
+        self.experiment().map_or_else(Validity::default, |experiment| experiment.validity)
+    }
+
+    /// Cells of the whole plan, where known.
+    pub(crate) fn planned_cells(&self) -> Option<usize> {
+        self.file.as_ref()?.cells
+    }
+
+    /// How many repeats each cell should have: those that the experiment asks for, and any beyond them that the results
+    /// hold. Without an experiment only the latter are known.
+    pub(crate) fn planned_repeats(&self, rows: &[ResultRow]) -> u32 {
+        let planned = self.experiment().map_or(&[][..], |experiment| &experiment.seeds);
+        let seeds: BTreeSet<u64> = planned.iter().copied().chain(rows.iter().map(|row| row.seed)).collect();
+        seeds.len() as u32
+    }
+
+    /// What the experiment names as `label` in results.
+    fn choice(&self, kind: MethodKind, label: &str) -> Option<&Choice> {
+        let experiment = self.experiment()?;
+        let choices = match kind {
+            MethodKind::Dataset => &experiment.datasets,
+            MethodKind::Model => &experiment.models,
+            MethodKind::Attack => &experiment.attacks,
+            MethodKind::Defense => &experiment.defenses,
+        };
         choices.iter().find(|choice| choice.label == label)
     }
 
-    /// The registered name of what has this name in results.
-    pub(crate) fn name<'a>(choices: &'a [Choice], label: &'a str) -> &'a str {
-        Self::choice(choices, label).map_or(label, |choice| &choice.name)
+    /// The registered name of what results name `label`.
+    pub(crate) fn registered_name<'a>(&'a self, kind: MethodKind, label: &'a str) -> &'a str {
+        self.choice(kind, label).map_or(label, |choice| &choice.name)
     }
 
     /// The network's width, where the experiment names the network.
     pub(crate) fn width(&self, model: &str) -> Option<u64> {
-        let choice = Self::choice(&self.models, model)?;
+        let choice = self.choice(MethodKind::Model, model)?;
         Some(choice.params.get("width").and_then(serde_json::Value::as_u64).unwrap_or(FULL_WIDTH))
     }
 
     /// What the experiment changes of a data set's own recipe, the general changes first.
-    pub(crate) fn patches(&self, dataset: &str) -> impl Iterator<Item = &RecipePatch> {
-        let name = Self::name(&self.datasets, dataset).to_string();
-        [&self.train].into_iter().chain(self.train_for.get(&name))
+    pub(crate) fn patches(&self, dataset: &str) -> Vec<&RecipePatch> {
+        let Some(experiment) = self.experiment() else { return vec![] };
+        let name = self.registered_name(MethodKind::Dataset, dataset);
+        [&experiment.train].into_iter().chain(experiment.train_for.get(name)).collect()
     }
 
     /// How many training images are used, where not all are.
     pub(crate) fn train_images(&self, dataset: &str) -> Option<usize> {
-        self.patches(dataset).filter_map(|patch| patch.train_pictures).last().filter(|count| *count > 0)
+        let mut given = self.patches(dataset).into_iter().filter_map(|patch| patch.train_images);
+        given.next_back().filter(|count| *count > 0)
     }
+}
 
-    /// How many repeats each cell should have: those that the experiment asks for, and any beyond them that a file of
-    /// results holds, which is all that a file without an experiment tells.
-    pub(crate) fn planned(&self, rows: &[ResultRow]) -> u32 {
-        let seeds: BTreeSet<u64> =
-            self.seeds.iter().copied().chain(rows.iter().map(|row| row.seed)).collect();
-        seeds.len() as u32
+/// A file with this experiment, whose missing lists are filled in.
+#[cfg(test)]
+pub(crate) fn recorded_for_test(experiment: serde_json::Value, departures: serde_json::Value) -> Recorded {
+    let mut all =
+        serde_json::json!({"name": "t", "datasets": ["cifar10"], "attacks": ["none"], "defenses": ["none"]});
+    for (name, value) in experiment.as_object().unwrap() {
+        all[name] = value.clone();
     }
+    let version = <ExperimentFile as scour_core::FileFormat>::VERSION;
+    let file = serde_json::json!({"version": version, "experiment": all, "departures": departures});
+    Recorded { file: Some(serde_json::from_value(file).unwrap()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn what_an_experiment_says_of_a_row() {
-        let recorded: Recorded = serde_json::from_value(serde_json::json!({
-            "models": [{"preact_resnet18": {"width": 16}, "as": "narrow"}, "preact_resnet18"],
-            "train": {"train_pictures": 20000, "epochs": 12},
-            "train_for": {"gtsrb": {"train_pictures": 0}},
-            "seeds": [0, 1, 2], "later": 1
-        }))
-        .unwrap();
+        let recorded = recorded_for_test(
+            json!({
+                "models": [{"preact_resnet18": {"width": 16}, "as": "narrow"}, "preact_resnet18"],
+                "train": {"train_images": 20000, "epochs": 12},
+                "train_for": {"gtsrb": {"train_images": 0}},
+                "seeds": [0, 1, 2]
+            }),
+            json!([]),
+        );
         assert_eq!(["narrow", "preact_resnet18", "x"].map(|m| recorded.width(m)), [Some(16), Some(64), None]);
         assert_eq!(recorded.train_images("cifar10"), Some(20000));
         assert_eq!(recorded.train_images("gtsrb"), None);
-        assert_eq!(Recorded::name(&recorded.models, "narrow"), "preact_resnet18");
+        assert_eq!(recorded.registered_name(MethodKind::Model, "narrow"), "preact_resnet18");
+        assert_eq!(recorded.registered_name(MethodKind::Attack, "narrow"), "narrow");
         let row = |seed| ResultRow { seed, ..ResultRow::default() };
-        assert_eq!(recorded.planned(&[row(0)]), 3);
-        assert_eq!(recorded.planned(&[row(0), row(7)]), 4);
-        assert_eq!(Recorded::default().planned(&[row(5), row(7), row(5)]), 2);
+        assert_eq!(recorded.planned_repeats(&[row(0)]), 3);
+        assert_eq!(recorded.planned_repeats(&[row(0), row(7)]), 4);
+        assert_eq!(Recorded::default().planned_repeats(&[row(5), row(7), row(5)]), 2);
     }
 }

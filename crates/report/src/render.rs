@@ -31,7 +31,7 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
         "index.html",
         "style.html",
         "script.html",
-        "glance.html",
+        "overview.html",
         "table.html",
         "figures.html",
         "published.html",

@@ -1,9 +1,9 @@
-//! Every row as it stands in `results.csv`, for the reader who wants to see behind the means.
+//! Every row of `results.csv`, for readers who want to see what the means are computed from.
 
 use scour_core::SecondsFrom;
 use serde::Serialize;
 
-use crate::counts::words;
+use crate::counts::status_text;
 use crate::group::Group;
 use crate::names;
 use crate::number::{fixed, thousands};
@@ -15,7 +15,7 @@ pub(crate) struct SeedRow {
     pub(crate) seed: u64,
     /// ACC, ASR, RA and DER.
     pub(crate) metrics: [String; 4],
-    /// Test images behind ACC and behind ASR: `10,000 / 9,000`.
+    /// Numbers of test images for ACC and for ASR: `10,000 / 9,000`.
     pub(crate) test_images: String,
     /// Training images that were poisoned.
     pub(crate) poisoned: String,
@@ -54,7 +54,7 @@ pub(crate) fn seed_rows(group: &Group, decimals: usize) -> Vec<SeedRow> {
                 (Some(seconds), Some(SecondsFrom::Store)) => format!("{} (store)", fixed(seconds, 1)),
                 (seconds, _) => text(seconds, 1),
             },
-            status: words(row.status),
+            status: status_text(row.status),
             reason: row.reason.clone(),
             key: row.key.clone(),
         })

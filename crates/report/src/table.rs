@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::aggregate::{Figures, Summary};
 use crate::average::average_row;
-use crate::counts::words;
-use crate::failures::why;
+use crate::counts::status_text;
+use crate::failures::reasons;
 use crate::group::{Group, NONE};
 use crate::metric::Metric;
 use crate::names;
@@ -40,16 +40,16 @@ pub(crate) struct Column {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// `attack`, `clean`, `average`, or `aside` where the attack took in no repeat.
+    /// `attack`, `clean`, `average`, or `not-implanted` where the attack took in no repeat.
     pub(crate) kind: &'static str,
     /// One for each column.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) blocks: Vec<CellBlock>,
 }
 
 /// The numbers of one attack under one defense.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Entry {
-    /// One for each metric; or a single one, which spans them, where there is no number at all.
+pub(crate) struct CellBlock {
+    /// One for each metric, or a single one that spans them where there is no number.
     pub(crate) cells: Vec<Cell>,
     /// How many metrics the column has.
     pub(crate) width: usize,
@@ -61,8 +61,7 @@ pub(crate) struct Cell {
     pub(crate) std: Option<String>,
     /// `best`, `second` or nothing.
     pub(crate) mark: &'static str,
-    /// What a reader has to know of the number, in superscript: `2/3` where only two of three planned seeds count,
-    /// and the signs above.
+    /// A superscript: `2/3` where only two of three planned seeds count, and the signs above.
     pub(crate) sign: Option<String>,
     /// For a tooltip.
     pub(crate) title: Option<String>,
@@ -81,7 +80,7 @@ pub(crate) fn main_table(group: &Group, decimals: usize) -> Table {
 
 /// RA alone, or nothing where it was never measured.
 pub(crate) fn robust_table(group: &Group, decimals: usize) -> Option<Table> {
-    let measured = |summary: &Summary| summary.counted.ra.is_some() || summary.aside.ra.is_some();
+    let measured = |summary: &Summary| summary.counted.ra.is_some() || summary.not_counted.ra.is_some();
     group.summaries().any(measured).then(|| table(group, decimals, |_| vec![Metric::Ra])).map(|mut table| {
         table.rows.retain(|row| row.kind != "clean");
         table
@@ -94,7 +93,7 @@ fn table(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Ta
         color,
         metrics: metrics(defense).into_iter().map(Metric::name).collect(),
     });
-    let aside = group.not_implanted();
+    let not_implanted = group.not_implanted();
     let mut rows: Vec<Row> = group
         .attacks
         .iter()
@@ -102,13 +101,13 @@ fn table(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Ta
             name: names::attack(attack),
             kind: match *attack {
                 NONE => "clean",
-                attack if aside.contains(&attack) => "aside",
+                attack if not_implanted.contains(&attack) => "not-implanted",
                 _ => "attack",
             },
-            entries: group
+            blocks: group
                 .defenses
                 .iter()
-                .map(|defense| entry(group, attack, defense, &metrics(defense), decimals))
+                .map(|defense| cell_block(group, attack, defense, &metrics(defense), decimals))
                 .collect(),
         })
         .collect();
@@ -123,19 +122,19 @@ fn table(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Ta
     Table { columns: columns.collect(), rows }
 }
 
-fn entry(group: &Group, attack: &str, defense: &str, metrics: &[Metric], decimals: usize) -> Entry {
+fn cell_block(group: &Group, attack: &str, defense: &str, metrics: &[Metric], decimals: usize) -> CellBlock {
     let width = metrics.len();
-    let alone = |text: &str, title: String| Entry {
+    let spanning = |text: &str, title: String| CellBlock {
         cells: vec![Cell { text: text.into(), title: Some(title), ..Cell::default() }],
         width,
     };
     let Some(summary) = group.get(attack, defense) else {
-        return alone(DASH, "not in the results".into());
+        return spanning(DASH, "not in the results".into());
     };
-    let figures: &Figures = match summary.counts.foremost() {
+    let figures: &Figures = match summary.counts.shown_status() {
         Some(RowStatus::Ok) => &summary.counted,
-        Some(RowStatus::Collapsed | RowStatus::NotImplanted) => &summary.aside,
-        status => return alone(status.map_or(DASH, words), why(group, attack, defense)),
+        Some(RowStatus::Collapsed | RowStatus::NotImplanted) => &summary.not_counted,
+        status => return spanning(status.map_or(DASH, status_text), reasons(group, attack, defense)),
     };
     let signs = signs(summary);
     let cells = metrics.iter().map(|metric| match metric.of(figures) {
@@ -154,14 +153,14 @@ fn entry(group: &Group, attack: &str, defense: &str, metrics: &[Metric], decimal
             }
         }
     });
-    Entry { cells: cells.collect(), width }
+    CellBlock { cells: cells.collect(), width }
 }
 
-/// The signs of a cell's numbers. Of an attack that took in some repeats the others are only missing ones; a repeat in
-/// which the defended model collapsed is told beside those in which it did not.
+/// The signs of a cell's numbers. Where an attack took in some repeats, the others are only missing, without a sign; a
+/// collapsed repeat has its sign beside those that did not collapse.
 fn signs(summary: &Summary) -> String {
-    let not_implanted =
-        summary.counts.foremost() != Some(RowStatus::Ok) && summary.counts.get(RowStatus::NotImplanted) > 0;
+    let not_implanted = summary.counts.shown_status() != Some(RowStatus::Ok)
+        && summary.counts.get(RowStatus::NotImplanted) > 0;
     let collapsed = summary.counts.get(RowStatus::Collapsed) > 0;
     [(not_implanted, NOT_IMPLANTED), (collapsed, COLLAPSED)]
         .into_iter()
@@ -172,24 +171,22 @@ fn signs(summary: &Summary) -> String {
 fn title(group: &Group, attack: &str, defense: &str, statistic: &Statistic) -> String {
     let part = (statistic.n < group.planned)
         .then(|| format!("{} of {}", statistic.n, plural(group.planned as usize, "seed")));
-    let why = Some(why(group, attack, defense)).filter(|why| !why.is_empty());
-    part.into_iter().chain(why).collect::<Vec<_>>().join("; ")
+    let reasons = Some(reasons(group, attack, defense)).filter(|reasons| !reasons.is_empty());
+    part.into_iter().chain(reasons).collect::<Vec<_>>().join("; ")
 }
 
 impl Table {
-    /// The same in parts that fit a page, each with "no defense" in front, so that each can be read alone.
+    /// The table in parts that fit a page, each with "no defense" in front, so that each can be read by itself.
     pub(crate) fn split(&self, undefended: Option<usize>) -> Vec<Self> {
-        // A spread beside each number takes half as much space again.
-        let spread =
-            self.rows.iter().flat_map(|row| &row.entries).flat_map(|e| &e.cells).any(|c| c.std.is_some());
-        let fit: usize = if spread { 4 } else { 6 };
+        // A standard deviation beside each number takes half as much space again.
+        let fit: usize = if self.any(|cell| cell.std.is_some()) { 4 } else { 6 };
         if self.columns.len() <= fit {
             return vec![self.clone()];
         }
         let others: Vec<usize> = (0..self.columns.len()).filter(|at| Some(*at) != undefended).collect();
         let room = fit - usize::from(undefended.is_some());
         let parts = others.len().div_ceil(room);
-        // Even parts look better than full ones and a rest.
+        // Parts of the same size look better than full ones and a rest.
         let size = others.len().div_ceil(parts);
         others
             .chunks(size)
@@ -204,7 +201,7 @@ impl Table {
                 .rows
                 .iter()
                 .map(|row| Row {
-                    entries: columns.iter().map(|&at| row.entries[at].clone()).collect(),
+                    blocks: columns.iter().map(|&at| row.blocks[at].clone()).collect(),
                     ..row.clone()
                 })
                 .collect(),
@@ -213,7 +210,7 @@ impl Table {
 
     /// Whether any cell satisfies `wanted`.
     pub(crate) fn any(&self, wanted: impl Fn(&Cell) -> bool) -> bool {
-        self.rows.iter().flat_map(|row| &row.entries).flat_map(|entry| &entry.cells).any(wanted)
+        self.rows.iter().flat_map(|row| &row.blocks).flat_map(|block| &block.cells).any(wanted)
     }
 }
 

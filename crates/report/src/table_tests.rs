@@ -43,8 +43,8 @@ fn shown(table: &Table) -> Vec<Vec<String>> {
         let sign = cell.sign.as_ref().map(|sign| format!("[{sign}]")).unwrap_or_default();
         format!("{}{mark}{sign}", cell.text)
     };
-    let entry = |entry: &Entry| entry.cells.iter().map(cell).collect::<Vec<_>>().join(" ");
-    table.rows.iter().map(|row| row.entries.iter().map(entry).collect()).collect()
+    let block = |block: &CellBlock| block.cells.iter().map(cell).collect::<Vec<_>>().join(" ");
+    table.rows.iter().map(|row| row.blocks.iter().map(block).collect()).collect()
 }
 
 const NAN: f64 = f64::NAN;
@@ -67,7 +67,7 @@ fn averages_and_marks_by_hand() {
         [
             vec!["95.0 –", "–", "–", "–"],
             vec!["90.0 100.0", "89.0* 10.0_ 94.5*", "80.0 1.0* 94.5*", "85.0_ 50.0 72.5_"],
-            // Only two compete here, so that none is second; equal ACC says nothing.
+            // Only two are ranked here, so that none is second; equal ACC is not marked.
             vec!["92.0 98.0", "91.0 8.0* 94.5*", "failed", "91.0 20.0 88.5"],
             // ACC 90 against 88, ASR 9 against 35; b faced one attack of two.
             vec!["91.0 99.0", "90.0* 9.0* 94.5*", "80.0[†1/2] 1.0[†1/2] 94.5[†1/2]", "88.0 35.0 80.5"],
@@ -85,11 +85,11 @@ fn seeds_that_failed_are_counted_and_explained() {
     ];
     let table = planned_table(&rows, 2, 3);
     assert_eq!(shown(&table), [["81.00[2/3] 15.00[2/3] 87.50[2/3]", "n/a"]]);
-    let cells = &table.rows[0].entries[0].cells;
+    let cells = &table.rows[0].blocks[0].cells;
     // 10 and 20: deviations of 5, variance 50 / 1.
     assert_eq!(cells[1].std.as_deref(), Some("7.07"));
     assert_eq!(cells[2].title.as_deref(), Some("2 of 3 seeds; failed: nan: the loss is not finite"));
-    assert_eq!(table.rows[0].entries[1].cells[0].title.as_deref(), Some("n/a: nan: the loss is not finite"));
+    assert_eq!(table.rows[0].blocks[1].cells[0].title.as_deref(), Some("n/a: nan: the loss is not finite"));
 }
 
 #[test]
@@ -118,8 +118,8 @@ fn a_defense_that_breaks_on_hard_seeds_does_not_look_better_for_it() {
             vec!["87.5* 12.5* 87.5*", "93.0[†3/4] 3.0[†3/4] 97.0[†3/4]", "75.0 30.0 75.0"],
         ]
     );
-    assert_eq!(table.rows[2].entries[1].cells[0].title.as_deref(), Some("over 3 of 4 attacked models"));
-    // The same results of a plan of three seeds: nothing is whole, so that nothing is ranked.
+    assert_eq!(table.rows[2].blocks[1].cells[0].title.as_deref(), Some("over 3 of 4 attacked models"));
+    // The same results of a plan of three seeds: nothing is complete, so that nothing is ranked.
     let partial = planned_table(&rows, 1, 3);
     assert!(
         !partial.any(|cell| cell.mark == "best") && partial.any(|cell| cell.sign.as_deref() == Some("2/3"))
@@ -151,7 +151,7 @@ fn an_attack_that_did_not_take_is_shown_and_not_averaged() {
     );
     assert_eq!(
         table.rows.iter().map(|row| row.kind).collect::<Vec<_>>(),
-        ["attack", "aside", "attack", "average"]
+        ["attack", "not-implanted", "attack", "average"]
     );
     // In one seed it took, in the other it did not: the mean is of the one, and says so.
     let rows = [
@@ -186,10 +186,10 @@ fn a_collapsed_model_s_low_asr_is_no_success() {
         ]
     );
     assert_eq!(
-        table.rows[2].entries[1].cells[0].title.as_deref(),
+        table.rows[2].blocks[1].cells[0].title.as_deref(),
         Some("over 1 of 2 attacked models, 1 of 2 attacks; collapsed under BadNets")
     );
-    // A seed in which it collapsed is told beside those in which it did not.
+    // A seed in which it collapsed has a sign beside those in which it did not.
     let rows = [
         row("badnets", 0, "b", "ok", [90.0, 1.0, 99.0]),
         row("badnets", 1, "b", "collapsed", [10.0, 0.0, 60.0]),
@@ -207,7 +207,7 @@ fn what_was_not_evaluated_has_no_number() {
     ];
     let table = table_of(&rows, 1);
     assert_eq!(shown(&table), [["failed", "not evaluated"], ["92.0 98.0", "91.0 8.0 94.5"]]);
-    assert!(table.rows[0].entries[1].cells[0].title.as_deref().unwrap().starts_with("not evaluated: "));
+    assert!(table.rows[0].blocks[1].cells[0].title.as_deref().unwrap().starts_with("not evaluated: "));
 }
 
 #[test]
@@ -230,6 +230,6 @@ fn wide_tables_split_evenly_with_no_defense_in_front() {
     let names = |table: &Table| table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
     let parts: Vec<Vec<String>> = table.split(Some(1)).iter().map(names).collect();
     assert_eq!(parts, [vec!["No defense", "a", "b", "c", "d"], vec!["No defense", "e", "f", "g"]]);
-    assert_eq!(table.split(Some(1))[1].rows[0].entries.len(), 4);
+    assert_eq!(table.split(Some(1))[1].rows[0].blocks.len(), 4);
     assert_eq!(table_of(&rows[..4], 1).split(Some(1)).len(), 1);
 }

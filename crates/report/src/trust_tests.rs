@@ -1,4 +1,4 @@
-//! What a reader can rely on: one fixture with everything in it that must not count.
+//! One set of results with everything in it that must not count.
 
 use std::path::Path;
 
@@ -108,7 +108,13 @@ fn published_figures_stand_beside_rows_of_the_same_setting_only() {
     );
     assert!(read_after(path, &options, "index.html").contains("Published figures of another setting"));
     // The same rows of a full experiment.
-    let full = r#"{"experiment": {"models": ["preact_resnet18"], "seeds": [0, 1]}}"#;
+    let full = r#"{
+        "version": 2,
+        "experiment": {"name": "t", "datasets": ["cifar10"], "attacks": ["badnets", "wanet"],
+                       "defenses": ["none", "ft", "nad"], "seeds": [0, 1]},
+        "departures": [{"dataset": "cifar10", "kind": "attack", "method": "wanet", "parameter": "fidelity",
+                        "used": "corrected", "published": "benchmark"}]
+    }"#;
     std::fs::write(path.join("experiment.json"), full).unwrap();
     std::fs::write(path.join("results.csv"), TRUST[0].replace("\"45,000 of 50,000 training images\"", ""))
         .unwrap();
@@ -120,7 +126,7 @@ fn published_figures_stand_beside_rows_of_the_same_setting_only() {
     );
     assert_eq!(rows(&published.other), [(text("NAD"), text("32.00"), text("WaNet: fidelity corrected"))]);
     assert!(read_after(path, &options, "tables.md").contains("beside ours, of the same setting"));
-    // Without an experiment no one knows.
+    // Without an experiment nothing is known.
     std::fs::remove_file(path.join("experiment.json")).unwrap();
     let published = load(path, &options).unwrap().page.groups[0].published.clone();
     assert_eq!((published.differs, published.same.len()), (vec![text("setting not recorded")], 0));
@@ -138,7 +144,7 @@ fn every_format_says_what_does_not_count() {
     let [html, markdown, latex] =
         ["index.html", "tables.md", "tables.tex"].map(|name| read(folder.path(), name));
     for text in [&html, &markdown, &latex] {
-        for said in [
+        for expected in [
             "1 of 4 attacks did not take",
             "BppAttack",
             "1 collapsed",
@@ -147,7 +153,7 @@ fn every_format_says_what_does_not_count() {
             "CIFAR-10 (not whole: 45,000 of 50,000 training images; 20,000 training images), PreAct-ResNet18 (width 16)",
             "ACC over 10,000 test images; ASR over 9,000 test images; target class 0 airplane; number formats fp32 and bf16",
         ] {
-            assert!(text.contains(said), "{said}: {text}");
+            assert!(text.contains(expected), "{expected}: {text}");
         }
     }
     // WaNet under FT: one seed collapsed, one did not.
@@ -159,7 +165,7 @@ fn every_format_says_what_does_not_count() {
     assert!(latex.contains(r"\textsuperscript{$\dagger$3/4}"), "{latex}");
     let page = load(folder.path(), &options).unwrap().page;
     let ranks: Vec<_> =
-        page.groups[0].glances.iter().map(|g| (g.name.as_str(), g.rank, g.sign.as_deref())).collect();
+        page.groups[0].overview.iter().map(|g| (g.name.as_str(), g.rank, g.sign.as_deref())).collect();
     assert_eq!(
         ranks,
         [

@@ -1,6 +1,8 @@
-//! The whole way: read, aggregate, render, put in place.
+//! From a results folder to the files of a report: read, aggregate, render, write.
 
 use std::path::{Path, PathBuf};
+
+use scour_core::write_atomically;
 
 use crate::aggregate::aggregate;
 use crate::context::{Page, page, slim};
@@ -10,7 +12,7 @@ use crate::render::documents;
 use crate::summary::summary_csv;
 use crate::{ReportError, aggregate::Summary};
 
-/// What can be chosen of a report.
+/// The options of a report.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Decimals of percentages.
@@ -25,7 +27,7 @@ impl Default for Options {
     }
 }
 
-/// A report that is in place.
+/// A report that has been written.
 #[derive(Clone, Debug)]
 pub struct Written {
     /// The page to open.
@@ -46,12 +48,12 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
     let summary = summary_csv(&summaries, planned).map_err(|error| fault(&error))?;
     let out = folder.join("report");
     std::fs::create_dir_all(&out).map_err(|source| ReportError::Unwritable { path: out.clone(), source })?;
-    put(&out.join("summary.csv"), &summary)?;
-    put(&out.join("context.json"), context.as_bytes())?;
-    put(&out.join("tables.md"), markdown.as_bytes())?;
-    put(&out.join("tables.tex"), latex.as_bytes())?;
+    write(&out.join("summary.csv"), &summary)?;
+    write(&out.join("context.json"), context.as_bytes())?;
+    write(&out.join("tables.md"), markdown.as_bytes())?;
+    write(&out.join("tables.tex"), latex.as_bytes())?;
     let index = out.join("index.html");
-    put(&index, html.as_bytes())?;
+    write(&index, html.as_bytes())?;
     Ok(Written { index, warnings: page.warnings })
 }
 
@@ -64,27 +66,18 @@ pub(crate) struct Loaded {
 
 pub(crate) fn load(folder: &Path, options: &Options) -> Result<Loaded, ReportError> {
     let rows = read_rows(folder)?;
-    let experiment = read_experiment(folder)?;
+    let recorded = read_experiment(folder)?;
     let published = options.published.as_deref().map(read_published).transpose()?;
     let summaries = aggregate(&rows)?;
-    let planned = experiment.repeats(&rows);
+    let planned = recorded.planned_repeats(&rows);
     let strengths = read_measured_strengths(folder)?;
     let page =
-        page(folder, (&rows, &strengths), &summaries, &experiment, published.as_deref(), options.decimals);
+        page(folder, (&rows, &strengths), &summaries, &recorded, published.as_deref(), options.decimals);
     Ok(Loaded { page, summaries, planned })
 }
 
-/// Whole or not at all: a reader never sees half a file.
-fn put(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path)).map_err(|source| {
-        // The first error says more than a failure to tidy up after it.
-        let _ = std::fs::remove_file(&temporary);
-        ReportError::Unwritable { path: path.into(), source }
-    })
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    write_atomically(path, bytes).map_err(|source| ReportError::Unwritable { path: path.into(), source })
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@ use std::path::Path;
 
 use super::*;
 
-/// A file from before figures were judged: two attacks and a clean model, three defenses, two seeds, one failure, one
-/// cell that does not apply.
+/// A file from before rows had a status by their figures: two attacks and a clean model, three defenses, two seeds, one
+/// failure, one cell that does not apply.
 const RESULTS: &str = "\
 dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,peak_memory_mib,status,reason,key
 signs,preact_resnet18,none,0,0.05,0,none,95,,,,60,812,ok,,00
@@ -17,18 +17,19 @@ signs,preact_resnet18,badnets,0.1,0.05,1,nad,,,,,,,failed,nan: the loss is not f
 signs,preact_resnet18,badnets,0.1,0.05,1,tsbd,93,3,85,96.5,9,812,ok,,08
 signs,preact_resnet18,sig,0.1,0.05,0,none,91,90,2,,60,812,ok,,09
 signs,preact_resnet18,sig,0.1,0.05,0,ft,91.5,30,40,80,6,812,ok,,0a
-signs,preact_resnet18,sig,0.1,0.05,0,nad,,,,,,,n/a,too few pictures of the target class,0b
+signs,preact_resnet18,sig,0.1,0.05,0,nad,,,,,,,n/a,too few images of the target class,0b
 signs,preact_resnet18,sig,0.1,0.05,0,tsbd,88,10,70,88.5,9,812,ok,,0c
 ";
 
 const EXPERIMENT: &str = r#"{
   "name": "small", "title": "A small experiment", "description": "Two attacks & three defenses.",
-  "experiment": {"name": "small", "seeds": [0, 1], "profile": "quick"},
+  "experiment": {"name": "small", "datasets": ["signs"], "attacks": ["none", "badnets", "sig"],
+                 "defenses": ["none", "ft", "nad", "tsbd"], "seeds": [0, 1], "profile": "quick"},
   "departures": [
     {"dataset": "signs", "kind": "defense", "method": "ft", "parameter": "epochs", "used": 20, "published": 100},
     {"dataset": "signs", "kind": "defense", "method": "ft", "parameter": "lr", "used": 0.02, "published": 0.01}
   ], "command": "cargo xtask sweep small.yaml",
-  "provenance": {"git_commit": "abc", "device": {"name": "cpu", "cores": 2}, "dirty": null}, "started": "2026-01-02T03:04:05Z", "cells": 16, "later": 1
+  "provenance": {"commit": "abc", "devices": ["cpu"], "later": null}, "started": "2026-01-02T03:04:05Z", "cells": 16, "later": 1
 }"#;
 
 fn folder(results: &str) -> tempfile::TempDir {
@@ -47,11 +48,11 @@ fn read(folder: &Path, name: &str) -> String {
 }
 
 #[test]
-fn what_detectors_found_is_told_and_nothing_where_none_looked() {
+fn detection_rates_are_shown_where_a_defense_looked_for_poisoned_images() {
     let plain = folder(RESULTS);
     report(plain.path(), &Options::default());
     assert!(!read(plain.path(), "tables.md").contains("TPR"));
-    assert!(!read(plain.path(), "index.html").contains("Poisoned training pictures found"));
+    assert!(!read(plain.path(), "index.html").contains("Poisoned training images found"));
     let head = RESULTS.lines().next().unwrap().replace("status", "tpr,fpr,status");
     let results = format!(
         "{head}\n\
@@ -89,11 +90,11 @@ fn memory_of_a_gpu_is_a_column_where_it_was_measured() {
 }
 
 #[test]
-fn hostile_names_stay_text() {
+fn markup_in_names_stays_text() {
     let hostile = RESULTS
         .replace(",ft,", ",<script>alert(1)</script>,")
         .replace("badnets", "a\"b'c&_$%")
-        .replace("too few pictures", "<img src=x onerror=alert(2)> | pictures");
+        .replace("too few images", "<img src=x onerror=alert(2)> | images");
     // Quotes within a CSV field are doubled, and the field is quoted.
     let hostile = hostile.replace("a\"b'c&_$%", "\"a\"\"b'c&_$%\"");
     let folder = folder(&hostile);
@@ -116,11 +117,11 @@ fn hostile_names_stay_text() {
     assert!(
         markdown.contains("&lt;script&gt;") && !markdown.contains("<script>") && !markdown.contains("<img")
     );
-    assert!(markdown.contains(r"onerror=alert(2)&gt; \| pictures"));
+    assert!(markdown.contains(r"onerror=alert(2)&gt; \| images"));
 }
 
 #[test]
-fn decimals_hold_everywhere() {
+fn decimals_apply_everywhere() {
     let folder = folder(RESULTS);
     report(folder.path(), &Options { decimals: 0, published: None });
     let markdown = read(folder.path(), "tables.md");
@@ -166,7 +167,7 @@ fn what_is_missing_is_named_in_one_line() {
 }
 
 #[test]
-fn odd_shapes_of_results_still_give_a_report() {
+fn incomplete_results_still_give_a_report() {
     let lines = |wanted: &dyn Fn(&str) -> bool| {
         RESULTS
             .lines()

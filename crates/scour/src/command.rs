@@ -1,12 +1,13 @@
 //! The command line.
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use scour_core::ExitCode;
+use scour_methods::Registry;
 
+use crate::args::{DescribeArgs, DocsArgs, EvaluateArgs, JoinArgs, SweepArgs};
 use crate::bench::{self, BenchArgs};
-use crate::{evaluate, join, sweep, worker};
+use crate::output::give_up;
+use crate::{documents, evaluate, join, sweep};
 
 /// Trains backdoored image classifiers, scrubs the backdoors out again, and measures both.
 #[derive(Parser)]
@@ -27,7 +28,7 @@ enum Command {
     /// Evaluate stored models again, and compare with the figures that were recorded
     #[command(
         after_help = "Every file of a model is compared with its recorded hash first. On another kind of device a \
-        picture at the border of two classes may fall to the other side: allow for it with --tolerance.\n\n\
+        image at the border of two classes may fall to the other side: allow for it with --tolerance.\n\n\
         Exit codes: 0 all the same, 2 usage or configuration, 3 environment, 5 some are not trained yet, 100 some \
         differ or are damaged."
     )]
@@ -49,108 +50,23 @@ enum Command {
         Exit codes: 0 measured, 2 usage, 3 environment, or nothing could be measured, 130 interrupted."
     )]
     Bench(BenchArgs),
+    /// List every data set, model, attack and defense
+    List,
+    /// Describe one of them: source, parameters, needs, cost, and how an experiment names it
+    Describe(DescribeArgs),
+    /// Write the method cards in docs/methods and the tables of README.md from the registry
+    #[command(
+        after_help = "Exit codes: 0 written, or all is up to date with --check; 3 a file cannot be read or written; \
+        5 with --check, a file is out of date."
+    )]
+    Docs(DocsArgs),
     /// Carry out one task read from standard input (what a sweep starts)
     #[command(hide = true)]
     Worker,
 }
 
-/// Which cells of which experiment, and where they lie.
-#[derive(Args)]
-pub(crate) struct PlanArgs {
-    /// The experiment file
-    #[arg(default_value = "experiments/quick.yaml")]
-    pub(crate) experiment: PathBuf,
-    /// Folder for the results [default: results/NAME of the experiment]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Folder for trained models, shared between experiments [default: results/store, or OUT/store with --out]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) store: Option<PathBuf>,
-    /// Folder with downloaded data sets
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    pub(crate) data: PathBuf,
-    /// Only some cells: 'attack=badnets,wanet defense=!none'
-    #[arg(long, value_name = "FILTER")]
-    pub(crate) filter: Option<String>,
-    /// Change a field of the experiment: train.epochs=2 (repeatable)
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Give up where a public data set is not whole, instead of saying so
-    #[arg(long)]
-    pub(crate) strict_data: bool,
-    /// Only part I of N, counted from 1; `scour join` puts the parts together
-    #[arg(long, value_name = "I/N", value_parser = shard)]
-    pub(crate) shard: Option<(usize, usize)>,
-}
-
-/// What `scour sweep` takes.
-#[derive(Args)]
-pub(crate) struct SweepArgs {
-    #[command(flatten)]
-    pub(crate) plan: PlanArgs,
-    /// auto, cpu, or a list such as cuda:0,cuda:1
-    #[arg(long, default_value = "auto")]
-    pub(crate) devices: String,
-    /// Use GPUs although another sweep uses them, and let others use them too
-    #[arg(long)]
-    pub(crate) share_devices: bool,
-    /// Workers at a time on each device [default: 1 on a GPU, 2 on a CPU with two cores or more]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) jobs_per_device: Option<u32>,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Run again what failed, or everything
-    #[arg(long, value_name = "WHAT")]
-    pub(crate) rerun: Option<Rerun>,
-    /// Stop at the first cell that fails
-    #[arg(long)]
-    pub(crate) fail_fast: bool,
-}
-
-/// What `scour evaluate` takes.
-#[derive(Args)]
-pub(crate) struct EvaluateArgs {
-    #[command(flatten)]
-    pub(crate) plan: PlanArgs,
-    /// cpu, or cuda:0 [default: a GPU if there is one]
-    #[arg(long)]
-    pub(crate) device: Option<String>,
-    /// Points by which ACC, ASR and RA may differ
-    #[arg(long, value_name = "POINTS", default_value_t = 0.0)]
-    pub(crate) tolerance: f64,
-}
-
-/// What `scour join` takes.
-#[derive(Args)]
-pub(crate) struct JoinArgs {
-    /// Stores, or folders of results with a store of their own
-    #[arg(required = true, value_name = "DIR")]
-    pub(crate) from: Vec<PathBuf>,
-    /// The store that they are put into
-    #[arg(long, value_name = "DIR", default_value = "results/store")]
-    pub(crate) into: PathBuf,
-}
-
-/// What `--rerun` takes.
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Rerun {
-    /// Cells that failed
-    Failed,
-    /// Every cell
-    All,
-}
-
-fn shard(text: &str) -> Result<(usize, usize), String> {
-    let parsed = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
-    match parsed {
-        Some((index, count)) if index >= 1 && index <= count => Ok((index, count)),
-        _ => Err("expected I/N with 1 <= I <= N, such as 1/4".into()),
-    }
-}
-
 /// Runs what the command line asks for.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run(methods: &Registry) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -159,29 +75,15 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Sweep(args) => sweep::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Sweep(args) => sweep::run(methods, &args),
+        Command::Evaluate(args) => evaluate::run(methods, &args),
         Command::Join(args) => join::run(&args),
         Command::Bench(args) => bench::run(&args),
-        Command::Worker => worker::run(),
+        Command::List => documents::list(methods),
+        Command::Describe(args) => documents::describe(methods, &args.name),
+        Command::Docs(args) => documents::docs(methods, &args),
+        Command::Worker => {
+            scour_worker::run(methods).unwrap_or_else(|message| give_up(message, ExitCode::Config))
+        }
     }
-}
-
-/// Writes the one line with which a command gives up.
-#[expect(clippy::print_stderr, reason = "the command's own message to its user")]
-pub(crate) fn give_up(message: impl std::fmt::Display, code: ExitCode) -> ExitCode {
-    eprintln!("scour: {message}");
-    code
-}
-
-/// Writes a line that the user should know before the work begins.
-#[expect(clippy::print_stderr, reason = "the command's own message to its user")]
-pub(crate) fn warn(text: impl std::fmt::Display) {
-    eprintln!("warning: {text}");
-}
-
-/// Writes a command's result.
-#[expect(clippy::print_stdout, reason = "the command's result")]
-pub(crate) fn say(text: impl std::fmt::Display) {
-    println!("{text}");
 }

@@ -2,24 +2,25 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Display};
-use std::path::Path;
 
-use scour_core::{Cell, ExitCode, Key, Measured, Plan, Task};
-use scour_sweep::{Entry, Store};
+use scour_core::{Cell, ExitCode, Key, Measured, Plan, StageConfig};
+use scour_methods::Registry;
+use scour_sweep::{Store, StoredStage};
 use scour_torch::{parse_device, use_threads};
+use scour_worker::StoredModels;
 
-use crate::command::{EvaluateArgs, say};
+use crate::args::EvaluateArgs;
+use crate::output::say;
 use crate::planning::{Failure, Planned, auto_precision, planned};
-use crate::worker::Again;
 use crate::worker_environment;
 
 /// Evaluates and prints a line a cell.
-pub(crate) fn run(args: &EvaluateArgs) -> ExitCode {
-    evaluate(args).unwrap_or_else(Failure::give_up)
+pub(crate) fn run(methods: &Registry, args: &EvaluateArgs) -> ExitCode {
+    evaluate(methods, args).unwrap_or_else(Failure::give_up)
 }
 
-fn evaluate(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
-    worker_environment::take()?;
+fn evaluate(methods: &Registry, args: &EvaluateArgs) -> Result<ExitCode, Failure> {
+    worker_environment::ensure()?;
     let device = args
         .device
         .clone()
@@ -30,15 +31,12 @@ fn evaluate(args: &EvaluateArgs) -> Result<ExitCode, Failure> {
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     use_threads(threads);
-    let Planned { plan, store, .. } = planned(&args.plan, auto_precision(&[on]))?;
+    let Planned { plan, store, .. } = planned(methods, &args.plan, auto_precision(&[on]))?;
     let mut examiner = Examiner {
         plan: &plan,
         store: Store::at(&store),
-        device,
-        threads,
-        data: &args.plan.data,
+        models: StoredModels::new(methods, on, &args.plan.data),
         tolerance: args.tolerance,
-        again: Again::default(),
     };
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut known: HashMap<&Key, Finding> = HashMap::new();
@@ -109,11 +107,8 @@ fn figures(measured: &Measured) -> String {
 struct Examiner<'a> {
     plan: &'a Plan,
     store: Store,
-    device: String,
-    threads: usize,
-    data: &'a Path,
+    models: StoredModels,
     tolerance: f64,
-    again: Again,
 }
 
 impl Examiner<'_> {
@@ -121,9 +116,14 @@ impl Examiner<'_> {
         if let Some(why) = &cell.not_applicable {
             return Finding::NotApplicable(why.clone());
         }
-        let Some(stage) = self.plan.stages.get(&cell.key) else { return Finding::Missing("not planned") };
-        let Some(Entry { folder, result }) = self.store.find(&cell.key) else {
-            return Finding::Missing("not in the store: `sweep` trains it");
+        let config = match self.plan.stages.get(&cell.attacked).map(|stage| &stage.config) {
+            Some(StageConfig::Attack(config)) => config,
+            _ => return Finding::Missing("not planned"),
+        };
+        let StoredStage { folder, result } = match self.store.find(&cell.key) {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Finding::Missing("not in the store: `sweep` trains it"),
+            Err(error) => return Finding::Damaged(error.to_string()),
         };
         let Some(recorded) = result.measured else { return Finding::Missing("without a model") };
         for key in [&cell.key, &cell.attacked] {
@@ -131,17 +131,7 @@ impl Examiner<'_> {
                 return Finding::Damaged(why);
             }
         }
-        let task = Task {
-            key: stage.key.clone(),
-            config: stage.config.clone(),
-            requires: stage.requires.iter().map(|key| (key.clone(), self.store.folder(key))).collect(),
-            out: folder.clone(),
-            scratch: folder,
-            data: self.data.into(),
-            device: self.device.clone(),
-            threads: self.threads,
-        };
-        match self.again.measure(&task) {
+        match self.models.measure(config, &self.store.folder(&cell.attacked), &folder) {
             Ok(now) if same(&recorded, &now, self.tolerance) => Finding::Same(now),
             Ok(now) => Finding::Differs { recorded, now },
             Err(error) => Finding::Damaged(error.to_string()),

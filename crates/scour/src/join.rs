@@ -3,7 +3,8 @@
 use scour_core::ExitCode;
 use scour_sweep::{Joined, Store};
 
-use crate::command::{JoinArgs, say};
+use crate::args::JoinArgs;
+use crate::output::say;
 use crate::planning::Failure;
 
 /// Copies what is finished and says what became of it.

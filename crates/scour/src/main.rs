@@ -1,19 +1,7 @@
-//! The binary: it brings registries, engine and workers together, and does nothing by itself.
+//! The program: a command line over every method that ships.
 
-mod bench;
-mod catalog;
-mod command;
-mod defenses;
-mod evaluate;
-mod join;
-mod planning;
-mod provenance;
-mod sweep;
-mod worker;
-mod worker_environment;
+use scour::Registry;
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    command::run().into()
+fn main() -> std::process::ExitCode {
+    scour::run(&Registry::shipped())
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use scour_core::{
     ConfigError, ExitCode, Experiment, Filter, Plan, PlanError, Precision, load_experiment, plan,
 };
+use scour_methods::{Registries, Registry};
 use scour_sweep::{DeviceError, SweepError};
 use scour_torch::{NumberFormat, resolve_precision};
 use tch::Device;
 
-use crate::catalog::Registries;
-use crate::command::{PlanArgs, give_up};
+use crate::args::PlanArgs;
+use crate::output::give_up;
 
 /// What can end a command before or in its work.
 #[derive(Debug)]
@@ -73,11 +74,11 @@ pub(crate) struct Planned {
 
 /// Reads the experiment and selects cells. `auto` is the number format that `precision: auto` means on the devices that
 /// the work is for.
-pub(crate) fn planned(args: &PlanArgs, auto: Precision) -> Result<Planned, Failure> {
+pub(crate) fn planned(methods: &Registry, args: &PlanArgs, auto: Precision) -> Result<Planned, Failure> {
     let experiment = load_experiment(&args.experiment, &args.set)?;
     let out = args.out.clone().unwrap_or_else(|| Path::new("results").join(&experiment.name));
     let store = args.store.clone().unwrap_or_else(|| default_store(args));
-    let registries = Registries::new(args.data.clone(), auto);
+    let registries = Registries::new(methods.clone(), args.data.clone(), auto);
     let whole = plan(&experiment, &registries, &args.experiment.display().to_string())?;
     if args.strict_data
         && let Some(note) = whole.cells.iter().find(|cell| !cell.data_note.is_empty())

@@ -3,25 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use scour_core::ExitCode;
+use scour_methods::Registry;
 use scour_sweep::{Cores, Device, LeasedDevices, SweepOptions, lease_devices, parse_devices, slots};
 
-use crate::command::{Rerun, SweepArgs, say, warn};
+use crate::args::{Rerun, SweepArgs};
+use crate::output::{say, warn};
 use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::provenance::provenance;
 use crate::worker_environment;
 
 /// Runs the sweep and returns its exit code.
-pub(crate) fn run(args: &SweepArgs) -> ExitCode {
-    sweep(args).unwrap_or_else(Failure::give_up)
+pub(crate) fn run(methods: &Registry, args: &SweepArgs) -> ExitCode {
+    sweep(methods, args).unwrap_or_else(Failure::give_up)
 }
 
-fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
+fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
     let devices = parse_devices(&args.devices, visible.as_deref(), tch::Cuda::device_count() as usize)?;
     // Of all devices, in use or not: what a result is called must not depend on who else is at work.
     let torch_devices: Vec<_> = devices.iter().map(torch_device).collect();
     let Planned { experiment, mut plan, complete, out, store } =
-        planned(&args.plan, auto_precision(&torch_devices))?;
+        planned(methods, &args.plan, auto_precision(&torch_devices))?;
     let rerun = match args.rerun {
         None => scour_sweep::Rerun::No,
         Some(Rerun::Failed) => scour_sweep::Rerun::Failed,
@@ -31,7 +33,7 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
         for warning in &plan.warnings {
             say(format_args!("warning: {warning}"));
         }
-        say(scour_sweep::dry_run(&plan, &store, rerun).trim_end());
+        say(scour_sweep::dry_run(&plan, &store, rerun)?.trim_end());
         return Ok(ExitCode::Done);
     }
     // Held until the sweep has ended.
@@ -52,6 +54,7 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
         let missing = worker_environment::missing();
         slot.environment.extend(missing.into_iter().map(|(name, value)| (name.into(), value.into())));
     }
+    let first = devices.first().map_or(tch::Device::Cpu, torch_device);
     let names: Vec<String> = devices.iter().map(|device| device.name.clone()).collect();
     let threads = slots.first().map_or(1, |slot| slot.threads);
     plan.warnings.extend(cores.warnings(slots.len(), threads));
@@ -69,9 +72,9 @@ fn sweep(args: &SweepArgs) -> Result<ExitCode, Failure> {
         worker_args: vec!["worker".into()],
         rerun,
         fail_fast: args.fail_fast,
-        provenance: provenance(&names, threads, jobs),
+        provenance: provenance(&names, first, threads, jobs),
     })?;
-    tell_parent(&summary.out)?;
+    pass_to_parent(&summary.out)?;
     Ok(summary.exit)
 }
 
@@ -81,8 +84,8 @@ fn torch_device(device: &Device) -> tch::Device {
     index.map_or(tch::Device::Cpu, tch::Device::Cuda)
 }
 
-/// Tells the program that started this one where the results are, if it asked.
-fn tell_parent(out: &Path) -> Result<(), Failure> {
+/// Passes the folder of the results to the program that started this one, if it asked for it.
+fn pass_to_parent(out: &Path) -> Result<(), Failure> {
     let Some(file) = std::env::var_os("SCOUR_RESULTS_PATH_FILE") else { return Ok(()) };
     std::fs::write(&file, out.as_os_str().as_encoded_bytes()).map_err(|error| {
         Failure::Environment(format!("cannot write {}: {error}", PathBuf::from(file).display()))

@@ -1,5 +1,5 @@
-//! Environment variables under which workers run. Libraries read them when they are loaded, so that they must be there
-//! before a process starts.
+//! Environment variables of workers. Libraries read them when they are loaded, so that they must be set before the process
+//! starts.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -7,41 +7,40 @@ use std::process::Command;
 use crate::planning::Failure;
 
 const VARIABLES: [(&str, &str); 2] = [
-    // Without it cuBLAS chooses among algorithms that differ in the last digit from run to run.
+    // Without it cuBLAS may use algorithms whose last digits differ from run to run.
     ("CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
-    // Threads that wait for the others of their process spin for some microseconds and then give their core away, where
-    // libtorch's OpenMP would spin for milliseconds: a core that something else wants too is then mostly lost to both
-    // (docs/performance.md).
+    // Waiting threads spin for some microseconds only and then yield their core. By default libtorch's OpenMP spins for
+    // milliseconds, which slows down everything on a core that is shared (docs/performance.md).
     ("GOMP_SPINCOUNT", "1000"),
 ];
 
-/// What the user may have said of waiting threads, in the words of any OpenMP.
+/// The variables of the OpenMP implementations that control waiting threads. If the user has set one, none is changed.
 const WAITING: [&str; 3] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "KMP_BLOCKTIME"];
 
-/// Those that this process lacks. What the user has set stays as it is.
+/// The variables and values that this process lacks. Variables that the user has set are not changed.
 pub(crate) fn missing() -> Vec<(&'static str, &'static str)> {
     missing_given(|name| std::env::var_os(name).is_some())
 }
 
 fn missing_given(is_set: impl Fn(&str) -> bool) -> Vec<(&'static str, &'static str)> {
-    let decided = |name: &str| match WAITING.contains(&name) {
-        true => WAITING.iter().any(|word| is_set(word)),
+    let is_decided = |name: &str| match WAITING.contains(&name) {
+        true => WAITING.iter().any(|variable| is_set(variable)),
         false => is_set(name),
     };
-    VARIABLES.into_iter().filter(|(name, _)| !decided(name)).collect()
+    VARIABLES.into_iter().filter(|(name, _)| !is_decided(name)).collect()
 }
 
-/// Gives this process, which is to do what a worker does, a worker's environment: starts the program anew where it lacks
-/// any of it.
-pub(crate) fn take() -> Result<(), Failure> {
+/// Ensures that this process, which does the work of a worker, has a worker's environment: if a variable is missing, it starts
+/// the program again with the same arguments.
+pub(crate) fn ensure() -> Result<(), Failure> {
     let missing = missing();
     if missing.is_empty() {
         return Ok(());
     }
     let cannot =
-        |error: std::io::Error| Failure::Environment(format!("cannot start this program anew: {error}"));
+        |error: std::io::Error| Failure::Environment(format!("cannot start this program again: {error}"));
     let program = std::env::current_exe().map_err(cannot)?;
-    // Returns only where it fails.
+    // `exec` returns only if it fails.
     Err(cannot(Command::new(program).args(std::env::args_os().skip(1)).envs(missing).exec()))
 }
 
@@ -54,11 +53,11 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_has_set_is_left_alone() {
+    fn variables_that_the_user_has_set_are_not_changed() {
         assert_eq!(names(&[]), ["CUBLAS_WORKSPACE_CONFIG", "GOMP_SPINCOUNT"]);
         assert_eq!(names(&["CUBLAS_WORKSPACE_CONFIG"]), ["GOMP_SPINCOUNT"]);
-        for word in WAITING {
-            assert_eq!(names(&[word, "HOME"]), ["CUBLAS_WORKSPACE_CONFIG"]);
+        for variable in WAITING {
+            assert_eq!(names(&[variable, "HOME"]), ["CUBLAS_WORKSPACE_CONFIG"]);
         }
     }
 }

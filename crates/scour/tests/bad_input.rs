@@ -44,7 +44,7 @@ fn mistakes_in_the_experiment_end_with_2() {
     says(&MINI.replace("width: 8", "widht: 8"), &[], &["model preact_resnet18", "did you mean `width`"]);
     says(&MINI.replace("unlearn_epochs: 2", "n: 1.5"), &[], &["defense tsbd", "`n` must be in [0, 1]"]);
     says(
-        &MINI.replace("attacks: [badnets, blended]", "attacks: [{blended: {picture: none.png}}]"),
+        &MINI.replace("attacks: [badnets, blended]", "attacks: [{blended: {image: none.png}}]"),
         &[],
         &["none.png"],
     );

@@ -58,7 +58,7 @@ fn unknown_names_and_devices_end_with_2() {
     for (options, part) in [
         (["--model", "preact_resnet81"], "did you mean `preact_resnet18`"),
         (["--device", "cuda:97"], "cuda:97"),
-        (["--width", "0"], "`width` must be in 1 to 1024"),
+        (["--width", "0"], "`width` must be in [1, 1024]"),
     ] {
         let output = run(dir.path(), &[&["bench"][..], &options].concat());
         assert_eq!(output.status.code(), Some(2), "{}", text(&output));

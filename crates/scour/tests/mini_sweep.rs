@@ -1,4 +1,4 @@
-//! A whole sweep on the CPU: undisturbed, repeated, killed half-way and resumed, with another seed.
+//! A whole sweep on the CPU: undisturbed, repeated, killed and resumed, with another seed, evaluated.
 
 #[allow(dead_code, reason = "each test program uses its share")]
 mod common;
@@ -6,10 +6,12 @@ mod common;
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use common::{MINI, run, scour, text};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 type Row = BTreeMap<String, String>;
 
@@ -37,35 +39,144 @@ fn folder_of(out: &Path, wanted: &[(&str, &str)]) -> PathBuf {
     out.join(&cell["folder"])
 }
 
+/// The experiment swept once, undisturbed, for all tests that only read the results. Each test that writes has a folder of
+/// its own.
+static WHOLE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mini_sweep");
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+    std::fs::create_dir_all(&dir).unwrap();
+    sweep(&dir, "whole", &[]);
+    dir
+});
+
+/// Sweeps the experiment into `dir/out`, which must succeed, and returns what a person reads.
+fn sweep(dir: &Path, out: &str, args: &[&str]) -> String {
+    std::fs::write(dir.join("mini.yaml"), MINI).unwrap();
+    let output = run(dir, &[&["sweep", "mini.yaml", "--out", out], args].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    text(&output)
+}
+
+/// The rows of the undisturbed sweep.
+fn whole() -> Vec<Row> {
+    rows(&WHOLE.join("whole"))
+}
+
 #[test]
-fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
+fn there_is_a_row_for_each_cell() {
+    let cells: Vec<[String; 3]> =
+        whole().iter().map(|row| ["attack", "seed", "defense"].map(|name| row[name].clone())).collect();
+    let mut expected = vec![];
+    for attack in ["badnets", "blended"] {
+        for seed in ["0", "1"] {
+            expected.extend(["none", "ft", "tsbd"].map(|defense| [attack, seed, defense].map(String::from)));
+        }
+    }
+    assert_eq!(cells, expected);
+}
+
+#[test]
+fn rows_say_on_how_many_images_their_figures_rest() {
+    // 150 test images, of which 15 are of the target class; a tenth of 600 training images is poisoned.
+    for row in whole() {
+        assert_eq!(row["acc_images"], "150");
+        assert_eq!(row["asr_images"], "135");
+        assert_eq!(row["poisoned_images"], "60");
+    }
+}
+
+#[test]
+fn rows_say_what_they_were_computed_with() {
+    for row in whole() {
+        assert_ne!(row["precision"], "auto");
+        assert_eq!(row["device"], "cpu");
+        for part in ["scour ", "tch ", "libtorch 2.", "rustc "] {
+            assert!(row["versions"].contains(part), "{part} is not in {}", row["versions"]);
+        }
+        assert!(row["threads"].parse::<usize>().is_ok_and(|threads| threads >= 1), "{row:?}");
+    }
+}
+
+#[test]
+fn epochs_of_unlearning_are_those_of_tsbd() {
+    for row in whole() {
+        let expected = if row["defense"] == "tsbd" { "2" } else { "" };
+        assert_eq!(row["unlearn_epochs"], expected, "{row:?}");
+    }
+}
+
+#[test]
+fn no_row_of_so_short_a_training_fails() {
+    // Six epochs implant no backdoor; the rows say so, and none fails.
+    for row in whole() {
+        assert!(["ok", "not_implanted", "collapsed"].contains(&row["status"].as_str()), "{row:?}");
+    }
+}
+
+#[test]
+fn tsbd_leaves_its_ranking_and_its_activeness() {
+    let folder = folder_of(&WHOLE.join("whole"), &[("defense", "tsbd")]);
+    let nwc = std::fs::read_to_string(folder.join("nwc.csv")).unwrap();
+    assert!(nwc.starts_with("layer,filter,score,selected\n"), "{nwc}");
+    // 488 filters at width 8, of which trunc(488 * 0.15) = 73 are chosen.
+    assert_eq!(nwc.lines().count(), 1 + 488);
+    assert_eq!(nwc.lines().filter(|line| line.ends_with(",true")).count(), 73);
+    assert!(folder.join("activeness.csv").is_file());
+    assert!(folder.join("model.safetensors").is_file());
+}
+
+#[test]
+fn stored_models_give_the_recorded_figures() {
+    let output = run(&WHOLE, &["evaluate", "mini.yaml", "--out", "whole"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let summary = "12 cells: 12 same, 0 differ, 0 damaged, 0 missing, 0 n/a";
+    assert!(text(&output).contains(summary), "{}", text(&output));
+}
+
+#[test]
+fn models_that_are_not_trained_yet_are_missing() {
+    let output = run(&WHOLE, &["evaluate", "mini.yaml", "--out", "whole", "--set", "seeds=[1,3]"]);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output));
+    let summary = "12 cells: 6 same, 0 differ, 0 damaged, 6 missing, 0 n/a";
+    assert!(text(&output).contains(summary), "{}", text(&output));
+}
+
+#[test]
+fn a_second_sweep_trains_nothing_and_another_seed_is_another_result() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    sweep(dir, "own", &["--set", "seeds=[2]"]);
+    let first = rows(&dir.join("own"));
+    let said = sweep(dir, "own", &["--set", "seeds=[2]"]);
+    assert!(said.contains("stages to run: 0"), "{said}");
+    assert_eq!(rows(&dir.join("own")), first);
+
+    let figures = |row: &Row| ["acc", "asr", "ra"].map(|name| row[name].clone());
+    for row in &first {
+        let same = |other: &&Row| other["attack"] == row["attack"] && other["defense"] == row["defense"];
+        for other in whole().iter().filter(same) {
+            assert_ne!(figures(row), figures(other), "{row:?}");
+        }
+    }
+
+    let model = folder_of(&dir.join("own"), &[("defense", "ft")]).join("model.safetensors");
+    let mut bytes = std::fs::read(&model).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&model, bytes).unwrap();
+    let output = run(dir, &["evaluate", "mini.yaml", "--out", "own", "--set", "seeds=[2]"]);
+    assert_eq!(output.status.code(), Some(100), "{}", text(&output));
+    assert!(text(&output).contains("model.safetensors is not as it was written"), "{}", text(&output));
+    assert!(text(&output).contains("5 same"), "{}", text(&output));
+}
+
+#[test]
+fn a_sweep_that_was_killed_resumes_to_the_same_rows() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     std::fs::write(dir.join("mini.yaml"), MINI).unwrap();
-
-    let output = run(dir, &["sweep", "mini.yaml", "--out", "whole"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    let whole = rows(&dir.join("whole"));
-    assert_eq!(whole.len(), 2 * 3 * 2);
-    // Trainings of six epochs implant no backdoor, and the rows say so.
-    let statuses = ["ok", "not_implanted", "collapsed"];
-    assert!(whole.iter().all(|row| statuses.contains(&row["status"].as_str())), "{whole:?}");
-    for row in &whole {
-        // 150 test images, of which 15 are of the target class; a tenth of 600 training images is poisoned.
-        assert_eq!([&row["acc_images"], &row["asr_images"], &row["poisoned_images"]], ["150", "135", "60"]);
-        assert!(["fp32", "bf16"].contains(&row["precision"].as_str()), "{row:?}");
-        assert!(row["device"] == "cpu" && row["versions"].contains("libtorch 2."));
-        assert!(row["threads"].parse::<usize>().is_ok_and(|threads| threads >= 1), "{row:?}");
-        assert_eq!(row["defense"] == "tsbd", row["unlearn_epochs"] == "2");
-    }
-
-    // Again: nothing is trained, and nothing of the results changes.
-    let output = run(dir, &["sweep", "mini.yaml", "--out", "whole"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    assert!(text(&output).contains("stages to run: 0"), "{}", text(&output));
-    assert_eq!(rows(&dir.join("whole")), whole);
-
-    // Killed without warning as soon as there is a row, whole process group at once; the same command goes on.
+    // Killed without warning as soon as there is a row, the whole process group at once.
     let mut child = scour(dir, &["sweep", "mini.yaml", "--out", "killed"])
         .process_group(0)
         .stdout(Stdio::null())
@@ -78,62 +189,17 @@ fn a_sweep_repeats_resumes_and_depends_on_its_seed() {
         assert!(child.try_wait().unwrap().is_none(), "ended before it could be killed");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let group = format!("-{}", child.id());
-    assert!(Command::new("kill").args(["-9", "--", &group]).status().unwrap().success());
+    kill_process_group(Pid::from_child(&child), Signal::KILL).unwrap();
     child.wait().unwrap();
-    let half = rows(&dir.join("killed")).len();
-    assert!(half < whole.len(), "it was over before it was killed");
-    let output = run(dir, &["sweep", "mini.yaml", "--out", "killed"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    for (row, undisturbed) in rows(&dir.join("killed")).iter().zip(&whole) {
-        assert_eq!(row, undisturbed);
-    }
-    assert_eq!(rows(&dir.join("killed")).len(), whole.len());
-
-    // Another seed is another result.
-    let output = run(dir, &["sweep", "mini.yaml", "--out", "other", "--set", "seeds=[2]"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    let other = rows(&dir.join("other"));
-    let figures = |row: &Row| ["acc", "asr", "ra"].map(|name| row[name].clone());
-    assert!(other.iter().zip(&whole).all(|(a, b)| figures(a) != figures(b)), "{other:?}");
-
-    // Stored models evaluate to the recorded figures, and what is damaged or not there yet is said to be so.
-    let output = run(dir, &["evaluate", "mini.yaml", "--out", "whole"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    assert!(
-        text(&output).contains("12 cells: 12 same, 0 differ, 0 damaged, 0 missing, 0 n/a"),
-        "{}",
-        text(&output)
-    );
-    let output = run(dir, &["evaluate", "mini.yaml", "--out", "whole", "--set", "seeds=[1,3]"]);
-    assert_eq!(output.status.code(), Some(5), "{}", text(&output));
-    assert!(
-        text(&output).contains("12 cells: 6 same, 0 differ, 0 damaged, 6 missing, 0 n/a"),
-        "{}",
-        text(&output)
-    );
-    let model = folder_of(&dir.join("other"), &[("defense", "ft")]).join("model.safetensors");
-    let mut bytes = std::fs::read(&model).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    std::fs::write(&model, bytes).unwrap();
-    let output = run(dir, &["evaluate", "mini.yaml", "--out", "other", "--set", "seeds=[2]"]);
-    assert_eq!(output.status.code(), Some(100), "{}", text(&output));
-    let damaged = "model.safetensors is not as it was written";
-    assert!(text(&output).contains(damaged) && text(&output).contains("5 same"), "{}", text(&output));
-
-    // What a defense leaves beside the model.
-    let folder = folder_of(&dir.join("whole"), &[("defense", "tsbd")]);
-    let nwc = std::fs::read_to_string(folder.join("nwc.csv")).unwrap();
-    assert!(nwc.starts_with("layer,filter,score,selected\n"));
-    // 488 filters at width 8, of which trunc(488 * 0.15) = 73 are chosen.
-    assert_eq!(nwc.lines().count(), 1 + 488);
-    assert_eq!(nwc.lines().filter(|line| line.ends_with(",true")).count(), 73);
-    assert!(folder.join("activeness.csv").is_file() && folder.join("model.safetensors").is_file());
+    let whole = whole();
+    assert!(rows(&dir.join("killed")).len() < whole.len(), "it was over before it was killed");
+    sweep(dir, "killed", &[]);
+    assert_eq!(rows(&dir.join("killed")), whole);
 }
 
-/// Two seeds of BadNets with STRIP, which trains anew, and a clean model, whose training set nobody touched.
+/// STRIP, which trains a new model, on BadNets, on an attack inside the batches, and on a clean model.
 #[test]
-fn a_defense_may_look_at_the_training_set_and_its_verdicts_are_judged() {
+fn a_defense_may_look_at_the_training_set_and_its_verdicts_are_evaluated() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let attacks = MINI.replace("attacks: [badnets, blended]", "attacks: [none, badnets, wanet]");

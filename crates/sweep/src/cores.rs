@@ -1,4 +1,4 @@
-//! The CPU cores that a sweep may use, and what speaks against using them as it is about to.
+//! The CPU cores that a sweep may use, and warnings about how it is going to use them.
 
 /// When other programs keep more than this share of the cores busy, their load makes times longer than they would be.
 const BUSY: f64 = 0.5;
@@ -8,26 +8,26 @@ const BUSY: f64 = 0.5;
 pub struct Cores {
     /// Cores that this process may use: its CPU affinity and the quota of its control group are taken into account.
     pub count: usize,
-    /// Threads of other programs that run or wait to run at this moment; absent where the system does not tell. The mean
-    /// of the last minute would hold the build that comes before a sweep.
+    /// Threads of other programs that run or wait to run at this moment; absent where the system does not say. The mean
+    /// of the last minute would include the build that comes before a sweep.
     pub load: Option<f64>,
     /// `OMP_NUM_THREADS` as the user set it.
     pub threads_wanted: Option<String>,
 }
 
 impl Cores {
-    /// Of this machine, now.
+    /// The state of this machine now.
     pub fn here() -> Self {
         let load = std::fs::read_to_string("/proc/loadavg").ok();
         Self {
             count: std::thread::available_parallelism().map_or(1, usize::from),
-            load: load.as_deref().and_then(others),
+            load: load.as_deref().and_then(other_threads),
             threads_wanted: std::env::var("OMP_NUM_THREADS").ok().filter(|text| !text.is_empty()),
         }
     }
 
-    /// Workers on a CPU where none are asked for: two from two cores on. Two small trainings side by side use a CPU better
-    /// than one that waits for its slowest thread at every operation.
+    /// Workers on a CPU where none are asked for: two from two cores on. Two small trainings side by side use a CPU
+    /// better than one that waits for its slowest thread at every operation.
     pub fn default_workers(&self) -> usize {
         self.count.clamp(1, 2)
     }
@@ -37,8 +37,8 @@ impl Cores {
         let mut lines = vec![];
         if workers > self.count {
             lines.push(format!(
-                "{workers} workers share {}: each is slower than that share alone would make it. --jobs-per-device {} \
-                 gives each a core of its own",
+                "{workers} workers share {}: they slow each other down. --jobs-per-device {} gives each a core \
+                 of its own",
                 cores(self.count),
                 self.count
             ));
@@ -52,7 +52,7 @@ impl Cores {
         }
         if let Some(load) = self.load.filter(|load| *load > BUSY * self.count as f64) {
             lines.push(format!(
-                "other programs are at work here ({load:.0} of their threads on {}): seconds will be longer than on a quiet machine",
+                "other programs are running ({load:.0} of their threads on {}): measured seconds will be longer than on an idle machine",
                 cores(self.count)
             ));
         }
@@ -60,8 +60,8 @@ impl Cores {
     }
 }
 
-/// From a line such as `0.52 0.61 0.70 3/412 9876`: of the three that run or wait to run, one is who reads it.
-fn others(loadavg: &str) -> Option<f64> {
+/// From a line such as `0.52 0.61 0.70 3/412 9876`: of the three that run or wait to run, one is the reader itself.
+fn other_threads(loadavg: &str) -> Option<f64> {
     let (running, _) = loadavg.split(' ').nth(3)?.split_once('/')?;
     Some((running.parse::<f64>().ok()? - 1.0).max(0.0))
 }
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_machine_used_as_it_should_be_gives_no_warning() {
+    fn an_idle_machine_with_a_worker_a_core_gives_no_warning() {
         assert_eq!(two().warnings(2, 1), [""; 0]);
         assert_eq!(Cores { threads_wanted: Some("1".into()), ..two() }.warnings(2, 1), [""; 0]);
         assert_eq!(Cores { load: None, ..two() }.warnings(1, 2), [""; 0]);
     }
 
     #[test]
-    fn more_workers_than_cores_a_contradiction_and_a_busy_machine_are_said() {
+    fn more_workers_than_cores_a_contradiction_and_a_busy_machine_give_warnings() {
         let busy = Cores { load: Some(2.0), threads_wanted: Some("4".into()), ..two() };
         let lines = busy.warnings(4, 1);
         assert!(lines[0].starts_with("4 workers share 2 cores") && lines[0].contains("--jobs-per-device 2"));
@@ -96,10 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_the_load_is_not_part_of_it() {
-        assert_eq!(others("0.52 0.61 0.70 3/412 9876\n"), Some(2.0));
-        assert_eq!(others("0.52 0.61 0.70 0/412 9876\n"), Some(0.0));
-        assert_eq!(others("0.52"), None);
+    fn the_reader_of_the_load_is_not_counted() {
+        assert_eq!(other_threads("0.52 0.61 0.70 3/412 9876\n"), Some(2.0));
+        assert_eq!(other_threads("0.52 0.61 0.70 0/412 9876\n"), Some(0.0));
+        assert_eq!(other_threads("0.52"), None);
     }
 
     #[test]

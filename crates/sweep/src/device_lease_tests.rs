@@ -17,7 +17,7 @@ fn refused(folder: &Path, text: &str) -> String {
 }
 
 #[test]
-fn a_named_gpu_in_use_is_an_error_that_tells_by_whom() {
+fn a_named_gpu_in_use_is_an_error_that_names_its_sweep() {
     let dir = tempfile::tempdir().unwrap();
     let first = lease(dir.path(), "cuda:1").unwrap();
     assert_eq!((names(&first), first.warnings.len()), (vec!["cuda:1"], 0));
@@ -76,12 +76,12 @@ fn folder_and_files_are_for_all_users() {
 fn what_a_killed_sweep_left_is_free_and_written_anew() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("GPU-cuda_0");
-    // Longer than what takes its place.
+    // Longer than the text that replaces it.
     fs::write(&path, "sweep `old` of nobody".repeat(9)).unwrap();
     let held = lease(dir.path(), "cuda:0").unwrap();
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("sweep `mine` of ") && text.ends_with('Z'), "{text}");
-    // Whatever stands there is shown as one line, and cannot move the cursor.
+    // Whatever the file holds is shown as one line without control characters.
     fs::write(&path, "a\u{1b}[2Jb\nc").unwrap();
     assert!(refused(dir.path(), "cuda:0").starts_with("cuda:0 is in use by a[2Jb. "));
     fs::write(&path, "").unwrap();
@@ -91,7 +91,7 @@ fn what_a_killed_sweep_left_is_free_and_written_anew() {
 }
 
 #[test]
-fn without_a_place_for_leases_the_sweep_goes_on_and_says_so() {
+fn without_a_folder_for_leases_the_sweep_goes_on_with_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
@@ -99,7 +99,7 @@ fn without_a_place_for_leases_the_sweep_goes_on_and_says_so() {
         let leased = lease(&folder, "cuda:0").unwrap();
         assert_eq!((names(&leased), leased.warnings.len()), (vec!["cuda:0"], 1));
         let line = &leased.warnings[0];
-        assert!(line.starts_with("no lease on ") && line.contains("unnoticed"), "{line}");
+        assert!(line.starts_with("no lease on ") && line.contains("at the same time"), "{line}");
     }
     // A link is not followed.
     let aim = dir.path().join("aim");
@@ -110,7 +110,7 @@ fn without_a_place_for_leases_the_sweep_goes_on_and_says_so() {
 }
 
 #[test]
-fn a_gpu_is_known_by_its_uuid_or_else_by_what_cuda_calls_it() {
+fn a_gpu_is_identified_by_its_uuid_or_else_by_its_name_in_cuda() {
     let of = |visible: Option<&str>, uuid: Option<&str>| {
         let devices = parse_devices("cuda:0", visible, 1).unwrap();
         file_name(&devices[0], uuid.map(String::from))

@@ -1,4 +1,4 @@
-//! `--devices`: which hardware a sweep may use, and how a worker is kept to its share of it.
+//! `--devices`: which hardware a sweep may use, and how each worker is limited to its share.
 
 use crate::Slot;
 
@@ -9,11 +9,11 @@ pub struct Device {
     pub name: String,
     /// What a task says: `cpu`, or `cuda:0` since a worker sees one GPU only.
     pub device: String,
-    /// Environment variables that make it so.
+    /// Environment variables that limit a worker to it.
     pub environment: Vec<(String, String)>,
 }
 
-/// A `--devices` that cannot be had: one line.
+/// A `--devices` that names no usable device; one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("--devices {given}: {message}")]
 pub struct DeviceError {
@@ -23,8 +23,8 @@ pub struct DeviceError {
 
 /// Reads `auto`, `cpu`, or a list such as `cuda:0,cuda:1`. `auto` is every GPU if there is one, and the CPU otherwise.
 ///
-/// `cuda_visible` is this process's `CUDA_VISIBLE_DEVICES`, where set: `cuda:1` then is the second of its entries, as it
-/// is for any CUDA program, and GPUs it leaves out stay out. `cuda_count` is how many GPUs can be used.
+/// `cuda_visible` is this process's `CUDA_VISIBLE_DEVICES`, where set: `cuda:1` then is the second of its entries, as
+/// it is for any CUDA program, and GPUs it leaves out stay out. `cuda_count` is how many GPUs can be used.
 pub fn parse_devices(
     text: &str,
     cuda_visible: Option<&str>,
@@ -55,7 +55,7 @@ pub fn parse_devices(
             cuda(index, entry, cuda_visible.is_some())
         };
         if devices.contains(&device) {
-            return Err(fail(format!("`{name}` stands there twice; see --jobs-per-device")));
+            return Err(fail(format!("`{name}` is named twice; see --jobs-per-device")));
         }
         devices.push(device);
     }
@@ -78,7 +78,7 @@ fn visible_entries(cuda_visible: Option<&str>, cuda_count: usize) -> Vec<String>
 }
 
 fn cpu() -> Device {
-    // A worker on the CPU has no business on a GPU, where a mere context takes hundreds of MiB.
+    // A worker on the CPU must not open a GPU: a CUDA context alone takes hundreds of MiB.
     let environment = vec![("CUDA_VISIBLE_DEVICES".into(), String::new())];
     Device { name: "cpu".into(), device: "cpu".into(), environment }
 }
@@ -86,17 +86,17 @@ fn cpu() -> Device {
 fn cuda(index: usize, entry: &str, inherited: bool) -> Device {
     let mut environment = vec![("CUDA_VISIBLE_DEVICES".into(), entry.into())];
     if !inherited {
-        // Then the index means the same as in nvidia-smi. A list that the user wrote was meant in the user's order.
+        // So that an index means the same as in nvidia-smi. A list that the user gave keeps the user's order.
         environment.push(("CUDA_DEVICE_ORDER".into(), "PCI_BUS_ID".into()));
     }
     Device { name: format!("cuda:{index}"), device: "cuda:0".into(), environment }
 }
 
-/// The slots of some devices, `jobs_per_device` (at least 1) on each. `cores` CPU threads are shared out evenly.
+/// The slots of some devices, `jobs_per_device` (at least 1) on each. `cores` CPU threads are divided evenly.
 pub fn slots(devices: &[Device], jobs_per_device: usize, cores: usize) -> Vec<Slot> {
     let jobs = jobs_per_device.max(1);
     let threads = (cores / (devices.len() * jobs).max(1)).max(1);
-    // The first job of every device comes before the second of any, so that few stages spread over many devices.
+    // The first slots of all devices come before the second ones, so that few stages use many devices.
     (1..=jobs)
         .flat_map(|job| devices.iter().map(move |device| (job, device)))
         .map(|(job, device)| Slot {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_is_one_line() {
+    fn what_cannot_be_used_is_one_line() {
         let message = |text, visible, count| parse_devices(text, visible, count).unwrap_err().to_string();
         assert!(message("cuda:0", None, 0).contains("no GPU can be used here"));
         assert!(message("cuda:2", Some("4,5"), 2).contains("cuda:0 to cuda:1"));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_are_shared_out() {
+    fn cores_are_divided() {
         let devices = parse_devices("auto", None, 2).unwrap();
         let slots = slots(&devices, 2, 10);
         let names: Vec<_> = slots.iter().map(|slot| (slot.name.as_str(), slot.threads)).collect();

@@ -1,19 +1,19 @@
-//! Free space, looked at before work is begun rather than found missing at its end.
+//! Free space, checked before a stage is begun.
 
 use std::path::Path;
 
 use crate::SweepError;
 use crate::error::AtPath;
 
-/// MiB that must be free where the store lies before a stage is begun. A full-width model with its half-way state is
-/// about 150 MiB, and a second stage may be at work beside it. `SCOUR_MIN_FREE_MIB` in the environment overrides it.
+/// MiB that must be free where the store lies before a stage is begun. A full-width model with its checkpoint is about
+/// 150 MiB, and a second stage may be running. `SCOUR_MIN_FREE_MIB` in the environment overrides it.
 pub const MIN_FREE_MIB: u64 = 500;
 
 fn needed_mib() -> u64 {
     std::env::var("SCOUR_MIN_FREE_MIB").ok().and_then(|text| text.parse().ok()).unwrap_or(MIN_FREE_MIB)
 }
 
-/// One line on what is missing if too little is free on the folder's file system.
+/// A message of one line if too little space is free on the folder's file system.
 pub(crate) fn shortage(folder: &Path) -> Result<Option<String>, SweepError> {
     let stats =
         rustix::fs::statvfs(folder).map_err(std::io::Error::from).at("look for free space at", folder)?;
@@ -25,7 +25,7 @@ fn shortage_message(free: u128, needed: u64, folder: &Path) -> Option<String> {
     (free < u128::from(needed)).then(|| {
         format!(
             "no space: {free} MiB are free where the store lies ({}) and {needed} MiB are needed. Free some, or name \
-             another place with --store; the same command then goes on where it stopped",
+             another folder with --store; the same command then continues where it stopped",
             folder.display()
         )
     })
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_how_much_is_missing_and_where() {
+    fn the_message_says_how_much_is_missing_and_where() {
         assert_eq!(shortage_message(500, 500, Path::new("/s")), None);
         let message = shortage_message(499, 500, Path::new("/s")).unwrap();
         assert!(message.contains("499 MiB") && message.contains("500 MiB") && message.contains("(/s)"));

@@ -8,20 +8,20 @@ use scour_core::{Cell, Key, Plan, Status};
 
 use crate::order::plan_order;
 use crate::results::StageEnd;
-use crate::standing::{Standing, standings};
-use crate::{Rerun, Store};
+use crate::stage_state::{StageState, stage_states};
+use crate::{Rerun, Store, SweepError};
 
 /// A line a cell, in the order of the results, and totals. Nothing is written, not even the store's folder.
 ///
-/// A cell is `cached` (finished, also with a model that is degenerate), `run`, `failed` (and not to be tried again without
-/// `--rerun failed`), `not evaluated` (its attacked model is no better than guessing), or `n/a`.
-pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> String {
+/// A cell is `cached` (finished, also with a model that is degenerate), `run`, `failed` (and not to be run again
+/// without `--rerun failed`), `not evaluated` (its attacked model is no better than guessing), or `n/a`.
+pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> Result<String, SweepError> {
     let order = plan_order(plan);
-    let standings = standings(plan, &order, &Store::at(store), rerun);
+    let states = stage_states(plan, &order, &Store::at(store), rerun)?;
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut text = String::new();
     for cell in &plan.cells {
-        let (word, remark) = cell_word(plan, &standings, cell);
+        let (word, remark) = cell_word(plan, &states, cell);
         *counts.entry(word).or_default() += 1;
         let clean =
             if cell.key == cell.attacked { String::new() } else { format!("  clean {}", cell.clean_ratio) };
@@ -30,7 +30,7 @@ pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> String {
         let _ = writeln!(text, "{word:<7} {}  {}{clean}{remark}", cell.key, cell.title());
     }
     let count = |word| counts.get(word).copied().unwrap_or_default();
-    let stages = order.iter().filter(|key| will_run(plan, &standings, key)).count();
+    let stages = order.iter().filter(|key| will_run(plan, &states, key)).count();
     let _ = writeln!(
         text,
         "{} cells: {} cached, {} to run, {} failed, {} not evaluated, {} n/a; stages to run: {stages}",
@@ -41,21 +41,21 @@ pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> String {
         count("not evaluated"),
         count("n/a"),
     );
-    text
+    Ok(text)
 }
 
-fn cell_word(plan: &Plan, standings: &HashMap<Key, Standing>, cell: &Cell) -> (&'static str, String) {
+fn cell_word(plan: &Plan, states: &HashMap<Key, StageState>, cell: &Cell) -> (&'static str, String) {
     if let Some(why) = &cell.not_applicable {
         return ("n/a", why.clone());
     }
-    match standings.get(&cell.key) {
-        Some(Standing::Stored(entry)) if !will_run(plan, standings, &cell.attacked) => {
-            ("cached", entry.result.status.reason())
+    match states.get(&cell.key) {
+        Some(StageState::Stored(stored)) if !will_run(plan, states, &cell.attacked) => {
+            ("cached", stored.result.status.reason())
         }
-        Some(Standing::Failed(record)) => ("failed", record.result.status.reason()),
-        _ if will_run(plan, standings, &cell.key) => ("run", String::new()),
-        Some(Standing::Stored(_)) => ("run", "its attacked model only".into()),
-        _ => match unusable_requirement(plan, standings, &cell.key).map(|end| end.result.status) {
+        Some(StageState::Failed(record)) => ("failed", record.result.status.reason()),
+        _ if will_run(plan, states, &cell.key) => ("run", String::new()),
+        Some(StageState::Stored(_)) => ("run", "its attacked model only".into()),
+        _ => match unusable_requirement(plan, states, &cell.key).map(|end| end.result.status) {
             Some(Status::NotApplicable { why }) => ("n/a", why),
             Some(Status::NotEvaluated { why }) => ("not evaluated", why),
             status => ("failed", status.map(|status| status.reason()).unwrap_or_default()),
@@ -64,21 +64,23 @@ fn cell_word(plan: &Plan, standings: &HashMap<Key, Standing>, cell: &Cell) -> (&
 }
 
 /// How the stage ends without being run, because of what it requires.
-fn unusable_requirement(plan: &Plan, standings: &HashMap<Key, Standing>, key: &Key) -> Option<StageEnd> {
+fn unusable_requirement(plan: &Plan, states: &HashMap<Key, StageState>, key: &Key) -> Option<StageEnd> {
     plan.stages.get(key)?.requires.iter().find_map(|required| {
         let stage = &plan.stages[required];
-        match standings.get(required)? {
-            Standing::Failed(record) => Some(StageEnd::failed(record.result.clone(), true).passed_on(stage)),
-            Standing::Stored(entry) => {
-                let end = StageEnd::stored(entry.clone(), true);
-                (!end.usable()).then(|| end.passed_on(stage))
+        match states.get(required)? {
+            StageState::Failed(record) => {
+                Some(StageEnd::failed(record.result.clone(), true).for_dependent(stage))
             }
-            Standing::Run { .. } => unusable_requirement(plan, standings, required),
+            StageState::Stored(stored) => {
+                let end = StageEnd::stored(stored.clone(), true);
+                (!end.usable()).then(|| end.for_dependent(stage))
+            }
+            StageState::ToRun { .. } => unusable_requirement(plan, states, required),
         }
     })
 }
 
-fn will_run(plan: &Plan, standings: &HashMap<Key, Standing>, key: &Key) -> bool {
-    matches!(standings.get(key), Some(Standing::Run { .. }))
-        && unusable_requirement(plan, standings, key).is_none()
+fn will_run(plan: &Plan, states: &HashMap<Key, StageState>, key: &Key) -> bool {
+    matches!(states.get(key), Some(StageState::ToRun { .. }))
+        && unusable_requirement(plan, states, key).is_none()
 }

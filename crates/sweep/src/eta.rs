@@ -1,4 +1,4 @@
-//! How long the rest will take, judged by what similar stages took.
+//! How long the rest will take, from the seconds that similar stages took.
 
 use scour_core::StageKind;
 
@@ -10,7 +10,7 @@ pub(crate) struct Eta {
 }
 
 impl Eta {
-    /// Takes note of a stage that is finished.
+    /// Records the seconds of a finished stage.
     pub(crate) fn learn(&mut self, kind: StageKind, seconds: f64) {
         match self.seen.iter_mut().find(|(seen, ..)| *seen == kind) {
             Some((_, sum, count)) => (*sum, *count) = (*sum + seconds, *count + 1),

@@ -1,4 +1,4 @@
-//! Putting stores together: what shards on several machines have finished becomes one store.
+//! Joining stores: what shards on several machines have finished is copied into one store.
 
 use std::fmt;
 use std::fs;
@@ -7,19 +7,19 @@ use std::path::Path;
 
 use scour_core::Key;
 
-use crate::error::AtPath;
-use crate::files::files_below;
+use crate::error::{AtPath, unless_newer};
+use crate::folders::files_below;
 use crate::manifest::{MANIFEST, Manifest};
 use crate::{Store, SweepError};
 
-/// What became of the stages of one store.
+/// What was done with the stages of one store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Joined {
     /// Stages that were copied.
     pub copied: usize,
     /// Stages that were there already with the same figures.
     pub same: usize,
-    /// Stages that were there already with other figures, as results of two kinds of machine are; the ones that were there
+    /// Stages that were there already with other figures, as two kinds of machine give them; the ones that were there
     /// stay.
     pub other: usize,
     /// Stages whose files are not as recorded, a line each.
@@ -50,8 +50,9 @@ impl fmt::Display for Joined {
 }
 
 impl Store {
-    /// Copies every finished stage of the store `from` into the store `into`, which is made if absent. Files are compared
-    /// with their recorded hashes before and after; a stage appears whole or not at all, and one that is there stays.
+    /// Copies every finished stage of the store `from` into the store `into`, which is made if absent. Files are
+    /// compared with their recorded hashes before and after; a stage appears whole or not at all, and one that is there
+    /// stays.
     pub fn join(from: &Path, into: &Path) -> Result<Joined, SweepError> {
         if !from.is_dir() {
             return Err(SweepError::Environment(format!(
@@ -91,7 +92,7 @@ impl Store {
         for head in below(self.root()).at("read", self.root())?.iter().filter(|name| is_hex(name, 2)) {
             let folder = self.root().join(head);
             for name in below(&folder).at("read", &folder)? {
-                let manifest = Manifest::read(&folder.join(&name));
+                let manifest = unless_newer(Manifest::read(&folder.join(&name)))?;
                 keys.extend(manifest.map(|manifest| manifest.key).filter(|key| key.as_str() == name));
             }
         }
@@ -108,10 +109,12 @@ impl Store {
                 self.root().display()
             )));
         };
-        let figures =
-            |store: &Self| store.find(key).map(|entry| (entry.result.status.clone(), entry.result.measured));
-        if let Some(there) = figures(self) {
-            if Some(there) == figures(source) {
+        let figures = |store: &Self| {
+            let stored = store.find(key)?;
+            Ok::<_, SweepError>(stored.map(|stage| (stage.result.status, stage.result.measured)))
+        };
+        if let Some(there) = figures(self)? {
+            if Some(there) == figures(source)? {
                 joined.same += 1;
             } else {
                 joined.other += 1;

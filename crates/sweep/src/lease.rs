@@ -1,4 +1,4 @@
-//! Leases: of all sweeps on a store, one at a time works on a stage.
+//! Leases: one sweep of a store at a time works on a stage.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::{FdFlags, fcntl_setfd};
 
-/// The right to work on a stage, held as a lock on a file. The system takes it back from a process that dies, so that
-/// it needs neither a time limit nor a process id, and holds between machines where the file system locks between them.
+/// The right to work on a stage, held as a lock on a file. The system releases it when the process dies, so that it
+/// needs neither a time limit nor a process id. It works between machines where the file system's locks do.
 #[derive(Debug)]
 pub(crate) struct Lease {
     file: File,
@@ -21,7 +21,7 @@ impl Lease {
         Self::take_opened(path, || OpenOptions::new().create(true).truncate(false).write(true).open(path))
     }
 
-    /// The same where `open` opens the file, or makes it.
+    /// The same with a function that opens the file, or makes it.
     pub(crate) fn take_opened(path: &Path, open: impl Fn() -> io::Result<File>) -> io::Result<Option<Self>> {
         loop {
             let file = open()?;
@@ -30,8 +30,8 @@ impl Lease {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            // Whoever held it before may have removed the file between opening and locking: then this lock is on a
-            // file without a name, and the next one to ask would get another.
+            // The former holder may have removed the file between opening and locking. Then this lock is on a file
+            // without a name, and another process could lock a new file of that name.
             let locked = file.metadata()?;
             match fs::metadata(path) {
                 Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => {
@@ -44,14 +44,14 @@ impl Lease {
         }
     }
 
-    /// Writes into the file what others may read of its holder, in place of what an earlier one has left.
+    /// Writes a description of the holder into the file, in place of what an earlier one has left.
     pub(crate) fn describe(&self, text: &str) -> io::Result<()> {
         self.file.set_len(0)?;
         (&self.file).write_all(text.as_bytes())
     }
 
-    /// Starts a child that holds the lease too: a worker that outlives a killed sweep by a moment still writes to its
-    /// folders, and until it is gone nobody else may.
+    /// Starts a child that holds the lease too: a worker that outlives a killed sweep still writes to its folders, and
+    /// until it has ended no other may.
     pub(crate) fn share_with<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         fcntl_setfd(&self.file, FdFlags::empty())?;
         let started = start();
@@ -62,7 +62,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // Only the name goes here; the lock goes with the last process that holds the file open.
+        // This removes the name; the lock ends with the last process that has the file open.
         let _ = fs::remove_file(&self.path);
     }
 }

@@ -1,10 +1,11 @@
-//! The results folder: everything that a sweep writes down about itself while it runs.
+//! The results folder: everything that a sweep writes about itself while it runs.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use scour_core::{Key, Plan, ResultRow, RowStatus, Stage, StageKind, Status, Validity, WorkerEvent};
-use serde_json::json;
+use scour_core::{
+    Event, EventStage, Key, Plan, ResultRow, RowStatus, Stage, StageKind, Status, Validity, WorkerEvent,
+};
 
 use crate::eta::Eta;
 use crate::events::EventLog;
@@ -28,8 +29,8 @@ pub(crate) struct Ledger<'a> {
     /// Stages that a worker ran to an end.
     pub(crate) trained: usize,
     began: Instant,
-    /// Whether a defended model of this sweep has been shown already.
-    shown: bool,
+    /// Whether the first defended model of this sweep has been reported.
+    first_reported: bool,
 }
 
 impl<'a> Ledger<'a> {
@@ -43,13 +44,13 @@ impl<'a> Ledger<'a> {
             events: EventLog::open(&out.join("events.jsonl"))?,
             progress: Progress::open(&out.join("sweep.log"), &slots)?,
             slots,
-            gallery: Gallery::of(&options.plan, out),
+            gallery: Gallery::open(&options.plan, out)?,
             eta: Eta::default(),
             ends: Ends::new(),
             rows: vec![],
             trained: 0,
             began: Instant::now(),
-            shown: false,
+            first_reported: false,
         })
     }
 
@@ -58,16 +59,10 @@ impl<'a> Ledger<'a> {
         self.out.join("logs").join(format!("{key}.log"))
     }
 
-    /// Takes note of a stage that had ended before this sweep. [`Ledger::write_tables`] comes after all of them.
-    pub(crate) fn known(&mut self, stage: &Stage, end: StageEnd) -> Result<(), SweepError> {
-        self.take(stage, end)
-    }
-
-    fn take(&mut self, stage: &Stage, end: StageEnd) -> Result<(), SweepError> {
+    /// Records how a stage ended. [`Ledger::write_tables`] has to follow.
+    pub(crate) fn record(&mut self, stage: &Stage, end: StageEnd) -> Result<(), SweepError> {
         if let Some(folder) = &end.folder {
-            self.gallery.copy(&stage.key, folder, !end.cached)?;
-        }
-        if end.folder.is_some() {
+            self.gallery.add(&stage.key, folder, !end.cached)?;
             self.eta.learn(stage.kind, end.result.seconds);
         }
         self.ends.insert(stage.key.clone(), end);
@@ -85,32 +80,37 @@ impl<'a> Ledger<'a> {
         self.progress.line(&format!("[{done:>width$}/{all}] {word:<7} {text}"));
     }
 
+    /// The stage as events name it.
+    fn event_stage(&self, stage: &Stage, slot: Option<usize>) -> EventStage {
+        let slot = slot.map(|slot| self.slots[slot].clone());
+        EventStage { key: stage.key.clone(), title: stage.title.clone(), slot }
+    }
+
     pub(crate) fn started(&mut self, stage: &Stage, slot: usize, attempt: u32) -> Result<(), SweepError> {
-        let name = self.slots[slot].clone();
-        self.events.write_about("stage-started", stage, Some(&name), json!({"attempt": attempt}))?;
-        self.line("start", &format!("{}  on {name}", stage.title));
+        let event = Event::StageStarted { stage: self.event_stage(stage, Some(slot)), attempt };
+        self.events.write(event)?;
+        self.line("start", &format!("{}  on {}", stage.title, self.slots[slot]));
         self.progress.slot_starts(slot, &stage.title);
         Ok(())
     }
 
-    /// What a worker says before its result.
-    pub(crate) fn heard(
+    /// Records what a worker reports before its result.
+    pub(crate) fn worker_event(
         &mut self,
         stage: &Stage,
         slot: usize,
-        event: &WorkerEvent,
+        event: WorkerEvent,
     ) -> Result<(), SweepError> {
-        let name = self.slots[slot].as_str();
+        let event_stage = self.event_stage(stage, Some(slot));
         match event {
             WorkerEvent::Progress { step, done, total, loss, accuracy } => {
-                let text = progress_text(&stage.title, step, (*done, *total), (*loss, *accuracy));
-                self.progress.slot_progress(slot, *done, *total, &text);
-                let fields =
-                    json!({"step": step, "done": done, "total": total, "loss": loss, "accuracy": accuracy});
-                self.events.write_about("progress", stage, Some(name), fields)
+                let text = progress_text(&stage.title, &step, (done, total), (loss, accuracy));
+                self.progress.slot_progress(slot, done, total, &text);
+                let stage = event_stage;
+                self.events.write(Event::Progress { stage, step, done, total, loss, accuracy })
             }
             WorkerEvent::Note { text } => {
-                self.events.write_about("note", stage, Some(name), json!({"text": text}))?;
+                self.events.write(Event::Note { stage: event_stage, text: text.clone() })?;
                 self.line("note", &format!("{}: {text}", stage.title));
                 Ok(())
             }
@@ -118,9 +118,9 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Something about a stage that people should know.
-    pub(crate) fn remark(&mut self, word: &str, stage: &Stage, text: &str) -> Result<(), SweepError> {
-        self.events.write_about("note", stage, None, json!({"text": text}))?;
+    /// Records something about a stage that people should know.
+    pub(crate) fn note(&mut self, word: &str, stage: &Stage, text: &str) -> Result<(), SweepError> {
+        self.events.write(Event::Note { stage: self.event_stage(stage, None), text: text.into() })?;
         self.line(word, &format!("{}: {text}", stage.title));
         Ok(())
     }
@@ -140,68 +140,67 @@ impl<'a> Ledger<'a> {
         let result = end.result.clone();
         let cached = end.cached;
         self.trained += usize::from(slot.is_some());
-        self.take(stage, end)?;
+        self.record(stage, end)?;
         self.write_tables()?;
-        let fields = json!({
-            "status": result.status.word(),
-            "reason": result.status.reason(),
-            "cached": cached,
-            "measured": result.measured,
-            "seconds": result.seconds,
-        });
-        let name = slot.map(|slot| self.slots[slot].clone());
-        self.events.write_about("stage-finished", stage, name.as_deref(), fields)?;
+        self.events.write(Event::StageFinished {
+            stage: self.event_stage(stage, slot),
+            status: result.status.word(),
+            reason: result.status.reason(),
+            cached,
+            measured: result.measured,
+            seconds: result.seconds,
+        })?;
         let word = match result.status {
             Status::Ok if cached => "cached",
             Status::Ok => "done",
             _ => result.status.word().word(),
         };
-        let text = match self.doubt(stage) {
-            Some(doubt) => format!("{}  {}  {doubt}", stage.title, result_text(&result)),
+        let text = match self.why_not_counted(stage) {
+            Some(why) => format!("{}  {}  {why}", stage.title, result_text(&result)),
             None => format!("{}  {}", stage.title, result_text(&result)),
         };
         self.line(word, &text);
         if slot.is_some() {
-            self.first_look(stage);
+            self.report_first_defense(stage);
         }
         Ok(())
     }
 
-    /// Of the first model that this sweep defends: what came of it, and where its images lie.
-    fn first_look(&mut self, stage: &Stage) {
+    /// Prints the figures of the first model that this sweep has defended, and where its images lie.
+    fn report_first_defense(&mut self, stage: &Stage) {
         let Some(row) = self.rows.iter().find(|row| row.key == stage.key.as_str()) else { return };
         let figures = (row.attacked_acc, row.acc, row.attacked_asr, row.asr);
         let (Some(acc_before), Some(acc), Some(asr_before), Some(asr)) = figures else { return };
-        if self.shown || stage.kind != StageKind::Defense {
+        if self.first_reported || stage.kind != StageKind::Defense {
             return;
         }
-        self.shown = true;
+        self.first_reported = true;
         let cell = self.plan.cells.iter().find(|cell| cell.key == stage.key);
-        let images =
-            cell.and_then(|cell| self.gallery.folder_of(&cell.attacked)).map_or_else(String::new, |folder| {
-                format!("; its clean and triggered images: {}", folder.display())
-            });
+        let images = cell
+            .and_then(|cell| self.gallery.folder_of(&cell.attacked))
+            .map(|folder| format!("; its clean and triggered images: {}", folder.display()))
+            .unwrap_or_default();
         let text = format!(
             "{} against {}: ASR {asr_before:.1} -> {asr:.1}, ACC {acc_before:.1} -> {acc:.1}, {} after the start{images}",
             row.defense,
             row.attack,
-            clock::span(self.began.elapsed().as_secs_f64()),
+            clock::duration(self.began.elapsed().as_secs_f64()),
         );
         self.line("first", &text);
     }
 
     /// Why the figures of a stage that ended well do not count, if they do not.
-    fn doubt(&self, stage: &Stage) -> Option<String> {
+    fn why_not_counted(&self, stage: &Stage) -> Option<String> {
         let row = self.rows.iter().find(|row| row.key == stage.key.as_str())?;
-        let doubted = matches!(row.status, RowStatus::NotImplanted | RowStatus::Collapsed);
-        doubted.then(|| format!("{}: {}", row.status, row.reason))
+        let not_counted = matches!(row.status, RowStatus::NotImplanted | RowStatus::Collapsed);
+        not_counted.then(|| format!("{}: {}", row.status, row.reason))
     }
 
-    /// Forgets how a stage ended: what it left is damaged, and it is to be run again.
-    pub(crate) fn forget(&mut self, stage: &Stage, why: &str) -> Result<(), SweepError> {
+    /// Removes the record of a stage whose files are damaged, and which is to be run again.
+    pub(crate) fn remove_damaged(&mut self, stage: &Stage, why: &str) -> Result<(), SweepError> {
         self.ends.remove(&stage.key);
         self.write_tables()?;
-        self.remark("damaged", stage, why)
+        self.note("damaged", stage, why)
     }
 
     /// Brings the line of totals up to date. `waiting` are the stages not begun, `running` those at work with the time
@@ -211,7 +210,7 @@ impl<'a> Ledger<'a> {
         let remaining =
             running.iter().map(|(kind, since)| (*kind, since.elapsed().as_secs_f64())).chain(waiting);
         let left = match self.eta.seconds(remaining, self.slots.len()) {
-            Some(seconds) => format!("about {} left", clock::span(seconds)),
+            Some(seconds) => format!("about {} left", clock::duration(seconds)),
             None => "time left not known yet".into(),
         };
         let failed = self.rows.iter().filter(|row| row.status == RowStatus::Failed).count();

@@ -1,8 +1,8 @@
-//! The sweep engine: carries out a plan, stage by stage, on the devices of one machine, and writes down what came out.
+//! The sweep engine: carries out a plan, stage by stage, on the devices of one machine, and writes the results.
 //!
-//! A stage is worked off by a child process that reads one [`Task`](scour_core::Task) and writes
-//! [`WorkerEvent`](scour_core::WorkerEvent)s. What it leaves behind goes into a content-addressed [`Store`], so that
-//! nothing is trained twice and a killed sweep goes on where it stopped.
+//! A stage is run by a child process that reads one [`Task`](scour_core::Task) and writes
+//! [`WorkerEvent`](scour_core::WorkerEvent)s. What it makes goes into a content-addressed [`Store`], so that
+//! nothing is trained twice and a killed sweep continues where it stopped.
 //!
 //! This crate must not know torch, polars, data sets or methods: to it a stage is a key, a title, what it requires,
 //! and a configuration that only the worker understands.
@@ -17,7 +17,8 @@ mod dry_run;
 mod error;
 mod eta;
 mod events;
-mod files;
+mod failed_record;
+mod folders;
 mod gallery;
 mod join;
 mod lease;
@@ -29,7 +30,7 @@ mod progress;
 mod results;
 mod scheduler;
 mod signals;
-mod standing;
+mod stage_state;
 mod store;
 mod sweep;
 mod terminal;
@@ -42,8 +43,9 @@ pub use devices::{Device, DeviceError, parse_devices, slots};
 pub use disk::MIN_FREE_MIB;
 pub use dry_run::dry_run;
 pub use error::SweepError;
+pub use failed_record::FailedRecord;
 pub use join::Joined;
 pub use manifest::{FileRecord, Manifest};
 pub use options::{Rerun, Slot, Summary, SweepOptions};
-pub use store::{Entry, FailedRecord, Store};
+pub use store::{Store, StoredStage};
 pub use sweep::sweep;

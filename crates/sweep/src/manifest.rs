@@ -1,14 +1,13 @@
-//! What a stage's folder holds, and the proof of it.
+//! The manifest of a stage's folder: which files it holds, with their hashes.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use scour_core::{Key, StageConfig};
+use scour_core::{FileError, FileFormat, Key, Provenance, StageConfig, first_version, read_json};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::files;
+use crate::folders::files_below;
 
 /// The name of the manifest in a stage's folder.
 pub(crate) const MANIFEST: &str = "manifest.json";
@@ -18,6 +17,9 @@ pub(crate) const RESULT: &str = "result.json";
 /// Written last into a stage's folder. Only a folder that agrees with its manifest is a finished stage.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
+    /// The version of the file.
+    #[serde(default = "first_version")]
+    pub version: u32,
     /// The stage.
     pub key: Key,
     /// The stage, for people.
@@ -26,10 +28,15 @@ pub struct Manifest {
     pub config: StageConfig,
     /// When it was finished: RFC 3339, UTC.
     pub created: String,
-    /// Facts of the machine and the build that did it.
-    pub provenance: Value,
+    /// The machine and the build that did it.
+    #[serde(default)]
+    pub provenance: Provenance,
     /// Every other file of the folder.
     pub files: Vec<FileRecord>,
+}
+
+impl FileFormat for Manifest {
+    const VERSION: u32 = 1;
 }
 
 /// A file of a stage.
@@ -44,7 +51,7 @@ pub struct FileRecord {
 }
 
 impl FileRecord {
-    /// Hashes a file and makes it durable, so that the manifest never promises what a power cut can take back.
+    /// Hashes a file and makes it durable, so that a power cut cannot take back what the manifest lists.
     fn of(folder: &Path, path: &Path) -> io::Result<Self> {
         let file = File::open(folder.join(path))?;
         let mut hasher = blake3::Hasher::new();
@@ -83,8 +90,7 @@ impl FileRecord {
 
 /// Records every file below the folder but the manifest itself.
 pub(crate) fn record_files(folder: &Path) -> io::Result<Vec<FileRecord>> {
-    let paths = files::files_below(folder)?;
-    paths
+    files_below(folder)?
         .iter()
         .filter(|path| path.as_path() != Path::new(MANIFEST))
         .map(|path| FileRecord::of(folder, path))
@@ -92,17 +98,39 @@ pub(crate) fn record_files(folder: &Path) -> io::Result<Vec<FileRecord>> {
 }
 
 impl Manifest {
-    /// Reads the manifest of a folder; `None` where there is none that can be read.
-    pub(crate) fn read(folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(folder.join(MANIFEST)).ok()?).ok()
+    /// Reads the manifest of a folder.
+    pub(crate) fn read(folder: &Path) -> Result<Self, FileError> {
+        read_json(&folder.join(MANIFEST))
     }
 
-    /// What in the folder is not as the manifest says. Sizes are always compared, hashes of all files only if `thorough`;
-    /// the result is small and everything rests on it, so that its hash is always compared.
+    /// What in the folder is not as the manifest says. Sizes are always compared, hashes of all files only if
+    /// `thorough`; the hash of the result is always compared, since the file is small and every figure comes from it.
     pub(crate) fn problem(&self, folder: &Path, thorough: bool) -> Option<String> {
         if !self.files.iter().any(|file| file.path == RESULT) {
             return Some(format!("{} does not list {RESULT}", folder.join(MANIFEST).display()));
         }
         self.files.iter().find_map(|file| file.problem(folder, thorough || file.path == RESULT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scour_core::parse_json;
+
+    #[test]
+    fn a_manifest_of_an_older_scour_is_read_and_one_of_a_newer_scour_is_not() {
+        let method = r#"{"name": "x", "label": "x", "params": {}, "impl_version": 1}"#;
+        let old = format!(
+            r#"{{"key": "00", "title": "t", "created": "c", "provenance": {{}}, "files": [],
+                 "config": {{"kind": "resource", "dataset": {method}, "fingerprint": "f", "attack": {method},
+                            "train_pictures": 7, "precision": "fp32"}}}}"#
+        );
+        let path = Path::new(MANIFEST);
+        let manifest: Manifest = parse_json(old.as_bytes(), path).unwrap();
+        let StageConfig::Resource(config) = &manifest.config else { panic!("{manifest:?}") };
+        assert_eq!((manifest.version, config.train_images), (1, 7));
+        let newer = old.replacen('{', "{\"version\": 2,", 1);
+        assert!(parse_json::<Manifest>(newer.as_bytes(), path).unwrap_err().is_newer());
     }
 }

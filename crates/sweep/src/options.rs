@@ -1,11 +1,10 @@
-//! What a sweep is told, and what it tells in the end.
+//! The options of a sweep, and its summary.
 
 use std::path::PathBuf;
 
-use scour_core::{ExitCode, Experiment, Plan};
-use serde_json::Value;
+use scour_core::{ExitCode, Experiment, Plan, Provenance};
 
-/// Which stages are run although the store knows how they end.
+/// Which stages are run although the store holds their result or failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rerun {
     /// None but those whose failure may not happen again, such as a worker out of memory.
@@ -17,7 +16,7 @@ pub enum Rerun {
     All,
 }
 
-/// A place where one worker runs at a time.
+/// A share of a device, on which one worker runs at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// What people read: `cpu`, `cuda:1`, or `cuda:1 #2` where a device has several slots.
@@ -62,9 +61,8 @@ pub struct SweepOptions {
     pub rerun: Rerun,
     /// Stop everything as soon as a cell has failed.
     pub fail_fast: bool,
-    /// Facts of the machine and the build, for `experiment.json` and manifests. A string `command` in it is taken as
-    /// the command line; otherwise that of this process is.
-    pub provenance: Value,
+    /// The machine and the build, for `experiment.json` and manifests.
+    pub provenance: Provenance,
 }
 
 /// How a sweep ended.

@@ -1,4 +1,4 @@
-//! In which order stages are taken up.
+//! The order in which stages are begun.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,10 +24,10 @@ pub(crate) fn plan_order(plan: &Plan) -> Vec<Key> {
 
 /// The order in which ready stages get a slot.
 ///
-/// On one slot the order does not change when the last stage ends, so that it is the order of the results: the first
-/// attack is through with all its defenses before the second begins. On several slots, stages that others wait for go
-/// first: an attack that is trained last leaves slots idle until its defenses can begin. Before all of them comes one
-/// defended model with what it builds on, so that there is something to see soon.
+/// On one slot no order ends sooner than another, so that it is the order of the results: the first attack with all its
+/// defenses, then the second. On several slots, stages that others wait for go first: an attack that is trained last
+/// leaves slots idle until its defenses can begin. Before all of them comes one defended model with what it builds on,
+/// so that a first result can be shown soon.
 pub(crate) fn priority(plan: &Plan, order: &[Key], slots: usize) -> Vec<Key> {
     let mut waited_for: HashMap<&Key, usize> = HashMap::new();
     for required in plan.stages.values().flat_map(|stage| &stage.requires) {
@@ -35,7 +35,7 @@ pub(crate) fn priority(plan: &Plan, order: &[Key], slots: usize) -> Vec<Key> {
     }
     let mut priority = order.to_vec();
     if slots > 1 {
-        let first = first_look(plan);
+        let first = first_result(plan);
         priority.sort_by_key(|key| (!first.contains(key), !waited_for.contains_key(key)));
     }
     priority
@@ -43,7 +43,7 @@ pub(crate) fn priority(plan: &Plan, order: &[Key], slots: usize) -> Vec<Key> {
 
 /// The last defense of the first attacked model that has any (experiments name the method they are about last), and
 /// everything that it builds on.
-fn first_look(plan: &Plan) -> HashSet<&Key> {
+fn first_result(plan: &Plan) -> HashSet<&Key> {
     let defended = |cell: &&Cell| cell.key != cell.attacked && plan.stages.contains_key(&cell.key);
     let Some(first) = plan.cells.iter().find(defended) else { return HashSet::new() };
     let last = plan.cells.iter().filter(defended).rfind(|cell| cell.attacked == first.attacked);

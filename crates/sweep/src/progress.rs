@@ -1,4 +1,4 @@
-//! What people see of a sweep while it runs: on a terminal, in a log of a batch system, and in `sweep.log`.
+//! What a sweep prints while it runs: on a terminal, in a log of a batch system, and in `sweep.log`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
@@ -31,7 +31,7 @@ impl Progress {
         Ok(Self { log, terminal, last: vec![Instant::now(); slots.len()] })
     }
 
-    /// A line that stays. Where it cannot be written any more, the work still goes on.
+    /// A line that stays. The sweep goes on where it cannot be written.
     pub(crate) fn line(&mut self, text: &str) {
         let _ = writeln!(self.log, "{} {text}", clock::now());
         match &self.terminal {
@@ -49,7 +49,7 @@ impl Progress {
         }
     }
 
-    /// Where a slot stands: `done` of `total` units, and `text` for people.
+    /// How far the stage of a slot is: `done` of `total` units, and `text` for people.
     pub(crate) fn slot_progress(&mut self, slot: usize, done: u64, total: u64, text: &str) {
         if let Some(terminal) = &self.terminal {
             terminal.slot_progress(slot, done, total, text);
@@ -90,9 +90,9 @@ pub(crate) fn result_text(result: &TaskResult) -> String {
     let mut parts = vec![];
     if let Some(Measured { acc, asr, .. }) = result.measured {
         let asr = asr.map(|asr| format!(" ASR {asr:.1}")).unwrap_or_default();
-        parts.push(format!("ACC {acc:.1}{asr} ({})", clock::span(result.seconds)));
+        parts.push(format!("ACC {acc:.1}{asr} ({})", clock::duration(result.seconds)));
     } else if result.status == Status::Ok {
-        parts.push(format!("({})", clock::span(result.seconds)));
+        parts.push(format!("({})", clock::duration(result.seconds)));
     }
     let reason = result.status.reason();
     if !reason.is_empty() {

@@ -5,14 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use scour_core::{
-    Cell, Detection, FailureReason, Key, Plan, ResultRow, SecondsFrom, Stage, StageKind, Status, StrengthRow,
-    TaskResult, Validity, defense_effectiveness_rating, write_results, write_strengths,
+    Cell, FailureReason, Key, Plan, ResultRow, SecondsFrom, Stage, StageKind, Status, StrengthRow,
+    TaskResult, Validity, defense_effectiveness_rating, write_atomically, write_results, write_strengths,
 };
 use serde::Serialize;
 
 use crate::error::AtPath;
-use crate::files::{relative, write_whole};
-use crate::{Entry, SweepError};
+use crate::folders::relative;
+use crate::{StoredStage, SweepError};
 
 /// How a stage ended, now or in an earlier sweep.
 #[derive(Clone, Debug)]
@@ -24,43 +24,43 @@ pub(crate) struct StageEnd {
     pub(crate) cached: bool,
 }
 
-/// How all stages ended that did.
+/// How each stage that has ended did.
 pub(crate) type Ends = HashMap<Key, StageEnd>;
 
 impl StageEnd {
-    pub(crate) fn stored(entry: Entry, cached: bool) -> Self {
-        Self { result: entry.result, folder: Some(entry.folder), cached }
+    pub(crate) fn stored(stored: StoredStage, cached: bool) -> Self {
+        Self { result: stored.result, folder: Some(stored.folder), cached }
     }
 
     pub(crate) fn failed(result: TaskResult, cached: bool) -> Self {
         Self { result, folder: None, cached }
     }
 
-    /// Whether other stages can build on it: it left a model that is better than guessing, or what models build on.
+    /// Whether other stages can build on it.
     pub(crate) fn usable(&self) -> bool {
         self.folder.is_some() && self.result.status == Status::Ok
     }
 
     /// The end of a stage that requires `required`, which ended like this and is not usable.
-    pub(crate) fn passed_on(&self, required: &Stage) -> Self {
+    pub(crate) fn for_dependent(&self, required: &Stage) -> Self {
         let status = match &self.result.status {
             Status::NotApplicable { why } => Status::NotApplicable { why: why.clone() },
             Status::NotEvaluated { why } => Status::NotEvaluated { why: why.clone() },
             Status::Failed { reason: FailureReason::Degenerate, message } => {
                 Status::NotEvaluated { why: format!("{}: {message}", required.title) }
             }
-            // The work of one defense, done in a stage of its own: its failure is the defense's.
+            // A preparation is a part of the defense, so that its failure is the defense's own.
             failed @ Status::Failed { .. } if required.kind == StageKind::Preparation => failed.clone(),
             _ => Status::Failed {
                 reason: FailureReason::Blocked,
-                message: format!("{} failed: see there why", required.title),
+                message: format!("{} failed: see its reason", required.title),
             },
         };
         Self::failed(TaskResult::of_status(status), self.cached)
     }
 }
 
-/// The row of a cell, once it is known.
+/// The row of a cell, once its stages have ended.
 pub(crate) fn row(cell: &Cell, ends: &Ends, validity: &Validity) -> Option<ResultRow> {
     let mut row = ResultRow {
         dataset: cell.dataset.clone(),
@@ -80,7 +80,7 @@ pub(crate) fn row(cell: &Cell, ends: &Ends, validity: &Validity) -> Option<Resul
     let status = match &cell.not_applicable {
         Some(why) => Status::NotApplicable { why: why.clone() },
         None => {
-            // A defended model can be there before the attacked one, if that was lost; its DER needs both.
+            // A defended model can be there without the attacked one, if that was lost; DER needs both.
             let attacked = ends.get(&cell.attacked)?;
             let end = ends.get(&cell.key)?;
             set_attacked(&mut row, &attacked.result);
@@ -104,14 +104,14 @@ pub(crate) fn row(cell: &Cell, ends: &Ends, validity: &Validity) -> Option<Resul
 fn set_attacked(row: &mut ResultRow, attacked: &TaskResult) {
     row.attacked_acc = attacked.measured.map(|measured| measured.acc);
     row.attacked_asr = attacked.measured.and_then(|measured| measured.asr);
-    row.poisoned_images = number(attacked, "poisoned").map(|count| count as usize);
+    row.poisoned_images = attacked.details.poisoned;
 }
 
-/// The row's own figures, and what they were got with. `shared_cached` is whether a part of the work was in the store
+/// The row's own figures, and how they were obtained. `shared_cached` is whether a part of the work was in the store
 /// before, though the rest was not.
 fn set_own(row: &mut ResultRow, end: &StageEnd, shared_cached: bool) {
     let result = &end.result;
-    if let Some(detection) = Detection::in_details(&result.details) {
+    if let Some(detection) = result.details.detection {
         (row.tpr, row.fpr) = (detection.tpr, detection.fpr);
     }
     let Some(measured) = result.measured else { return };
@@ -127,7 +127,7 @@ fn set_own(row: &mut ResultRow, end: &StageEnd, shared_cached: bool) {
     row.peak_memory_mib = result.peak_memory_mib;
     row.gpu_peak_memory_mib = result.gpu_peak_memory_mib;
     row.gradient_images = result.gradient_images;
-    row.unlearn_epochs = number(result, "unlearn_epochs");
+    row.unlearn_epochs = result.details.unlearn_epochs;
     row.precision = result.precision.clone();
     if let Some(environment) = result.environment.clone() {
         row.device = environment.device;
@@ -135,10 +135,6 @@ fn set_own(row: &mut ResultRow, end: &StageEnd, shared_cached: bool) {
         row.threads = Some(environment.threads);
         row.versions = environment.versions;
     }
-}
-
-fn number(result: &TaskResult, name: &str) -> Option<u64> {
-    result.details.get(name).and_then(serde_json::Value::as_u64)
 }
 
 /// A row of `cells.csv`: where the files behind a row of the results are.
@@ -152,11 +148,12 @@ struct CellRow<'a> {
     seed: u64,
     defense: &'a str,
     key: &'a str,
-    /// Seen from the folder of the results; empty where nothing was kept.
+    /// Relative to the folder of the results; empty where nothing was kept.
     folder: String,
 }
 
-/// Writes the files whole, `strengths.csv` only where there is something to write: the cells that are done, in the order of the plan. Gives the rows.
+/// Writes the cells that are done, in the order of the plan, and returns their rows. `strengths.csv` is written only
+/// where weaker triggers were measured.
 pub(crate) fn write_tables(
     out: &Path,
     plan: &Plan,
@@ -186,13 +183,13 @@ pub(crate) fn write_tables(
         rows.push(row);
     }
     let results = write_results(&rows).map_err(io::Error::from).at("write", &results_path)?;
-    write_whole(&results_path, &results).at("write", &results_path)?;
+    write_atomically(&results_path, &results).at("write", &results_path)?;
     let cells = cells.into_inner().map_err(csv::IntoInnerError::into_error).at("write", &cells_path)?;
-    write_whole(&cells_path, &cells).at("write", &cells_path)?;
+    write_atomically(&cells_path, &cells).at("write", &cells_path)?;
     if !strengths.is_empty() {
         let path = out.join("strengths.csv");
         let text = write_strengths(&strengths).map_err(io::Error::from).at("write", &path)?;
-        write_whole(&path, &text).at("write", &path)?;
+        write_atomically(&path, &text).at("write", &path)?;
     }
     Ok(rows)
 }

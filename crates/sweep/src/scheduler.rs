@@ -1,4 +1,4 @@
-//! The loop that hands ready stages to free slots, hears the workers, and keeps what they made.
+//! The loop that gives ready stages to free slots, receives what workers report, and stores what they made.
 
 mod conclude;
 mod dispatch;
@@ -13,11 +13,11 @@ use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::results::StageEnd;
 use crate::signals::StopSignals;
-use crate::standing::Standing;
+use crate::stage_state::StageState;
 use crate::worker::{Message, Worker};
 use crate::{Store, SweepError, SweepOptions, clock, order};
 
-/// How often the loop looks at signals and at workers that have ended, when it hears nothing.
+/// How often the loop checks for signals and for workers that have ended, when no message comes.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Why nothing new is begun any more.
@@ -29,8 +29,8 @@ pub(crate) enum Stop {
     FailFast,
     /// The disk is full; one line for people. Workers that run may end by themselves.
     NoSpace(String),
-    /// The sweep itself cannot go on.
-    Broken(SweepError),
+    /// The sweep itself cannot continue.
+    Error(SweepError),
 }
 
 /// A stage that is still to be run.
@@ -42,7 +42,7 @@ struct Waiting {
     alone: bool,
     /// Whether its stored result is to be replaced.
     replace: bool,
-    /// Another sweep was seen working on it, and when to look again.
+    /// When to look again, where another sweep is working on it.
     elsewhere: Option<Instant>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Scheduler<'a> {
     store: &'a Store,
     signals: &'a StopSignals,
     pub(crate) ledger: Ledger<'a>,
-    /// Stages to be run, in the order in which they are taken up.
+    /// Stages to be run, in the order in which they are begun.
     queue: Vec<Key>,
     waiting: HashMap<Key, Waiting>,
     running: Vec<Option<Running>>,
@@ -69,10 +69,10 @@ pub(crate) struct Scheduler<'a> {
     serial: u64,
     /// Finished stages whose files were compared with their hashes in this sweep.
     verified: HashSet<Key>,
-    /// When the sweep began, to tell other sweeps' new failures from old ones.
+    /// When the sweep began. A failure that another sweep records later is a new one.
     began: String,
     signals_seen: usize,
-    shown: Instant,
+    totals_shown: Instant,
     pub(crate) stop: Option<Stop>,
 }
 
@@ -83,17 +83,17 @@ impl<'a> Scheduler<'a> {
         signals: &'a StopSignals,
         mut ledger: Ledger<'a>,
         order: &[Key],
-        mut standings: HashMap<Key, Standing>,
+        mut states: HashMap<Key, StageState>,
     ) -> Result<Self, SweepError> {
         let mut waiting = HashMap::new();
         for key in order {
             let stage = &options.plan.stages[key];
-            match standings.remove(key) {
-                Some(Standing::Stored(entry)) => ledger.known(stage, StageEnd::stored(entry, true))?,
-                Some(Standing::Failed(record)) => {
-                    ledger.known(stage, StageEnd::failed(record.result, true))?;
+            match states.remove(key) {
+                Some(StageState::Stored(stored)) => ledger.record(stage, StageEnd::stored(stored, true))?,
+                Some(StageState::Failed(record)) => {
+                    ledger.record(stage, StageEnd::failed(record.result, true))?;
                 }
-                Some(Standing::Run { replace }) => {
+                Some(StageState::ToRun { replace }) => {
                     waiting.insert(key.clone(), Waiting { replace, ..Waiting::default() });
                 }
                 None => {}
@@ -114,7 +114,7 @@ impl<'a> Scheduler<'a> {
             verified: HashSet::new(),
             began: clock::now(),
             signals_seen: 0,
-            shown: Instant::now(),
+            totals_shown: Instant::now(),
             stop: None,
         };
         scheduler.ledger.write_tables()?;
@@ -124,10 +124,10 @@ impl<'a> Scheduler<'a> {
     /// Runs until every stage has ended or the sweep is stopped. No worker is left when it returns.
     pub(crate) fn run(&mut self) {
         loop {
-            self.look_at_signals();
+            self.check_signals();
             if let Err(error) = self.step() {
                 let stop =
-                    if error.is_no_space() { Stop::NoSpace(error.to_string()) } else { Stop::Broken(error) };
+                    if error.is_no_space() { Stop::NoSpace(error.to_string()) } else { Stop::Error(error) };
                 self.stop_for(stop);
             }
             if self.running.iter().all(Option::is_none) && (self.stop.is_some() || self.waiting.is_empty()) {
@@ -137,46 +137,46 @@ impl<'a> Scheduler<'a> {
     }
 
     fn step(&mut self) -> Result<(), SweepError> {
-        self.pass_failures_on()?;
+        self.end_dependents_of_failures()?;
         if self.options.fail_fast && self.ledger.rows.iter().any(|row| row.status == RowStatus::Failed) {
             self.stop_for(Stop::FailFast);
         }
         self.dispatch()?;
-        if self.shown.elapsed() > Duration::from_secs(1) {
+        if self.totals_shown.elapsed() > Duration::from_secs(1) {
             self.show_totals();
         }
         if !self.running.iter().all(Option::is_none) || !self.waiting.is_empty() {
             match self.receiver.recv_timeout(TICK) {
                 Ok(message) => {
-                    self.hear(message)?;
+                    self.handle(message)?;
                     while let Ok(message) = self.receiver.try_recv() {
-                        self.hear(message)?;
+                        self.handle(message)?;
                     }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
         }
         for slot in 0..self.running.len() {
-            self.look_at_worker(slot)?;
+            self.check_worker(slot)?;
         }
         Ok(())
     }
 
     fn show_totals(&mut self) {
-        self.shown = Instant::now();
+        self.totals_shown = Instant::now();
         let running: Vec<_> = self.running.iter().flatten().collect();
         let running: Vec<_> = running.iter().map(|one| (one.stage.kind, one.worker.started)).collect();
         let waiting: Vec<_> = self.waiting.keys().map(|key| self.options.plan.stages[key].kind).collect();
         self.ledger.show_totals(&waiting, &running);
     }
 
-    fn look_at_signals(&mut self) {
+    fn check_signals(&mut self) {
         let count = self.signals.count();
         if count == self.signals_seen {
             return;
         }
         if self.signals_seen == 0 && count == 1 {
-            let line = "stopping: workers save how far they are (up to 20 s); a second signal stops at once";
+            let line = "stopping: workers save checkpoints (up to 20 s); a second signal stops at once";
             self.ledger.progress.line(line);
             self.stop_for(Stop::Interrupted);
         } else {
@@ -188,26 +188,26 @@ impl<'a> Scheduler<'a> {
         self.signals_seen = count;
     }
 
-    /// Begins nothing new, and asks the workers to end where they are of no more use. The first cause is kept, unless a
-    /// graver one comes.
+    /// Begins nothing new, and asks the workers to end where their results would not be used. The first cause is kept,
+    /// unless a more severe one follows.
     fn stop_for(&mut self, stop: Stop) {
-        let graver = match &self.stop {
+        let replaces = match &self.stop {
             None => true,
-            Some(Stop::Broken(_)) => false,
-            Some(_) => matches!(stop, Stop::Interrupted | Stop::Broken(_)),
+            Some(Stop::Error(_)) => false,
+            Some(_) => matches!(stop, Stop::Interrupted | Stop::Error(_)),
         };
         if !matches!(stop, Stop::NoSpace(_)) {
             for running in self.running.iter_mut().flatten() {
                 running.worker.ask_to_end();
             }
         }
-        if graver {
+        if replaces {
             self.stop = Some(stop);
         }
     }
 
-    /// Ends the stages that require one that left no model.
-    fn pass_failures_on(&mut self) -> Result<(), SweepError> {
+    /// Ends the stages that require one that left no usable model.
+    fn end_dependents_of_failures(&mut self) -> Result<(), SweepError> {
         loop {
             let blocked = self.queue.iter().filter(|key| self.waiting.contains_key(*key)).find_map(|key| {
                 let stage = &self.options.plan.stages[key];
@@ -216,7 +216,7 @@ impl<'a> Scheduler<'a> {
                     .iter()
                     .find(|required| self.ledger.ends.get(*required).is_some_and(|end| !end.usable()))?;
                 let cause_stage = &self.options.plan.stages[cause];
-                Some((stage, self.ledger.ends[cause].passed_on(cause_stage)))
+                Some((stage, self.ledger.ends[cause].for_dependent(cause_stage)))
             });
             let Some((stage, end)) = blocked else { return Ok(()) };
             self.waiting.remove(&stage.key);

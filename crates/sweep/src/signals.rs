@@ -1,4 +1,4 @@
-//! Being asked to stop.
+//! Signals that ask the sweep to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,8 +8,8 @@ use signal_hook::iterator::{Handle, Signals};
 
 use crate::SweepError;
 
-/// Counts SIGINT, SIGTERM and SIGHUP for as long as it lives: a closed terminal stops in order as well. Where SIGHUP is
-/// ignored from the start, as under `nohup`, it stays ignored.
+/// Counts SIGINT, SIGTERM and SIGHUP until it is dropped: a closed terminal stops the sweep in order as well. Where
+/// SIGHUP is ignored from the start, as under `nohup`, it stays ignored.
 pub(crate) struct StopSignals {
     count: Arc<AtomicUsize>,
     handle: Handle,
@@ -37,7 +37,7 @@ impl StopSignals {
     }
 }
 
-/// Whether this process ignores the signal, as far as the system tells.
+/// Whether this process ignores the signal, as far as `/proc` says.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignored_mask(&status).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)

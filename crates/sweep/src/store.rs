@@ -1,12 +1,12 @@
 //! The store: finished stages by key, whole or not at all.
 //!
 //! ```text
-//! <2 digits>/<key>/    a finished stage: its files, result.json, manifest.json
-//! failed/<key>.json    how a stage failed
-//! scratch/<key>/       half-way state of a stage, which outlives a killed worker
-//! tmp/<key>.<mark>/    what a worker is writing
+//! <2 digits>/<key>/     a finished stage: its files, result.json, manifest.json
+//! failed/<key>.json     how a stage failed
+//! scratch/<key>/        checkpoints of an unfinished stage, which outlive a killed worker
+//! tmp/<key>.<mark>/     what a worker is writing
 //! damaged/<key>.<mark>/ a stage whose files were not as recorded
-//! lease/<key>          locked while a sweep works on the stage
+//! lease/<key>           locked while a sweep works on the stage
 //! ```
 
 use std::fs;
@@ -14,54 +14,33 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use scour_core::{FailureReason, Key, Stage, Status, TaskResult};
-use serde::{Deserialize, Serialize};
+use scour_core::{
+    FileError, FileFormat, Key, Provenance, Stage, TaskResult, read_json, sync_folder, unique_mark,
+    write_json,
+};
 use serde_json::Value;
 
-use crate::error::AtPath;
-use crate::files::{self, remove_folder, sync_folder, unique_mark, write_whole};
+use crate::error::{AtPath, unless_newer};
+use crate::folders::{remove_folder, writable_folder};
 use crate::lease::Lease;
 use crate::manifest::{MANIFEST, Manifest, RESULT, record_files};
-use crate::{SweepError, clock};
+use crate::{FailedRecord, SweepError, clock};
 
 /// A folder of finished stages, shared by all sweeps that name it.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
-    /// Tells its temporary folders from those of other sweeps.
+    /// Part of the names of its temporary folders, so that no other sweep uses the same.
     mark: String,
 }
 
 /// A finished stage in the store.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct StoredStage {
     /// Where its files are.
     pub folder: PathBuf,
     /// What came out.
     pub result: TaskResult,
-}
-
-/// How a stage failed, without a model to keep.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct FailedRecord {
-    /// The stage.
-    pub key: Key,
-    /// The stage, for people.
-    pub title: String,
-    /// When: RFC 3339, UTC.
-    pub time: String,
-    /// What came out; its status is `Failed`.
-    pub result: TaskResult,
-}
-
-impl FailedRecord {
-    /// Why, where the status says so.
-    pub(crate) fn reason(&self) -> FailureReason {
-        match self.result.status {
-            Status::Failed { reason, .. } => reason,
-            _ => FailureReason::Error,
-        }
-    }
 }
 
 impl Store {
@@ -70,9 +49,9 @@ impl Store {
         Self { root: root.into(), mark: unique_mark() }
     }
 
-    /// The store in this folder, for a sweep: makes what is absent, and fails where it cannot be written to or locked.
+    /// The store in this folder, for a sweep: makes what is absent. An error where it cannot be written to or locked.
     pub(crate) fn open(root: &Path) -> Result<Self, SweepError> {
-        let store = Self::at(&files::writable_folder(root, "--store")?);
+        let store = Self::at(&writable_folder(root, "--store")?);
         for part in ["tmp", "lease", "failed", "scratch"] {
             let folder = store.root.join(part);
             fs::create_dir_all(&folder).at("create", &folder)?;
@@ -98,33 +77,32 @@ impl Store {
         self.root.join(&key.as_str()[..2]).join(key.as_str())
     }
 
-    /// The stage, if it is finished and its folder is as its manifest says.
-    pub fn find(&self, key: &Key) -> Option<Entry> {
+    /// The stage, if it is finished and its folder is as its manifest says. An error where a newer scour wrote it.
+    pub fn find(&self, key: &Key) -> Result<Option<StoredStage>, FileError> {
         let folder = self.folder(key);
-        let manifest = Manifest::read(&folder)?;
+        let Some(manifest) = unless_newer(Manifest::read(&folder))? else { return Ok(None) };
         if manifest.key != *key || manifest.problem(&folder, false).is_some() {
-            return None;
+            return Ok(None);
         }
-        let result = serde_json::from_slice(&fs::read(folder.join(RESULT)).ok()?).ok()?;
-        Some(Entry { folder, result })
+        let result = unless_newer(read_json(&folder.join(RESULT)))?;
+        Ok(result.map(|result| StoredStage { folder, result }))
     }
 
     /// Compares every byte of a finished stage with its manifest. The error is one line that names what differs.
     pub fn verify(&self, key: &Key) -> Result<(), String> {
         let folder = self.folder(key);
-        let manifest = Manifest::read(&folder)
-            .ok_or_else(|| format!("{} is not there or not readable", folder.join(MANIFEST).display()))?;
+        let manifest = Manifest::read(&folder).map_err(|error| error.to_string())?;
         manifest.problem(&folder, true).map_or(Ok(()), Err)
     }
 
-    /// Moves a damaged stage out of the way, to where it can be looked at.
+    /// Moves a damaged stage to `damaged/`, where it can be examined.
     pub(crate) fn set_aside(&self, key: &Key) -> Result<PathBuf, SweepError> {
         let all = self.root.join("damaged");
         fs::create_dir_all(&all).at("create", &all)?;
         let aside = all.join(format!("{key}.{}", unique_mark()));
         let folder = self.folder(key);
         match fs::rename(&folder, &aside) {
-            // Another sweep has found it out as well.
+            // Another sweep has moved it already.
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
@@ -132,9 +110,9 @@ impl Store {
         Ok(aside)
     }
 
-    /// How the stage failed, if the last try did.
-    pub fn failure(&self, key: &Key) -> Option<FailedRecord> {
-        serde_json::from_slice(&fs::read(self.failure_path(key)).ok()?).ok()
+    /// How the stage failed, if its last run did. An error where a newer scour wrote it.
+    pub fn failure(&self, key: &Key) -> Result<Option<FailedRecord>, FileError> {
+        unless_newer(read_json(&self.failure_path(key)))
     }
 
     fn failure_path(&self, key: &Key) -> PathBuf {
@@ -155,8 +133,8 @@ impl Store {
         Lease::take(&path).at("lock", &path)
     }
 
-    /// An empty folder for the worker's files. Only for the holder of the lease, who clears away what killed sweeps have
-    /// left of the stage: their workers may have outlived [`Store::remove_stale`] by a moment.
+    /// An empty folder for the worker's files. Only for the holder of the lease, who removes what killed sweeps have
+    /// left of the stage: their workers may have ended after [`Store::remove_stale`].
     pub(crate) fn begin(&self, key: &Key) -> Result<PathBuf, SweepError> {
         let all = self.root.join("tmp");
         for entry in fs::read_dir(&all).at("read", &all)?.flatten() {
@@ -169,50 +147,50 @@ impl Store {
         Ok(folder)
     }
 
-    /// Throws away what a worker has written.
+    /// Removes what a worker has written.
     pub(crate) fn abandon(&self, key: &Key) -> Result<(), SweepError> {
         let folder = self.temporary(key);
         remove_folder(&folder).at("remove", &folder)
     }
 
-    /// The folder for half-way state, with whatever an earlier worker left there.
+    /// The folder for checkpoints, with whatever an earlier worker left there.
     pub(crate) fn scratch(&self, key: &Key) -> Result<PathBuf, SweepError> {
         let folder = self.scratch_path(key);
         fs::create_dir_all(&folder).at("create", &folder)?;
         Ok(folder)
     }
 
-    /// Forgets the half-way state.
+    /// Removes the checkpoints.
     pub(crate) fn drop_scratch(&self, key: &Key) -> Result<(), SweepError> {
         let folder = self.scratch_path(key);
         remove_folder(&folder).at("remove", &folder)
     }
 
-    /// Makes what the worker has written the finished stage. A stage that is there already stays, unless `replace`.
+    /// Moves what the worker has written to the finished stages. A stage that is there already stays, unless `replace`.
     /// Only for the holder of the lease.
     pub(crate) fn commit(
         &self,
         stage: &Stage,
         result: &TaskResult,
-        provenance: &Value,
+        provenance: &Provenance,
         replace: bool,
-    ) -> Result<Entry, SweepError> {
+    ) -> Result<StoredStage, SweepError> {
         let temporary = self.temporary(&stage.key);
         self.seal(&temporary, stage, result, provenance).at("write", &temporary)?;
         let folder = self.folder(&stage.key);
-        if !replace && let Some(entry) = self.find(&stage.key) {
+        if !replace && let Some(stored) = self.find(&stage.key)? {
             self.abandon(&stage.key)?;
-            return Ok(entry);
+            return Ok(stored);
         }
         self.put_in_place(&temporary, &folder).at("write", &folder)?;
-        let forgotten = match fs::remove_file(self.failure_path(&stage.key)) {
+        let removed = match fs::remove_file(self.failure_path(&stage.key)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         };
-        forgotten.at("remove", &self.failure_path(&stage.key))?;
+        removed.at("remove", &self.failure_path(&stage.key))?;
         self.drop_scratch(&stage.key)?;
         // Read back, so that a result is the same to the last digit now and from the store later.
-        self.find(&stage.key).ok_or_else(|| {
+        self.find(&stage.key)?.ok_or_else(|| {
             SweepError::Environment(format!(
                 "{} is not as it was written: the file system cannot be trusted; name another with --store",
                 folder.display()
@@ -221,9 +199,16 @@ impl Store {
     }
 
     /// Writes result and manifest, and makes the folder's content durable.
-    fn seal(&self, folder: &Path, stage: &Stage, result: &TaskResult, provenance: &Value) -> io::Result<()> {
-        write_whole(&folder.join(RESULT), &pretty(result)?)?;
+    fn seal(
+        &self,
+        folder: &Path,
+        stage: &Stage,
+        result: &TaskResult,
+        provenance: &Provenance,
+    ) -> io::Result<()> {
+        write_json(&folder.join(RESULT), result)?;
         let manifest = Manifest {
+            version: Manifest::VERSION,
             key: stage.key.clone(),
             title: stage.title.clone(),
             config: stage.config.clone(),
@@ -236,14 +221,15 @@ impl Store {
                 sync_folder(&folder.join(below))?;
             }
         }
-        write_whole(&folder.join(MANIFEST), &pretty(&manifest)?)
+        write_json(&folder.join(MANIFEST), &manifest)
     }
 
+    /// Moves a written folder to its final name, in place of what is there.
     pub(crate) fn put_in_place(&self, temporary: &Path, folder: &Path) -> io::Result<()> {
         let parent = folder.parent().unwrap_or(&self.root);
         fs::create_dir_all(parent)?;
-        // What is there, damaged or to be replaced, changes places with the new one, so that a reader finds one of both.
-        // Not every file system can do that; then it steps aside first.
+        // The two folders are exchanged in one step, so that a reader finds one of them at any time. Not every file
+        // system can do that; there the old one is moved away first.
         let swap = renameat_with(CWD, temporary, CWD, folder, RenameFlags::EXCHANGE);
         let aside = temporary.with_extension(format!("{}.old", self.mark));
         if swap.is_err() {
@@ -259,20 +245,21 @@ impl Store {
         remove_folder(&aside)
     }
 
-    /// Remembers a failure, for the next sweep and for reports.
+    /// Records a failure, for the next sweep.
     pub(crate) fn record_failure(&self, stage: &Stage, result: &TaskResult) -> Result<(), SweepError> {
         let path = self.failure_path(&stage.key);
         let record = FailedRecord {
+            version: FailedRecord::VERSION,
             key: stage.key.clone(),
             title: stage.title.clone(),
             time: clock::now(),
             result: result.clone(),
         };
-        pretty(&record).and_then(|text| write_whole(&path, &text)).at("write", &path)
+        write_json(&path, &record).at("write", &path)
     }
 
-    /// Removes what killed sweeps have left: temporary folders, leases, and half-way states of stages that are finished.
-    /// Whatever another sweep works on is told by its lease, and stays.
+    /// Removes what killed sweeps have left: temporary folders, leases, and checkpoints of stages that are finished.
+    /// What another sweep works on is leased, and stays.
     fn remove_stale(&self) -> Result<(), SweepError> {
         let names = |part: &str| {
             let folder = self.root.join(part);
@@ -288,8 +275,9 @@ impl Store {
                 let Some(_lease) = Lease::take(&lease).at("lock", &lease)? else { continue };
                 let unused = match part {
                     "tmp" => true,
-                    "scratch" => serde_json::from_value(Value::from(key))
-                        .is_ok_and(|key| self.failure(&key).is_none() && self.find(&key).is_some()),
+                    "scratch" => serde_json::from_value(Value::from(key)).is_ok_and(|key| {
+                        matches!((self.failure(&key), self.find(&key)), (Ok(None), Ok(Some(_))))
+                    }),
                     _ => false,
                 };
                 if unused {
@@ -299,11 +287,4 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// JSON that people can read too.
-pub(crate) fn pretty(value: &impl Serialize) -> io::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    Ok(text)
 }

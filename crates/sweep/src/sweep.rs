@@ -1,28 +1,26 @@
 //! A sweep from beginning to end.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use scour_core::{ExitCode, RowStatus};
-use serde_json::{Value, json};
+use scour_core::{Event, ExitCode, ExperimentFile, FileFormat, RowStatus, write_json};
 
 use crate::error::AtPath;
-use crate::files::{writable_folder, write_whole};
+use crate::folders::writable_folder;
 use crate::ledger::Ledger;
 use crate::order::plan_order;
 use crate::scheduler::{Scheduler, Stop};
 use crate::signals::StopSignals;
-use crate::standing::{Standing, standings};
-use crate::store::pretty;
+use crate::stage_state::{StageState, stage_states};
 use crate::{Store, Summary, SweepError, SweepOptions, clock, disk};
 
 /// Carries out the plan: runs what the store does not hold, and writes `results.csv` and its companions to the results
 /// folder after every cell.
 ///
-/// Killed at any time, the same call goes on where it stopped, and ends with the same results. Cells that fail are no
-/// error: they are rows, and the summary's exit code tells of them. An error means that the machine is not as needed;
-/// no worker is left running either way.
+/// Killed at any time, the same call continues where it stopped, and ends with the same results. Cells that fail are no
+/// error: they are rows, and the summary's exit code says so. An error means that the machine is not as needed; no
+/// worker is left running either way.
 pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     let began = Instant::now();
     options.out = writable_folder(&options.out, "--out")?;
@@ -37,52 +35,30 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     std::fs::create_dir_all(&logs).at("create", &logs)?;
     let signals = StopSignals::listen()?;
     let order = plan_order(&options.plan);
-    let standings = standings(&options.plan, &order, &store, options.rerun);
-    let to_run = standings.values().filter(|standing| matches!(standing, Standing::Run { .. })).count();
+    let states = stage_states(&options.plan, &order, &store, options.rerun)?;
+    let to_run = states.values().filter(|state| matches!(state, StageState::ToRun { .. })).count();
     if to_run > 0
         && let Some(message) = disk::shortage(store.root())?
     {
         return Err(SweepError::Environment(message));
     }
     let experiment_path = options.out.join("experiment.json");
-    pretty(&experiment_file(&options))
-        .and_then(|text| write_whole(&experiment_path, &text))
-        .at("write", &experiment_path)?;
+    write_json(&experiment_path, &experiment_file(&options)).at("write", &experiment_path)?;
 
     let ledger = Ledger::open(&options)?;
-    let mut scheduler = Scheduler::new(&options, &store, &signals, ledger, &order, standings)?;
+    let mut scheduler = Scheduler::new(&options, &store, &signals, ledger, &order, states)?;
     let cached = scheduler.ledger.rows.iter().filter(|row| row.status != RowStatus::NotApplicable).count();
-    let cells = options.plan.cells.len();
-    let slots: Vec<&str> = options.slots.iter().map(|slot| slot.name.as_str()).collect();
-    let ledger = &mut scheduler.ledger;
-    ledger.events.write(
-        "sweep-started",
-        json!({"name": options.experiment.name, "cells": cells, "cached": cached, "to_run": to_run, "slots": slots}),
-    )?;
-    ledger.progress.line(&format!(
-        "{}: {cells} cells, {cached} of them known already; stages to run: {to_run}, on {}",
-        options.experiment.name,
-        slots.join(", ")
-    ));
-    for warning in &options.plan.warnings {
-        ledger.progress.line(&format!("warning: {warning}"));
-    }
+    announce(&mut scheduler.ledger, &options, cached, to_run)?;
     scheduler.run();
     let stop = scheduler.stop.take();
     let mut ledger = scheduler.ledger;
     let summary = summarize(&options, &ledger, stop.as_ref(), cached, began);
-    if let Some(Stop::Broken(error)) = stop {
+    if let Some(Stop::Error(error)) = stop {
         return Err(error);
     }
-    // The work is done and kept: a disk that is full by now is no reason to end otherwise.
-    let _ = ledger.events.write(
-        "sweep-finished",
-        json!({"exit": summary.exit as u8, "ok": summary.ok, "failed": summary.failed,
-               "not_applicable": summary.not_applicable, "not_implanted": summary.not_implanted,
-               "collapsed": summary.collapsed, "not_evaluated": summary.not_evaluated, "cached": cached, "pending": summary.pending,
-               "trained": summary.trained, "seconds": summary.seconds}),
-    );
-    tell(&mut ledger, &options, &summary, stop.as_ref());
+    // The work is done and stored: a disk that is full by now changes nothing about that.
+    let _ = ledger.events.write(finished(&summary));
+    print_summary(&mut ledger, &options, &summary, stop.as_ref());
     Ok(summary)
 }
 
@@ -91,7 +67,7 @@ struct OutLock(File);
 
 impl Drop for OutLock {
     fn drop(&mut self) {
-        // Closing alone would leave it to a child that was forked this moment and still has the file open.
+        // Closing is not enough: a child that was forked just before still has the file open.
         let _ = self.0.unlock();
     }
 }
@@ -104,7 +80,7 @@ fn lock(out: &Path) -> Result<OutLock, SweepError> {
             "another sweep is writing to {}: wait for it, or name another folder with --out",
             out.display()
         ))),
-        // A file system without locks has no second sweep that could be told; the store insists on them.
+        // Some file systems have no locks. The results folder does without; the store requires them.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(OutLock(file)),
     }
 }
@@ -120,22 +96,22 @@ fn check_worker(worker: &Path) -> Result<(), SweepError> {
     Ok(())
 }
 
-fn experiment_file(options: &SweepOptions) -> Value {
+fn experiment_file(options: &SweepOptions) -> ExperimentFile {
     let experiment = &options.experiment;
-    let command = options.provenance.get("command").and_then(Value::as_str).map(String::from);
-    json!({
-        "name": experiment.name,
-        "title": experiment.title.as_ref().unwrap_or(&experiment.name),
-        "description": experiment.description,
-        "experiment": experiment,
-        "command": command.unwrap_or_else(command_line),
-        "provenance": options.provenance,
-        "started": clock::now(),
-        "cells": options.plan.cells.len(),
-        "departures": options.plan.departures,
-        "warnings": options.plan.warnings,
-        "datasets": options.plan.datasets,
-    })
+    ExperimentFile {
+        version: ExperimentFile::VERSION,
+        name: Some(experiment.name.clone()),
+        title: Some(experiment.title.as_ref().unwrap_or(&experiment.name).clone()),
+        description: experiment.description.clone(),
+        experiment: Some(experiment.clone()),
+        command: Some(command_line()),
+        provenance: options.provenance.clone(),
+        started: Some(clock::now()),
+        cells: Some(options.plan.cells.len()),
+        departures: options.plan.departures.clone(),
+        warnings: options.plan.warnings.clone(),
+        datasets: options.plan.datasets.clone(),
+    }
 }
 
 /// The command line of this process, quoted so that it can be given to a shell again.
@@ -152,6 +128,26 @@ fn command_line() -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
+/// The first lines of a sweep.
+fn announce(
+    ledger: &mut Ledger,
+    options: &SweepOptions,
+    cached: usize,
+    to_run: usize,
+) -> Result<(), SweepError> {
+    let (name, cells) = (&options.experiment.name, options.plan.cells.len());
+    let slots: Vec<String> = options.slots.iter().map(|slot| slot.name.clone()).collect();
+    let on = slots.join(", ");
+    ledger.events.write(Event::SweepStarted { name: name.clone(), cells, cached, to_run, slots })?;
+    ledger.progress.line(&format!(
+        "{name}: {cells} cells, {cached} of them known already; stages to run: {to_run}, on {on}"
+    ));
+    for warning in &options.plan.warnings {
+        ledger.progress.line(&format!("warning: {warning}"));
+    }
+    Ok(())
+}
+
 fn summarize(
     options: &SweepOptions,
     ledger: &Ledger,
@@ -165,7 +161,7 @@ fn summarize(
     let exit = match stop {
         // A signal that came when everything was done has interrupted nothing.
         Some(Stop::Interrupted) if pending > 0 => ExitCode::Interrupted,
-        Some(Stop::NoSpace(_) | Stop::Broken(_)) => ExitCode::Environment,
+        Some(Stop::NoSpace(_) | Stop::Error(_)) => ExitCode::Environment,
         _ if failed > 0 => ExitCode::CellsFailed,
         _ if !options.complete => ExitCode::Incomplete,
         _ => ExitCode::Done,
@@ -187,33 +183,36 @@ fn summarize(
     }
 }
 
+fn finished(summary: &Summary) -> Event {
+    Event::SweepFinished {
+        exit: summary.exit as u8,
+        ok: summary.ok,
+        failed: summary.failed,
+        not_applicable: summary.not_applicable,
+        not_implanted: summary.not_implanted,
+        collapsed: summary.collapsed,
+        not_evaluated: summary.not_evaluated,
+        cached: summary.cached,
+        pending: summary.pending,
+        trained: summary.trained,
+        seconds: summary.seconds,
+    }
+}
+
 /// The last lines of a sweep.
-fn tell(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary, stop: Option<&Stop>) {
-    let failed: Vec<String> = ledger
-        .rows
-        .iter()
-        .filter(|row| row.status == RowStatus::Failed)
-        .map(|row| {
-            let stage = options.plan.stages.values().find(|stage| stage.key.as_str() == row.key);
-            let title = stage.map_or(row.key.as_str(), |stage| stage.title.as_str());
-            let log: Option<PathBuf> =
-                stage.map(|stage| ledger.log_path(&stage.key)).filter(|path| path.exists());
-            let log = log.map(|path| format!(" (log: {})", path.display())).unwrap_or_default();
-            format!("failed  {title}: {}{log}", row.reason)
-        })
-        .collect();
-    for line in failed {
+fn print_summary(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary, stop: Option<&Stop>) {
+    for line in failed_cells(ledger, options) {
         ledger.progress.line(&line);
     }
-    let doubtful = [
+    let not_counted = [
         (summary.not_implanted, "not implanted"),
         (summary.collapsed, "collapsed"),
         (summary.not_evaluated, "not evaluated"),
     ];
-    let doubtful = doubtful.iter().filter(|(count, _)| *count > 0);
-    let doubtful: String = doubtful.map(|(count, word)| format!("{count} {word}, ")).collect();
+    let not_counted = not_counted.iter().filter(|(count, _)| *count > 0);
+    let not_counted: String = not_counted.map(|(count, word)| format!("{count} {word}, ")).collect();
     ledger.progress.line(&format!(
-        "{} cells: {} ok, {doubtful}{} failed, {} n/a, {} not reached; known before: {}, stages run: {}, in {}",
+        "{} cells: {} ok, {not_counted}{} failed, {} n/a, {} not reached; known before: {}, stages run: {}, in {}",
         summary.cells,
         summary.ok,
         summary.failed,
@@ -221,15 +220,28 @@ fn tell(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary, stop: Op
         summary.pending,
         summary.cached,
         summary.trained,
-        clock::span(summary.seconds),
+        clock::duration(summary.seconds),
     ));
     match stop {
         Some(Stop::NoSpace(message)) => ledger.progress.line(message),
         Some(Stop::Interrupted) if summary.pending > 0 => {
-            ledger.progress.line("interrupted; the same command goes on where it stopped");
+            ledger.progress.line("interrupted; the same command continues where it stopped");
         }
         Some(Stop::FailFast) => ledger.progress.line("stopped at the first failure, as --fail-fast asks"),
         _ => {}
     }
     ledger.progress.line(&format!("results: {}", options.out.join("results.csv").display()));
+}
+
+/// A line on each failed cell: its reason, and its log where there is one.
+fn failed_cells(ledger: &Ledger, options: &SweepOptions) -> Vec<String> {
+    let failed = ledger.rows.iter().filter(|row| row.status == RowStatus::Failed);
+    let line = |row: &scour_core::ResultRow| {
+        let stage = options.plan.stages.values().find(|stage| stage.key.as_str() == row.key);
+        let title = stage.map_or(row.key.as_str(), |stage| stage.title.as_str());
+        let log = stage.map(|stage| ledger.log_path(&stage.key)).filter(|path| path.exists());
+        let log = log.map(|path| format!(" (log: {})", path.display())).unwrap_or_default();
+        format!("failed  {title}: {}{log}", row.reason)
+    };
+    failed.map(line).collect()
 }

@@ -13,13 +13,13 @@ pub(crate) struct Terminal {
     idle: ProgressStyle,
 }
 
-/// A style that falls back to the plain one; the templates are fixed, so that it never has to.
+/// The style of a template, which is known to be valid.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 impl Terminal {
-    /// `color` is whether colours are wanted, which `NO_COLOR` says they are not.
+    /// `color` is whether colours are wanted: without `NO_COLOR` in the environment.
     pub(crate) fn new(slots: &[String], color: bool) -> Self {
         let all = MultiProgress::new();
         let bar = if color { "{bar:16.cyan/blue}" } else { "{bar:16}" };
@@ -40,14 +40,14 @@ impl Terminal {
 
     /// A line that scrolls.
     pub(crate) fn line(&self, text: &str) {
-        // A terminal that is gone is no reason to stop training.
+        // The sweep goes on without its terminal.
         let _ = self.all.println(text);
     }
 
     pub(crate) fn slot_starts(&self, slot: usize, title: &str) {
         let bar = &self.slots[slot];
         bar.set_style(self.busy.clone());
-        // An empty bar: of length 0 it would be drawn full.
+        // An empty bar: one of length 0 would be drawn as full.
         bar.set_length(1);
         bar.set_position(0);
         bar.reset_elapsed();

@@ -13,18 +13,18 @@ use crate::error::AtPath;
 use crate::lease::Lease;
 use crate::{Slot, SweepError, SweepOptions, clock};
 
-/// How long a worker may take to save its half-way state and end when it is asked to.
+/// How long a worker may take to save its checkpoint and end when it is asked to.
 const GRACE: Duration = Duration::from_secs(20);
 /// How long a worker may take to end after its result is there.
 const TEARDOWN: Duration = Duration::from_secs(60);
-/// How much of the end of a log is looked at for the cause of a death.
-const LAST_WORDS: u64 = 8192;
+/// How many bytes of the end of a log are searched for the cause of a failure.
+const END_OF_LOG: u64 = 8192;
 
-/// What the threads that read from workers tell the scheduler.
+/// What the threads that read from workers send to the scheduler.
 pub(crate) struct Message {
     /// The slot of the worker.
     pub(crate) slot: usize,
-    /// Tells a worker from an earlier one on the same slot.
+    /// Differs from that of an earlier worker on the same slot.
     pub(crate) serial: u64,
     /// A line that the worker wrote; `None` when it will write no more.
     pub(crate) event: Option<WorkerEvent>,
@@ -36,7 +36,7 @@ pub(crate) struct Message {
 /// does, so that it ends as well when the sweep alone is killed.
 pub(crate) struct Worker {
     child: Child,
-    /// Kept open for as long as the worker shall work.
+    /// Kept open for as long as the worker is to work.
     stdin: Option<ChildStdin>,
     pub(crate) serial: u64,
     pub(crate) started: Instant,
@@ -81,7 +81,7 @@ impl Worker {
         if let Some(stdin) = &mut stdin {
             let mut line = serde_json::to_vec(task).map_err(io::Error::from).at("write the task to", log)?;
             line.push(b'\n');
-            // A worker that has died already is found out by its end.
+            // Where the worker has died already, its exit status is handled later.
             let _ = stdin.write_all(&line).and_then(|()| stdin.flush());
         }
         if let Some(stdout) = child.stdout.take() {
@@ -128,17 +128,17 @@ impl Worker {
             }
             self.exited = self.child.try_wait()?.map(|status| (status, Instant::now()));
         }
-        // A grandchild may hold the pipe open for ever, so that its end is not waited for long.
+        // A grandchild may hold the pipe open, so that its end is not waited for long.
         Ok(self.exited.and_then(|(status, at)| {
             (self.drained || at.elapsed() > Duration::from_secs(2)).then_some(status)
         }))
     }
 
     /// The end of what this worker wrote to its log.
-    pub(crate) fn last_words(&self) -> String {
+    pub(crate) fn end_of_log(&self) -> String {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(&self.log)?;
-            let start = self.log_start.max(fs::metadata(&self.log)?.len().saturating_sub(LAST_WORDS));
+            let start = self.log_start.max(fs::metadata(&self.log)?.len().saturating_sub(END_OF_LOG));
             file.seek(SeekFrom::Start(start))?;
             let mut bytes = vec![];
             file.read_to_end(&mut bytes)?;
@@ -149,7 +149,7 @@ impl Worker {
 }
 
 impl Drop for Worker {
-    /// No way out of a sweep, an error included, leaves a worker behind.
+    /// However a sweep ends, no worker is left running.
     fn drop(&mut self) {
         if self.exited.is_none() {
             self.kill();
@@ -164,7 +164,7 @@ fn read_events(stdout: impl Read, mut log: File, slot: usize, serial: u64, sende
     while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
         match serde_json::from_slice(&line) {
             Ok(event) => {
-                // Nobody listens any more once the sweep is over.
+                // The receiver is gone once the sweep has ended.
                 let _ = sender.send(Message { slot, serial, event: Some(event) });
             }
             Err(_) => {

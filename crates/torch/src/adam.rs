@@ -2,10 +2,10 @@ use tch::Tensor;
 
 use crate::shim;
 
-/// Adam as PyTorch has it, without weight decay: m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2;
+/// Adam with PyTorch's update rule, without weight decay: m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2;
 /// w <- w - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8). One fused call for all parameters.
 ///
-/// AMSGrad (Reddi et al., 2018) puts the highest v so far in v's place.
+/// AMSGrad (Reddi et al., 2018) uses the elementwise maximum of all v so far instead of v.
 pub struct Adam {
     parameters: Vec<Tensor>,
     means: Vec<Tensor>,
@@ -16,7 +16,7 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Over these parameters (handles, the same memory as the network's).
+    /// An optimizer of these parameters: handles that share memory with the network's tensors.
     pub fn new(parameters: Vec<Tensor>, betas: (f64, f64)) -> Self {
         let zeros = || parameters.iter().map(|p| p.detach().zeros_like()).collect();
         let (means, squares) = (zeros(), zeros());
@@ -30,14 +30,14 @@ impl Adam {
         adam
     }
 
-    /// Forgets the gradients, computes those of `loss` and takes a step.
+    /// Clears the gradients, computes those of `loss` and takes a step.
     pub fn minimise(&mut self, loss: &Tensor, lr: f64) {
         self.drop_gradients();
         loss.backward();
         self.step(lr);
     }
 
-    /// A step along the gradients that the parameters hold now; they keep them.
+    /// Takes a step along the current gradients of the parameters, and keeps these gradients.
     pub fn step(&mut self, lr: f64) {
         self.steps += 1;
         let Self { parameters, means, squares, largest, betas, steps } = self;
@@ -45,13 +45,12 @@ impl Adam {
         shim::adam_step(parameters, means, squares, largest, lr, *betas, 1e-8, *steps);
     }
 
-    /// Forgets the gradients.
+    /// Clears the gradients.
     pub fn drop_gradients(&mut self) {
         shim::drop_gradients(&mut self.parameters);
     }
 
-    /// The moments, the number of steps and the gradients that have not been forgotten, to be kept with a half-way
-    /// checkpoint.
+    /// What a checkpoint must hold: the moments, the number of steps, and the gradients that have not been cleared.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = self.moments();
         let gradients = self.parameters.iter().map(Tensor::grad).enumerate().filter(|(_, g)| g.defined());
@@ -60,7 +59,7 @@ impl Adam {
         state
     }
 
-    /// Every moment by its name in `state`.
+    /// Every moment with its name in `state`.
     fn moments(&self) -> Vec<(String, Tensor)> {
         let parts = [
             ("mean", Some(&self.means)),
@@ -74,7 +73,7 @@ impl Adam {
         parts.into_iter().flat_map(named).collect()
     }
 
-    /// What keeps [`Adam::restore`] from taking this up: which tensor is missing or of another shape.
+    /// Checks that [`Adam::restore`] can load `state`; the error names a tensor that is missing or has another shape.
     pub fn check(&self, state: &[(String, Tensor)]) -> Result<(), String> {
         let fits = |name: &str, size: Vec<i64>| match find(state, name)?.size() {
             found if found == size => Ok(()),
@@ -93,7 +92,8 @@ impl Adam {
         Ok(())
     }
 
-    /// Takes up what `state` returned, or nothing at all. Says which tensor is missing or of another shape.
+    /// Loads what [`Adam::state`] returned. On an error, which names a tensor that is missing or has another shape,
+    /// nothing is changed.
     pub fn restore(&mut self, state: &[(String, Tensor)]) -> Result<(), String> {
         self.check(state)?;
         for (name, mut own) in self.moments() {
@@ -104,7 +104,7 @@ impl Adam {
         self.drop_gradients();
         for (i, parameter) in self.parameters.iter().enumerate() {
             if let Ok(gradient) = find(state, &format!("gradient.{i}")) {
-                // tch cannot set a gradient, but that of (w * g) is g.
+                // tch cannot set a gradient directly, but the gradient of sum(w * g) with respect to w is g.
                 (parameter * gradient.to_device(parameter.device())).sum(tch::Kind::Float).backward();
             }
         }
@@ -118,7 +118,7 @@ fn find<'a>(state: &'a [(String, Tensor)], name: &str) -> Result<&'a Tensor, Str
 }
 
 impl Drop for Adam {
-    /// Gradients go with the optimizer, so that nothing after it adds to them.
+    /// Clears the gradients, so that a later backward pass does not add to them.
     fn drop(&mut self) {
         self.drop_gradients();
     }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn it_takes_the_steps_one_computes_by_hand() {
+    fn steps_equal_those_computed_by_hand() {
         // L = a . w, so the gradient is a: 2 and -0.5. The first step is lr times its sign.
         let w = Tensor::from_slice(&[1f32, 1.0]).set_requires_grad(true);
         let untouched = Tensor::from_slice(&[7f32]).set_requires_grad(true);
@@ -146,28 +146,29 @@ mod tests {
         let loss = |a: &[f32]| (Tensor::from_slice(a) * &w).sum(Kind::Float);
         adam.minimise(&loss(&[2.0, -0.5]), 0.1);
         assert!(near(&w, &[0.9, 1.1]));
-        // Second gradients 0 and -0.5. First weight: m = 0.5, hat 0.5 / 0.75; v = 0.36, hat 0.36 / 0.19:
-        // 0.6666667 / 1.3764944 = 0.4843220. Second: both hats are the gradient's, so lr times the sign again.
+        // The second gradients are 0 and -0.5. First weight: m = 0.5, corrected 0.5 / 0.75; v = 0.36, corrected
+        // 0.36 / 0.19: 0.6666667 / 1.3764944 = 0.4843220. Second weight: the corrected moments are g and g^2, so that
+        // the step is lr times the sign again.
         adam.minimise(&loss(&[0.0, -0.5]), 0.1);
         assert!(near(&w, &[0.9 - 0.048_432_2, 1.2]), "{:?}", values(&w));
-        assert_eq!(values(&untouched), [7.0], "a parameter without gradient stays");
+        assert_eq!(values(&untouched), [7.0], "a parameter without a gradient does not change");
     }
 
     #[test]
-    fn amsgrad_keeps_the_highest_squares() {
+    fn amsgrad_keeps_the_largest_second_moment() {
         let w = Tensor::from_slice(&[1f32]).set_requires_grad(true);
         let mut adam = Adam::amsgrad(vec![w.shallow_clone()], (0.5, 0.5));
         let loss = |a: f64| (&w * a).sum(Kind::Float);
         adam.minimise(&loss(2.0), 0.1);
         assert!(near(&w, &[0.9]));
-        // m = 0.5, hat 0.5 / 0.75; v = 1 where the highest is still 2, hat 2 / 0.75: 0.6666667 / 1.6329932.
+        // m = 0.5, corrected 0.5 / 0.75; v = 1, the maximum is still 2, corrected 2 / 0.75: 0.6666667 / 1.6329932.
         adam.minimise(&loss(-0.0), 0.1);
         assert!(near(&w, &[0.9 - 0.040_824_8]), "{:?}", values(&w));
         assert!(adam.state().iter().any(|(name, tensor)| name == "largest.0" && values(tensor) == [2.0]));
     }
 
     #[test]
-    fn gradients_add_up_until_they_are_dropped() {
+    fn gradients_accumulate_until_they_are_cleared() {
         let w = Tensor::from_slice(&[0f32]).set_requires_grad(true);
         let mut adam = Adam::new(vec![w.shallow_clone()], (0.5, 0.9));
         for _ in 0..2 {
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn it_can_be_taken_up_again() {
+    fn a_restored_optimizer_takes_the_same_steps() {
         let w = Tensor::from_slice(&[1f32, -3.0]).set_requires_grad(true);
         let loss = || w.square().sum(Kind::Float);
         let mut adam = Adam::new(vec![w.shallow_clone()], (0.9, 0.999));
@@ -192,16 +193,16 @@ mod tests {
         let (at, state) = (w.detach().copy(), adam.state());
         let state: Vec<_> = state.iter().map(|(name, tensor)| (name.clone(), tensor.copy())).collect();
         adam.minimise(&loss(), 0.1);
-        let undisturbed = values(&w);
+        let uninterrupted = values(&w);
         tch::no_grad(|| w.shallow_clone().copy_(&at));
         let mut resumed = Adam::new(vec![w.shallow_clone()], (0.9, 0.999));
         resumed.restore(&state).unwrap();
         resumed.minimise(&loss(), 0.1);
-        assert_eq!(values(&w), undisturbed);
+        assert_eq!(values(&w), uninterrupted);
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_and_changes_nothing() {
+    fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
         let w = Tensor::from_slice(&[1f32, -3.0]).set_requires_grad(true);
         let mut adam = Adam::new(vec![w.shallow_clone()], (0.9, 0.999));
         adam.minimise(&w.square().sum(Kind::Float), 0.1);
@@ -209,7 +210,7 @@ mod tests {
             adam.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect()
         };
         let before = copies(&adam);
-        // Other numbers throughout, so that any part that is taken up shows.
+        // All numbers differ, so that loading any part of it would be noticed.
         let other: Vec<_> = before.iter().map(|(name, tensor)| (name.clone(), tensor + 5)).collect();
         for (name, reason) in [
             ("mean.0", "`mean.0` is missing"),
@@ -221,11 +222,12 @@ mod tests {
             assert_eq!(adam.restore(&without).unwrap_err(), reason);
         }
         for name in ["square.0", "gradient.0", "steps"] {
-            let mut bent: Vec<_> = other.iter().map(|(n, t)| (n.clone(), t.copy())).collect();
-            bent.iter_mut()
+            let mut misshapen: Vec<_> = other.iter().map(|(n, t)| (n.clone(), t.copy())).collect();
+            misshapen
+                .iter_mut()
                 .filter(|(own, _)| own == name)
                 .for_each(|(_, t)| *t = Tensor::zeros([3], (Kind::Float, tch::Device::Cpu)));
-            assert!(adam.restore(&bent).unwrap_err().contains(&format!("`{name}` is [3]")));
+            assert!(adam.restore(&misshapen).unwrap_err().contains(&format!("`{name}` is [3]")));
         }
         assert_eq!(copies(&adam), before);
         adam.restore(&other).unwrap();

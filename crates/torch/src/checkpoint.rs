@@ -1,14 +1,15 @@
-//! Tensors in safetensors files, written whole or not at all.
+//! Tensors in safetensors files, which are written atomically.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use scour_core::write_atomically;
 use tch::{Device, Kind, Tensor};
 
 use crate::memory::contiguous;
 
-/// What can be wrong with a checkpoint file.
+/// A checkpoint file that cannot be read, written or used.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file cannot be read or written.
@@ -16,10 +17,10 @@ pub enum CheckpointError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The file is no safetensors file, or holds something unexpected.
+    /// The file is not a safetensors file, or holds something unexpected.
     #[error("{path}: not a usable safetensors file: {message}")]
     Invalid {
         /// The file.
@@ -30,7 +31,7 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    /// What is wrong, without the file's name.
+    /// The message without the file's name.
     pub fn why(&self) -> String {
         match self {
             Self::Io { source, .. } => source.to_string(),
@@ -67,11 +68,12 @@ fn dtype_of(kind: Kind) -> Option<Dtype> {
     })
 }
 
-/// Bytes of the header's length in front of the header, and what the header's own length is a multiple of.
+/// The number of bytes that hold the header's length, and the alignment of the header's own length.
 const ALIGNMENT: usize = 8;
 
-/// The bytes of a safetensors file, the same ones for the same content. The format's own crate keeps metadata in a hash
-/// map, whose order changes from run to run: it writes the tensors, and metadata are put into its header here, sorted.
+/// The bytes of a safetensors file; the same content gives the same bytes. The crate `safetensors` keeps metadata in a
+/// hash map, whose order changes from run to run. It therefore writes the tensors only, and this function adds the sorted
+/// metadata to the header.
 fn serialize(
     views: Vec<(&str, TensorView)>,
     metadata: &BTreeMap<&str, &str>,
@@ -96,8 +98,8 @@ fn serialize(
     Ok(file)
 }
 
-/// Writes named tensors and text metadata to `path`, through a temporary file beside it. The same content gives the
-/// same bytes, in whatever order it is given.
+/// Writes named tensors and text metadata to `path` through a temporary file in the same folder. The same content gives
+/// the same bytes in any order of the arguments.
 pub fn save_tensors(
     path: &Path,
     tensors: &[(String, Tensor)],
@@ -124,9 +126,7 @@ pub fn save_tensors(
     let metadata = metadata.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let data = serialize(views, &metadata).map_err(|error| invalid(error.to_string()))?;
     let io = |source| CheckpointError::Io { path: path.into(), source };
-    let temporary = path.with_extension("safetensors.tmp");
-    std::fs::write(&temporary, data).map_err(io)?;
-    std::fs::rename(&temporary, path).map_err(io)
+    write_atomically(path, &data).map_err(io)
 }
 
 /// Reads all tensors of a file onto a device, in the file's order.
@@ -136,7 +136,7 @@ pub fn load_tensors(path: &Path, device: Device) -> Result<Vec<(String, Tensor)>
     let file = SafeTensors::deserialize(&data).map_err(|error| invalid(error.to_string()))?;
     let mut tensors = vec![];
     let mut views = file.tensors();
-    // The crate gives them in a hash map's order; that of their data is the file's.
+    // The crate returns them in the order of a hash map; the order of their data is that of the file.
     views.sort_by_key(|(name, view)| (view.data().as_ptr() as usize, view.data().len(), name.clone()));
     for (name, view) in views {
         let kind = kind_of(view.dtype()).ok_or_else(|| invalid(format!("`{name}` is {:?}", view.dtype())))?;

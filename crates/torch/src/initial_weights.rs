@@ -1,4 +1,4 @@
-//! Where a new layer takes its weights from.
+//! Sources of a new layer's weights.
 
 use tch::{Device, Kind, Tensor};
 
@@ -6,7 +6,7 @@ use crate::Random;
 
 /// The source of a new layer's weights.
 pub trait InitialWeights {
-    /// f32 tensor of that shape, uniform in [low, high) where weights are drawn at all.
+    /// f32 tensor of that shape: uniform in [low, high) from a random source, zero from [`Zeros`].
     fn uniform(&mut self, shape: &[i64], low: f64, high: f64, device: Device) -> Tensor;
 }
 
@@ -16,7 +16,7 @@ impl InitialWeights for Random {
     }
 }
 
-/// Zeros, for a model whose values are loaded right after it is built: nothing is drawn only to be overwritten.
+/// Zeros, for a model whose values are loaded right after it is built.
 pub struct Zeros;
 
 impl InitialWeights for Zeros {

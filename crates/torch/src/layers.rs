@@ -4,18 +4,19 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{InitialWeights, State};
 
-/// What a BatchNorm normalises with, and whether its running statistics move.
+/// Which statistics a BatchNorm layer normalises with, and whether it updates its running statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchNormMode {
-    /// Running statistics, which stay as they are: evaluation.
+    /// Uses the running statistics and does not update them: evaluation.
     Eval,
-    /// The batch's own statistics; the running ones move towards them: training.
+    /// Uses the batch's statistics and updates the running ones: training.
     Train,
-    /// The batch's own statistics; the running ones stay as they are: a look at the loss that leaves no trace.
+    /// Uses the batch's statistics and does not update the running ones: computes the training loss without changing
+    /// the model.
     TrainFrozen,
 }
 
-/// 3x3 or 1x1 convolution; weight [out, in, k, k], bias [out] where there is one.
+/// 3x3 or 1x1 convolution; weight [out, in, k, k], optional bias [out].
 pub struct Conv2d {
     /// Filters.
     pub weight: Tensor,
@@ -53,9 +54,9 @@ impl Conv2d {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (s, p) = (self.stride, self.padding);
         if self.is_narrow_shortcut() {
-            // The same convolution, of those pixels only that it looks at.
-            let seen = x.slice(2, None, None, s).slice(3, None, None, s);
-            return seen.conv2d(&self.weight, self.bias.as_ref(), [1, 1], [0, 0], [1, 1], 1);
+            // The same convolution, with stride 1 over only the pixels that it uses.
+            let used = x.slice(2, None, None, s).slice(3, None, None, s);
+            return used.conv2d(&self.weight, self.bias.as_ref(), [1, 1], [0, 0], [1, 1], 1);
         }
         x.conv2d(&self.weight, self.bias.as_ref(), [s, s], [p, p], [1, 1], 1)
     }
@@ -73,7 +74,7 @@ impl Conv2d {
     }
 }
 
-/// BatchNorm2d with eps 1e-5 and momentum 0.1; weights start at 1, as PyTorch's and unlike tch's do.
+/// BatchNorm2d with eps 1e-5; weights start at 1 as in PyTorch (tch draws them at random).
 pub struct BatchNorm {
     /// Scale (gamma).
     pub weight: Tensor,
@@ -86,12 +87,12 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// Scale 1, shift 0, running mean 0 and variance 1.
+    /// Scale 1, shift 0, running mean 0 and variance 1, momentum 0.1.
     pub fn new(state: &mut State, name: &str, device: Device, channels: i64) -> Self {
         Self::with_momentum(state, name, device, channels, 0.1)
     }
 
-    /// The same with another momentum of the running statistics.
+    /// The same as [`BatchNorm::new`] with another momentum of the running statistics.
     pub fn with_momentum(
         state: &mut State,
         name: &str,

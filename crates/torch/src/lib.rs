@@ -1,8 +1,7 @@
-//! All that touches libtorch and that tch lacks: devices and number formats, bf16 autocast, channels-last memory,
-//! fused SGD and Adam, seeded random streams, layers as PyTorch has them, checkpoints.
+//! What scour needs of libtorch and tch lacks: devices and number formats, bf16 autocast, channels-last memory, fused SGD
+//! and Adam, seeded random streams, layers with PyTorch's defaults, checkpoints.
 //!
-//! This crate must not know data sets, attacks, defenses, or what an experiment is. It is the only one with
-//! unsafe code.
+//! This crate must not know data sets, attacks, defenses or experiments. It is the only one with unsafe code.
 
 mod adam;
 mod checkpoint;
@@ -19,7 +18,8 @@ mod state;
 pub use adam::Adam;
 pub use checkpoint::{CheckpointError, load_tensors, read_metadata, save_tensors};
 pub use device::{
-    device_name, gpu_peak_memory_mib, gpu_uuid, parse_device, peak_memory_mib, processor, use_threads,
+    device_name, driver_version, gpu_peak_memory_mib, gpu_uuid, parse_device, peak_memory_mib, processor,
+    rustc_version, tch_version, use_threads,
 };
 pub use initial_weights::{InitialWeights, Zeros};
 pub use layers::{BatchNorm, BatchNormMode, Conv2d, Linear};
@@ -28,7 +28,7 @@ pub use precision::{NumberFormat, resolve_precision, with_autocast, with_format,
 pub use random::Random;
 pub use sgd::Sgd;
 pub use shim::{deterministic_algorithms, gradients_enabled, libtorch_version};
-pub use state::{Entry, State};
+pub use state::{NamedTensor, State};
 
 #[cfg(test)]
 mod tests;

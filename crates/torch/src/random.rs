@@ -1,4 +1,4 @@
-//! Seeded random tensors, the same on every device: drawn on the CPU, then moved.
+//! Seeded random tensors, the same on every device: they are drawn on the CPU and then copied.
 
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt, SeedableRng};
@@ -7,7 +7,7 @@ use tch::{Device, Tensor};
 
 use crate::upload;
 
-/// A stream of random numbers with a seed of its own; libtorch's global one is never used.
+/// A stream of random numbers with its own seed; libtorch's global generator is not used.
 pub struct Random {
     rng: ChaCha8Rng,
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn streams_repeat_and_have_the_asked_distribution() {
+    fn streams_repeat_and_have_the_requested_distribution() {
         let draw = |seed| Random::new(seed).normal(&[100, 100], Device::Cpu);
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));

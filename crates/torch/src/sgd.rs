@@ -2,9 +2,9 @@ use tch::Tensor;
 
 use crate::shim::{self, SgdStep};
 
-/// SGD with momentum and L2 penalty as PyTorch has it: g <- g + wd * w; buf <- momentum * buf + g (first step:
-/// buf <- g); w <- w - lr * buf, or with Nesterov's momentum w <- w - lr * (g + momentum * buf). One fused call for all
-/// parameters.
+/// SGD with momentum and L2 penalty, with PyTorch's update rule: g <- g + wd * w; buf <- momentum * buf + g (in the first
+/// step buf <- g); w <- w - lr * buf, or with Nesterov's momentum w <- w - lr * (g + momentum * buf). One fused call for
+/// all parameters.
 pub struct Sgd {
     parameters: Vec<Tensor>,
     momenta: Vec<Tensor>,
@@ -15,32 +15,32 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Over these parameters (handles, the same memory as the model's).
+    /// An optimizer of these parameters: handles that share memory with the model's tensors.
     pub fn new(parameters: Vec<Tensor>, momentum: f64, weight_decay: f64) -> Self {
         let momenta = parameters.iter().map(|p| p.detach().zeros_like()).collect();
         Self { parameters, momenta, momentum, weight_decay, nesterov: false, first: true }
     }
 
-    /// With Nesterov's momentum.
+    /// The same optimizer with Nesterov's momentum.
     #[must_use]
     pub fn nesterov(mut self) -> Self {
         self.nesterov = true;
         self
     }
 
-    /// Forgets the gradients, computes those of `loss` and takes a step.
+    /// Clears the gradients, computes those of `loss` and takes a step.
     pub fn minimise(&mut self, loss: &Tensor, lr: f64) {
         self.differentiate(loss);
         self.step(lr);
     }
 
-    /// Forgets the gradients and computes those of `loss`, without a step.
+    /// Clears the gradients and computes those of `loss`, without a step.
     pub fn differentiate(&mut self, loss: &Tensor) {
         shim::drop_gradients(&mut self.parameters);
         loss.backward();
     }
 
-    /// A step along the gradients that the parameters hold now.
+    /// Takes a step along the current gradients of the parameters.
     pub fn step(&mut self, lr: f64) {
         let Self { momentum, weight_decay, nesterov, first, .. } = *self;
         let step = SgdStep { lr, momentum, weight_decay, nesterov, first };
@@ -48,9 +48,9 @@ impl Sgd {
         self.first = false;
     }
 
-    /// A step along the given gradients, one a parameter, in order.
+    /// Takes a step along the given gradients: one for each parameter, in the same order.
     pub fn step_along(&mut self, gradients: &[Tensor], lr: f64) {
-        assert_eq!(gradients.len(), self.parameters.len(), "one gradient a parameter");
+        assert_eq!(gradients.len(), self.parameters.len(), "one gradient for each parameter");
         tch::no_grad(|| {
             for ((p, m), g) in self.parameters.iter_mut().zip(&mut self.momenta).zip(gradients) {
                 let g = g + &*p * self.weight_decay;
@@ -63,12 +63,12 @@ impl Sgd {
         self.first = false;
     }
 
-    /// The momentum buffers, to be kept with a half-way checkpoint.
+    /// The momentum buffers, which a checkpoint must hold.
     pub fn momenta(&self) -> &[Tensor] {
         &self.momenta
     }
 
-    /// What keeps [`Sgd::restore`] from taking these buffers up: another number of them, or another shape.
+    /// Checks that [`Sgd::restore`] can load these buffers; the error names a wrong number or a wrong shape.
     pub fn check(&self, momenta: &[Tensor]) -> Result<(), String> {
         if momenta.len() != self.momenta.len() {
             return Err(format!("{} momentum buffers for {} parameters", momenta.len(), self.momenta.len()));
@@ -81,7 +81,7 @@ impl Sgd {
         Ok(())
     }
 
-    /// Takes momentum buffers up again: one a parameter, in order, or none at all.
+    /// Loads momentum buffers: one for each parameter, in the same order. On an error nothing is changed.
     pub fn restore(&mut self, momenta: &[Tensor]) -> Result<(), String> {
         self.check(momenta)?;
         tch::no_grad(|| {
@@ -95,7 +95,7 @@ impl Sgd {
 }
 
 impl Drop for Sgd {
-    /// Gradients go with the optimizer, so that nothing after it adds to them.
+    /// Clears the gradients, so that a later backward pass does not add to them.
     fn drop(&mut self) {
         shim::drop_gradients(&mut self.parameters);
     }

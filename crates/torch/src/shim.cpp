@@ -1,6 +1,6 @@
-// What tch does not expose: bf16 autocast on any device, memory formats, a fused optimizer step, the memory of a GPU.
-// Tensors cross as pointers to at::Tensor, which is what tch's C_tensor is. A function that can fail returns
-// a message to be freed with scour_free, or null when all went well.
+// What tch does not expose: bf16 autocast on any device, memory formats, fused optimizer steps, the memory of a GPU.
+// Tensors are passed as pointers to at::Tensor, which is what tch's C_tensor is. A function that can fail returns an
+// error message, to be freed with scour_free, or null on success.
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/Context.h>
@@ -30,7 +30,7 @@ c10::DeviceType device_type(int cuda) { return cuda ? c10::DeviceType::CUDA : c1
 extern "C" {
 void scour_free(char* text) { free(text); }
 
-// Turns bf16 autocast on or off (and goes one level deeper), returning whether it was on before.
+// Enters an autocast scope with bf16 on or off, and returns whether it was on before.
 int scour_autocast_enter(int cuda, int on) {
   auto device = device_type(cuda);
   bool before = at::autocast::is_autocast_enabled(device);
@@ -45,7 +45,7 @@ void scour_autocast_exit(int cuda, int before) {
   at::autocast::set_autocast_enabled(device_type(cuda), before != 0);
 }
 
-// A tensor with the same values whose memory runs over channels fastest (or in the usual order).
+// A tensor with the same values in channels-last or in row-major memory.
 char* scour_memory_format(const at::Tensor* tensor, int channels_last, at::Tensor** out) {
   return guarded([&] {
     auto format = channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
@@ -53,7 +53,7 @@ char* scour_memory_format(const at::Tensor* tensor, int channels_last, at::Tenso
   });
 }
 
-// SGD with momentum and L2 penalty over all parameters at once; parameters without a gradient stay as they are.
+// SGD with momentum and L2 penalty over all parameters at once; parameters without a gradient do not change.
 char* scour_sgd_step(at::Tensor** parameters, at::Tensor** momenta, size_t count, double lr, double momentum,
                      double weight_decay, int nesterov, int first) {
   return guarded([&] {
@@ -69,8 +69,8 @@ char* scour_sgd_step(at::Tensor** parameters, at::Tensor** momenta, size_t count
   });
 }
 
-// Adam over all parameters at once, `step` counted from 1; parameters without a gradient stay as they are.
-// `largest` holds AMSGrad's highest squares so far, or is null for plain Adam.
+// Adam over all parameters at once, `step` counted from 1; parameters without a gradient do not change.
+// `largest` holds AMSGrad's maxima of the second moments so far, or is null without AMSGrad.
 char* scour_adam_step(at::Tensor** parameters, at::Tensor** means, at::Tensor** squares, at::Tensor** largest,
                       size_t count, double lr, double beta1, double beta2, double eps, double step) {
   return guarded([&] {
@@ -90,7 +90,7 @@ char* scour_adam_step(at::Tensor** parameters, at::Tensor** means, at::Tensor** 
   });
 }
 
-// Drops the gradients, so that the next backward pass writes instead of adding.
+// Clears the gradients, so that the next backward pass does not add to them.
 char* scour_drop_gradients(at::Tensor** parameters, size_t count) {
   return guarded([&] {
     for (size_t i = 0; i < count; i++) parameters[i]->mutable_grad().reset();
@@ -100,12 +100,12 @@ char* scour_drop_gradients(at::Tensor** parameters, size_t count) {
 // Whether operations of this thread are recorded for a backward pass.
 int scour_gradients_enabled() { return at::GradMode::is_enabled(); }
 
-// The version of the library that this was compiled against, which is the one it is linked with.
+// The version of the libtorch that this was compiled against, which is also the one it is linked with.
 const char* scour_libtorch_version() { return TORCH_VERSION; }
 
-// The most bytes that tensors of this process have taken at a time on the GPU of that index. -1 where libtorch has no
-// allocator for GPUs, none that counts, or has not used it yet. Needs no CUDA headers: the allocator registers itself
-// when libtorch_cuda is loaded.
+// Peak memory of this process's tensors on the GPU of that index, in bytes. -1 where libtorch has no allocator for GPUs,
+// the allocator keeps no statistics, or it has not been used yet. Needs no CUDA headers: the allocator registers itself when
+// libtorch_cuda is loaded.
 int64_t scour_gpu_peak_bytes(int index) {
   try {
     auto* allocator = dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(c10::DeviceType::CUDA));
@@ -113,26 +113,27 @@ int64_t scour_gpu_peak_bytes(int index) {
     auto stats = allocator->getDeviceStats(static_cast<c10::DeviceIndex>(index));
     return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
   } catch (const std::exception&) {
-    return -1;  // such as an index that is not there
+    return -1;  // for example, there is no GPU of that index
   }
 }
 
-// Whether the device computes bf16 in hardware is asked elsewhere; here only what libtorch is told to do. Deterministic
-// algorithms would also have every new tensor filled with NaN: a kernel for each, and no other result.
+// Turns deterministic algorithms on or off. libtorch would then also fill every new tensor with NaN, which costs a kernel
+// launch for each and does not change results, so that this is turned off.
 void scour_deterministic(int on) {
   at::globalContext().setDeterministicAlgorithms(on != 0, true);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
-// Whether fp32 convolutions and products on GPUs may be computed in TF32, with a mantissa of 10 bits. libtorch's own
-// default is yes for convolutions and no for products. The flags are the whole process's, as backward passes run on
-// threads of their own.
+// Whether fp32 convolutions and matrix products on GPUs may be computed in TF32, with a mantissa of 10 bits. libtorch's
+// default is yes for convolutions and no for matrix products. The flags hold for the whole process, since backward passes
+// run on threads of their own.
 void scour_set_tf32(int on) {
   at::globalContext().setAllowTF32CuDNN(on != 0);
   at::globalContext().setAllowTF32CuBLAS(on != 0);
 }
 
-// Bit 0: convolutions, bit 1: products, bit 2: new tensors are filled under deterministic algorithms.
+// Bit 0: TF32 in convolutions, bit 1: TF32 in matrix products, bit 2: new tensors are filled under deterministic
+// algorithms.
 int scour_gpu_flags() {
   auto& context = at::globalContext();
   return (context.allowTF32CuDNN() ? 1 : 0) | (context.allowTF32CuBLAS() ? 2 : 0) |

@@ -1,4 +1,5 @@
-//! The C++ shim's functions, made safe.
+//! Safe wrappers of the C++ shim's functions.
+#![expect(unsafe_code, reason = "libtorch's functions that tch lacks are called through a C interface")]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,7 +48,8 @@ unsafe extern "C" {
     fn scour_libtorch_version() -> *const c_char;
 }
 
-/// Panics with libtorch's own message, as tch's functions do: the worker turns it into a cell's reason.
+/// Panics with libtorch's message, as tch's functions do. The worker catches the panic and reports the message as the
+/// reason of the failed cell.
 fn check(message: *mut c_char) {
     if message.is_null() {
         return;
@@ -61,7 +63,7 @@ fn check(message: *mut c_char) {
     panic!("{text}");
 }
 
-/// Keeps bf16 autocast on, or off, while it lives.
+/// Turns bf16 autocast on or off until it is dropped.
 pub(crate) struct Autocast {
     cuda: c_int,
     before: c_int,
@@ -95,21 +97,21 @@ fn pointers(tensors: &mut [Tensor]) -> Vec<*mut C_tensor> {
     tensors.iter_mut().map(Tensor::as_mut_ptr).collect()
 }
 
-/// The numbers of one SGD step.
+/// The settings of one SGD step.
 pub(crate) struct SgdStep {
     pub(crate) lr: f64,
     pub(crate) momentum: f64,
     pub(crate) weight_decay: f64,
     pub(crate) nesterov: bool,
-    /// Whether the momenta start with this step's gradients.
+    /// Whether this is the first step, which sets the momenta to the gradients.
     pub(crate) first: bool,
 }
 
-/// One SGD step on `parameters`, whose gradients libtorch holds; `momenta` are updated too.
+/// Takes one SGD step on `parameters` along their gradients, and updates `momenta`.
 pub(crate) fn sgd_step(parameters: &mut [Tensor], momenta: &mut [Tensor], step: &SgdStep) {
     assert_eq!(parameters.len(), momenta.len());
     let (mut p, mut m) = (pointers(parameters), pointers(momenta));
-    // SAFETY: both arrays hold as many live tensors as said.
+    // SAFETY: both arrays hold `p.len()` live tensors.
     check(unsafe {
         scour_sgd_step(
             p.as_mut_ptr(),
@@ -124,8 +126,8 @@ pub(crate) fn sgd_step(parameters: &mut [Tensor], momenta: &mut [Tensor], step: 
     });
 }
 
-/// One Adam step, the `step`-th, on `parameters`, whose gradients libtorch holds; both moments are updated too.
-/// With `largest`, AMSGrad's highest squares so far, those are updated and used in the squares' place.
+/// Takes Adam's step number `step`, counted from 1, on `parameters` along their gradients, and updates both moments. With
+/// `largest`, the elementwise maximum of the second moments so far (AMSGrad), updates it and uses it instead of `squares`.
 #[expect(clippy::too_many_arguments, reason = "the parts of one call to libtorch")]
 pub(crate) fn adam_step(
     parameters: &mut [Tensor],
@@ -141,7 +143,7 @@ pub(crate) fn adam_step(
     let (mut p, mut m, mut v) = (pointers(parameters), pointers(means), pointers(squares));
     let mut l = largest.map(pointers);
     assert!(l.as_ref().is_none_or(|l| l.len() == p.len()));
-    // SAFETY: the arrays hold as many live tensors as said; null is plain Adam.
+    // SAFETY: the arrays hold `p.len()` live tensors; a null pointer means Adam without AMSGrad.
     check(unsafe {
         scour_adam_step(
             p.as_mut_ptr(),
@@ -160,14 +162,14 @@ pub(crate) fn adam_step(
 
 pub(crate) fn drop_gradients(parameters: &mut [Tensor]) {
     let mut p = pointers(parameters);
-    // SAFETY: the array holds as many live tensors as said.
+    // SAFETY: the array holds `p.len()` live tensors.
     check(unsafe { scour_drop_gradients(p.as_mut_ptr(), p.len()) });
 }
 
-/// Whether TF32 is allowed now: off unless a [`Tf32`] allows it.
+/// Whether TF32 is allowed at present: off unless a [`Tf32`] guard allows it.
 static TF32: AtomicBool = AtomicBool::new(false);
 
-/// Has fp32 convolutions and products on GPUs computed in TF32, or in full precision, while it lives.
+/// Computes fp32 convolutions and matrix products on GPUs in TF32, or in full precision, until it is dropped.
 pub(crate) struct Tf32 {
     before: bool,
 }
@@ -187,7 +189,7 @@ impl Drop for Tf32 {
     }
 }
 
-/// fp32 is fp32 on GPUs too from now on, against libtorch's default, but where a [`Tf32`] allows otherwise.
+/// Turns off TF32, which libtorch allows for convolutions by default, unless a [`Tf32`] guard allows it at present.
 pub(crate) fn full_precision() {
     set_tf32(TF32.load(Ordering::SeqCst));
 }
@@ -197,7 +199,7 @@ fn set_tf32(on: bool) {
     unsafe { scour_set_tf32(c_int::from(on)) }
 }
 
-/// What libtorch would do on a GPU: convolutions in TF32, products in TF32, new tensors filled.
+/// libtorch's flags for GPUs: convolutions in TF32, matrix products in TF32, new tensors filled.
 #[cfg(test)]
 pub(crate) fn gpu_flags() -> [bool; 3] {
     // SAFETY: reads global flags of libtorch.
@@ -205,20 +207,20 @@ pub(crate) fn gpu_flags() -> [bool; 3] {
     [1, 2, 4].map(|flag| flags & flag != 0)
 }
 
-/// Whether operations of this thread are recorded for a backward pass, as they are outside of `tch::no_grad`.
+/// Whether operations of this thread are recorded for a backward pass; false inside `tch::no_grad`.
 pub fn gradients_enabled() -> bool {
     // SAFETY: reads a thread-local flag of libtorch.
     unsafe { scour_gradients_enabled() != 0 }
 }
 
-/// The most bytes that tensors of this process have taken at a time on a GPU; nothing where libtorch has not used it.
+/// Peak memory of this process's tensors on a GPU, in bytes; `None` if libtorch has not used the GPU.
 pub(crate) fn gpu_peak_bytes(index: usize) -> Option<u64> {
     let index = c_int::try_from(index).ok()?;
     // SAFETY: reads counters of libtorch's allocator; takes no pointers, and no exception leaves it.
     u64::try_from(unsafe { scour_gpu_peak_bytes(index) }).ok()
 }
 
-/// Asks libtorch for deterministic algorithms where it has them; it warns where it has none.
+/// Asks libtorch for deterministic algorithms; it warns about operations that have none.
 pub fn deterministic_algorithms(on: bool) {
     // SAFETY: sets a global flag of libtorch.
     unsafe { scour_deterministic(c_int::from(on)) }
@@ -226,6 +228,6 @@ pub fn deterministic_algorithms(on: bool) {
 
 /// The version of libtorch, such as `2.11.0`.
 pub fn libtorch_version() -> String {
-    // SAFETY: points to a constant of the program that ends with a zero.
+    // SAFETY: the pointer is to a constant, zero-terminated string.
     unsafe { std::ffi::CStr::from_ptr(scour_libtorch_version()) }.to_string_lossy().into_owned()
 }

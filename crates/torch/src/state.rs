@@ -1,23 +1,23 @@
-//! The named tensors of a model, in PyTorch's names and order.
+//! The named tensors of a model, with PyTorch's names and in PyTorch's order.
 
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::memory::channels_last;
 
 /// One named tensor.
-pub struct Entry {
+pub struct NamedTensor {
     /// PyTorch's name, such as `layer1.0.conv1.weight`.
     pub name: String,
-    /// The values. Layers hold shallow clones: the same memory.
+    /// The values. Layers hold shallow clones, which share its memory.
     pub tensor: Tensor,
-    /// Whether it is trained; running statistics are not.
+    /// Whether it is trained; false for running statistics.
     pub trainable: bool,
 }
 
 /// A model's `state_dict`.
 #[derive(Default)]
 pub struct State {
-    entries: Vec<Entry>,
+    entries: Vec<NamedTensor>,
 }
 
 impl State {
@@ -25,12 +25,12 @@ impl State {
     pub fn add(&mut self, name: String, tensor: Tensor, trainable: bool) -> Tensor {
         let tensor = tensor.set_requires_grad(trainable);
         let handle = tensor.shallow_clone();
-        self.entries.push(Entry { name, tensor, trainable });
+        self.entries.push(NamedTensor { name, tensor, trainable });
         handle
     }
 
     /// Every tensor, in order.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[NamedTensor] {
         &self.entries
     }
 
@@ -44,7 +44,7 @@ impl State {
         self.entries.iter().filter(|e| e.trainable).map(|e| e.tensor.shallow_clone()).collect()
     }
 
-    /// Numbers that are trained.
+    /// The number of trained values.
     pub fn parameter_count(&self) -> usize {
         self.entries.iter().filter(|e| e.trainable).map(|e| e.tensor.numel()).sum()
     }
@@ -54,7 +54,7 @@ impl State {
         no_grad(|| self.entries.iter().map(|e| (e.name.clone(), e.tensor.detach().copy())).collect())
     }
 
-    /// What keeps [`State::load`] from taking these tensors: every name must be there with its shape, and no other.
+    /// Checks that [`State::load`] can load these tensors: every name must be present with its shape, and no other name.
     pub fn check(&self, tensors: &[(String, Tensor)]) -> Result<(), String> {
         for (name, tensor) in tensors {
             let own = self.get(name).ok_or_else(|| format!("`{name}` is not a tensor of this model"))?;
@@ -68,7 +68,7 @@ impl State {
         Ok(())
     }
 
-    /// Overwrites the values of all tensors by name, or of none where [`State::check`] finds something.
+    /// Overwrites the values of all tensors by name. If [`State::check`] returns an error, nothing is changed.
     pub fn load(&self, tensors: &[(String, Tensor)]) -> Result<(), String> {
         self.check(tensors)?;
         no_grad(|| {
@@ -89,7 +89,7 @@ impl State {
             .all(|e| e.tensor.isfinite().all().int64_value(&[]) == 1)
     }
 
-    /// Lays convolution weights out channels-last, in place: layers keep their handles.
+    /// Converts convolution weights to channels-last memory in place: the layers' handles remain valid.
     pub fn to_channels_last(&self) {
         no_grad(|| {
             for entry in self.entries.iter().filter(|e| e.tensor.dim() == 4) {

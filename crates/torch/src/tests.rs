@@ -12,7 +12,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 }
 
 #[test]
-fn fused_sgd_takes_the_steps_one_computes_by_hand() {
+fn fused_sgd_steps_equal_those_computed_by_hand() {
     // L = w^2 / 2, so g = w. lr 0.1, momentum 0.9, weight decay 0.5: g' = 1.5 w.
     let w = parameter(&[2.0, -4.0]);
     let untouched = parameter(&[7.0]);
@@ -24,11 +24,11 @@ fn fused_sgd_takes_the_steps_one_computes_by_hand() {
     sgd.minimise(&loss(), 0.1);
     // g' = 2.55; buf = 0.9 * 3 + 2.55 = 5.25; w = 1.7 - 0.525.
     assert!(values(&w).iter().zip([1.175, -2.35]).all(|(a, b)| (a - b).abs() < 1e-6));
-    assert_eq!(values(&untouched), [7.0], "a parameter without gradient stays");
+    assert_eq!(values(&untouched), [7.0], "a parameter without a gradient does not change");
 }
 
 #[test]
-fn nesterov_looks_one_step_of_the_momentum_ahead() {
+fn nesterov_steps_equal_those_computed_by_hand() {
     let w = parameter(&[2.0]);
     let mut sgd = Sgd::new(vec![w.shallow_clone()], 0.5, 0.0).nesterov();
     // g = 2, buf = 2, w = 2 - 0.1 (2 + 0.5 * 2); then g = 1.7, buf = 2.7, w = 1.7 - 0.1 (1.7 + 1.35).
@@ -39,7 +39,7 @@ fn nesterov_looks_one_step_of_the_momentum_ahead() {
 }
 
 #[test]
-fn without_momentum_a_step_goes_along_the_gradient_alone() {
+fn without_momentum_a_step_is_lr_times_the_gradient() {
     let w = parameter(&[2.0]);
     let mut sgd = Sgd::new(vec![w.shallow_clone()], 0.0, 0.0);
     for expected in [1.8, 1.62] {
@@ -74,43 +74,43 @@ fn a_step_along_given_gradients_equals_the_fused_one() {
 }
 
 #[test]
-fn momentum_can_be_taken_up_again() {
+fn a_restored_optimizer_takes_the_same_steps() {
     let w = parameter(&[1.0]);
     let loss = || w.square().sum(Kind::Float);
     let mut sgd = Sgd::new(vec![w.shallow_clone()], 0.5, 0.0);
     sgd.minimise(&loss(), 0.1);
     let (at, momenta) = (w.detach().copy(), sgd.momenta().iter().map(Tensor::copy).collect::<Vec<_>>());
     sgd.minimise(&loss(), 0.1);
-    let undisturbed = values(&w);
+    let uninterrupted = values(&w);
     tch::no_grad(|| w.shallow_clone().copy_(&at));
     let mut resumed = Sgd::new(vec![w.shallow_clone()], 0.5, 0.0);
     let other = [Tensor::from_slice(&[8f32, 9.0])];
     assert_eq!(resumed.restore(&[]).unwrap_err(), "0 momentum buffers for 1 parameters");
     assert_eq!(resumed.restore(&other).unwrap_err(), "momentum 0 is [2], not [1]");
-    assert_eq!(values(&resumed.momenta()[0]), [0.0], "what does not fit changes nothing");
+    assert_eq!(values(&resumed.momenta()[0]), [0.0], "buffers that do not fit change nothing");
     resumed.restore(&momenta).unwrap();
     resumed.minimise(&loss(), 0.1);
-    assert_eq!(values(&w), undisturbed);
+    assert_eq!(values(&w), uninterrupted);
 }
 
 #[test]
-fn autocast_computes_in_bf16_inside_and_nowhere_else() {
+fn autocast_computes_in_bf16_only_inside_its_scope() {
     let a = Random::new(1).normal(&[8, 8], Device::Cpu);
     let inside = with_autocast(NumberFormat::Bf16, Device::Cpu, || a.matmul(&a));
     let outside = a.matmul(&a);
     assert_eq!((inside.kind(), outside.kind()), (Kind::BFloat16, Kind::Float));
     assert_eq!(with_autocast(NumberFormat::Fp32, Device::Cpu, || a.matmul(&a)), outside);
     assert!((inside.to_kind(Kind::Float) - &outside).abs().max().double_value(&[]) < 0.2);
-    let (left_out, after) = with_autocast(NumberFormat::Bf16, Device::Cpu, || {
+    let (without, after) = with_autocast(NumberFormat::Bf16, Device::Cpu, || {
         (without_autocast(Device::Cpu, || a.matmul(&a)), a.matmul(&a))
     });
-    assert_eq!(left_out, outside);
-    assert_eq!((left_out.kind(), after.kind()), (Kind::Float, Kind::BFloat16));
+    assert_eq!(without, outside);
+    assert_eq!((without.kind(), after.kind()), (Kind::Float, Kind::BFloat16));
     assert_eq!(without_autocast(Device::Cpu, || a.matmul(&a)), outside);
 }
 
 #[test]
-fn a_cpu_has_no_tf32_and_what_is_asked_for_is_taken() {
+fn on_a_cpu_tf32_becomes_fp32_and_bf16_stays() {
     let of = |precision| resolve_precision(precision, Device::Cpu);
     assert_eq!(of(Precision::Fp32), NumberFormat::Fp32);
     assert_eq!(of(Precision::Tf32), NumberFormat::Fp32);
@@ -119,7 +119,7 @@ fn a_cpu_has_no_tf32_and_what_is_asked_for_is_taken() {
 }
 
 #[test]
-fn fp32_on_a_gpu_is_fp32_but_where_tf32_is_asked_for() {
+fn tf32_is_off_unless_it_is_allowed() {
     use crate::shim::{Tf32, full_precision, gpu_flags};
     let tf32 = || [gpu_flags()[0], gpu_flags()[1]];
     full_precision();
@@ -133,17 +133,17 @@ fn fp32_on_a_gpu_is_fp32_but_where_tf32_is_asked_for() {
         }
         assert_eq!(tf32(), [true; 2]);
         full_precision();
-        assert_eq!(tf32(), [true; 2], "another device that is named changes nothing");
+        assert_eq!(tf32(), [true; 2], "parsing another device changes nothing");
     }
     assert_eq!(tf32(), [false; 2]);
     deterministic_algorithms(false);
-    assert!(!gpu_flags()[2], "no tensor is filled before it is written");
+    assert!(!gpu_flags()[2], "new tensors are not filled");
 }
 
 #[test]
-fn memory_of_a_gpu_is_told_where_there_is_one() {
+fn peak_memory_is_reported_for_a_gpu_only() {
     assert_eq!(gpu_peak_memory_mib(Device::Cpu), None);
-    assert_eq!(gpu_peak_memory_mib(Device::Cuda(99)), None, "no such GPU, or none at all");
+    assert_eq!(gpu_peak_memory_mib(Device::Cuda(99)), None, "there is no such GPU");
     if tch::Cuda::is_available() {
         let _four_mib = Tensor::zeros([1_048_576], (Kind::Float, Device::Cuda(0)));
         assert!(gpu_peak_memory_mib(Device::Cuda(0)).unwrap() >= 4);
@@ -151,7 +151,7 @@ fn memory_of_a_gpu_is_told_where_there_is_one() {
 }
 
 #[test]
-fn channels_last_changes_memory_and_no_value() {
+fn channels_last_changes_the_layout_and_no_value() {
     let x = Random::new(1).normal(&[2, 3, 4, 5], Device::Cpu);
     let last = channels_last(&x);
     assert_eq!((last.stride(), last.size()), (vec![60, 1, 15, 3], x.size()));
@@ -160,12 +160,12 @@ fn channels_last_changes_memory_and_no_value() {
     let mut state = State::default();
     let handle = state.add("w".into(), x.copy(), true);
     state.to_channels_last();
-    assert_eq!(handle.stride(), [60, 1, 15, 3], "a layer's handle sees the new memory");
+    assert_eq!(handle.stride(), [60, 1, 15, 3], "a layer's handle has the new layout");
     assert!(handle.requires_grad());
 }
 
 #[test]
-fn batch_norm_starts_as_pytorchs_does() {
+fn layers_start_with_pytorchs_values() {
     let mut state = State::default();
     let norm = BatchNorm::new(&mut state, "bn", Device::Cpu, 3);
     assert_eq!(values(&norm.weight), [1.0; 3]);
@@ -179,7 +179,7 @@ fn batch_norm_starts_as_pytorchs_does() {
 }
 
 #[test]
-fn checkpoints_come_back_as_saved_and_bad_ones_are_named() {
+fn checkpoints_are_read_as_saved_and_errors_name_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.safetensors");
     let tensors = vec![
@@ -208,12 +208,12 @@ fn checkpoints_come_back_as_saved_and_bad_ones_are_named() {
 }
 
 #[test]
-fn a_file_is_the_same_byte_for_byte_for_the_same_content() {
+fn the_same_content_gives_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let w = ("w".to_string(), Random::new(1).normal(&[2, 3], Device::Cpu));
     let n = ("n".to_string(), Tensor::from(7i64));
     let one = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
-    // A quotation mark, a line's end and a letter beyond ASCII have to be escaped or kept.
+    // A quotation mark, a line break and a letter beyond ASCII.
     let metadata = ["key", "size", "mean", "std", "params", "classes", "a \" quote"]
         .map(|name| (name, format!("{name}\n\u{e9}")));
     let save = |name: &str, tensors: &[(String, Tensor)], metadata: &[(&str, String)]| {
@@ -238,7 +238,7 @@ fn a_file_is_the_same_byte_for_byte_for_the_same_content() {
     assert!(read.len() == 7 && metadata.iter().all(|(name, value)| read[*name] == *value));
     let names = |path| load_tensors(path, Device::Cpu).unwrap().into_iter().map(|(name, _)| name);
     assert_eq!(names(&path).collect::<Vec<_>>(), ["n", "w"], "in the file's order");
-    // Neither tensors nor metadata, and metadata alone.
+    // A file without tensors and metadata, and one with metadata only.
     let (bare, path) = save("c", &[], &[]);
     assert_eq!((bare.len(), names(&path).count()), (16, 0));
     let (_, path) = save("d", &[], &metadata[..1]);
@@ -246,7 +246,7 @@ fn a_file_is_the_same_byte_for_byte_for_the_same_content() {
 }
 
 #[test]
-fn a_narrow_shortcut_is_the_convolution_that_it_stands_for() {
+fn a_narrow_shortcut_equals_the_convolution_with_stride() {
     let mut state = State::default();
     let conv = Conv2d::new(&mut state, "c", &mut Random::new(1), Device::Cpu, (4, 6), 1, 2, 0, false);
     for size in [8, 7] {
@@ -254,11 +254,11 @@ fn a_narrow_shortcut_is_the_convolution_that_it_stands_for() {
         let gradients = |y: &Tensor| {
             Tensor::run_backward(&[y.square().sum(Kind::Float)], &[&x, &conv.weight], false, false)
         };
-        let plain = x.conv2d(&conv.weight, None::<&Tensor>, [2, 2], [0, 0], [1, 1], 1);
+        let strided = x.conv2d(&conv.weight, None::<&Tensor>, [2, 2], [0, 0], [1, 1], 1);
         let found = conv.forward(&x);
-        assert_eq!(found.size(), plain.size());
+        assert_eq!(found.size(), strided.size());
         let near = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]) < 1e-4;
-        assert!(near(&found, &plain));
-        assert!(gradients(&found).iter().zip(gradients(&plain)).all(|(a, b)| near(a, &b)));
+        assert!(near(&found, &strided));
+        assert!(gradients(&found).iter().zip(gradients(&strided)).all(|(a, b)| near(a, &b)));
     }
 }

@@ -1,4 +1,4 @@
-//! What a training step sees of a batch: the place where attacks that control training come in.
+//! How a training step gets its input from raw images. Attacks that control training implement this trait themselves.
 
 use scour_models::Model;
 use scour_torch::Random;
@@ -8,22 +8,22 @@ use crate::{Preprocess, TrainError};
 
 /// The input of one training step.
 pub struct Batch {
-    /// Normalised pictures [n, 3, size, size].
+    /// Normalised images [n, 3, size, size].
     pub input: Tensor,
-    /// Classes to learn, i64 [n].
+    /// Labels to learn, i64 [n].
     pub labels: Tensor,
-    /// Added to the cross-entropy.
+    /// A scalar that is added to the cross-entropy.
     pub extra_loss: Option<Tensor>,
 }
 
-/// Makes a step's input from raw pictures.
+/// Makes a step's input from raw images.
 pub trait BatchMaker {
-    /// `pictures` u8 [n, 3, size, size] and `labels` i64 [n] as the training set has them; `random` is the epoch's
-    /// augmentation stream.
+    /// `images` u8 [n, 3, size, size] and `labels` i64 [n] come from the training set; `random` is the epoch's augmentation
+    /// stream.
     fn make(
         &mut self,
         model: &Model,
-        pictures: &Tensor,
+        images: &Tensor,
         labels: &Tensor,
         random: &mut Random,
     ) -> Result<Batch, TrainError>;
@@ -31,29 +31,29 @@ pub trait BatchMaker {
     /// Called after each optimizer step of the model.
     fn stepped(&mut self, _epoch: u32) {}
 
-    /// Tensors of its own to keep with a half-way checkpoint.
+    /// Its state, which a checkpoint must hold.
     fn state(&self) -> Vec<(String, Tensor)> {
         vec![]
     }
 
-    /// Takes up what `state` returned: all of it, or nothing where something is missing or does not fit.
+    /// Loads what `state` returned. On an error, when a tensor is missing or does not fit, nothing is changed.
     fn restore(&mut self, _tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
         Ok(())
     }
 }
 
-/// Augment, normalise, nothing else.
-pub struct Plain<'a>(pub &'a Preprocess);
+/// Augments and normalises, and changes nothing else.
+pub struct StandardBatches<'a>(pub &'a Preprocess);
 
-impl BatchMaker for Plain<'_> {
+impl BatchMaker for StandardBatches<'_> {
     fn make(
         &mut self,
         _: &Model,
-        pictures: &Tensor,
+        images: &Tensor,
         labels: &Tensor,
         random: &mut Random,
     ) -> Result<Batch, TrainError> {
-        let input = self.0.normalise(&self.0.augment(pictures, random));
+        let input = self.0.normalise(&self.0.augment(images, random));
         Ok(Batch { input, labels: labels.shallow_clone(), extra_loss: None })
     }
 }

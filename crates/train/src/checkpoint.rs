@@ -1,4 +1,4 @@
-//! The files in which a training that is stopped leaves its state.
+//! Checkpoint files: the state of a training that can be interrupted and resumed.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,31 +10,31 @@ use tch::{Device, Tensor};
 
 use crate::{Reporter, TrainError};
 
-/// Where the state of one training is kept between workers.
+/// The file that holds the state of one training between two workers.
 pub struct CheckpointFile {
     path: PathBuf,
     step: String,
     format: NumberFormat,
 }
 
-/// What such a file holds.
+/// The content of a checkpoint file.
 pub struct Checkpoint {
     metadata: HashMap<String, String>,
     tensors: Vec<(String, Tensor)>,
 }
 
-/// Under which name the number format is kept.
+/// The metadata field with the number format.
 const FORMAT: &str = "format";
-/// Under which name the work done so far is kept.
+/// The metadata field with the work done so far, in gradient images.
 const GRADIENT_IMAGES: &str = "gradient_images";
 
 impl CheckpointFile {
-    /// `name` in `scratch`, of the training `step`, which computes in `format`.
+    /// The file `name` in the folder `scratch`, for the training `step`, which computes in `format`.
     pub fn new(scratch: &Path, name: &str, step: &str, format: NumberFormat) -> Self {
         Self { path: scratch.join(format!("{name}.safetensors")), step: step.into(), format }
     }
 
-    /// Writes the state, whole or not at all.
+    /// Writes the state atomically.
     pub fn save(&self, tensors: &[(String, Tensor)], fields: &[(&str, String)]) -> Result<(), TrainError> {
         let mut metadata = fields.to_vec();
         metadata.push((FORMAT, self.format.word().into()));
@@ -42,9 +42,10 @@ impl CheckpointFile {
         Ok(save_tensors(&self.path, tensors, &metadata)?)
     }
 
-    /// What `apply` makes of the state that an earlier worker left. It has to check everything before it changes
-    /// anything. Where there is a file that is of no use, the reporter is told, and the training starts again.
-    pub fn take_up<T>(
+    /// Reads the state that an earlier worker saved and returns the result of `apply`, which must check everything before
+    /// it changes anything. Returns `None` where there is no file, and where the file cannot be used: the reporter then
+    /// gets a note, and the training starts again.
+    pub fn resume<T>(
         &self,
         device: Device,
         reporter: &dyn Reporter,
@@ -53,14 +54,14 @@ impl CheckpointFile {
         if !self.path.exists() {
             return None;
         }
-        let taken = self.read(device).and_then(|kept| {
-            let images: u64 = kept.value(GRADIENT_IMAGES).map_err(|why| self.damaged(&why))?;
-            Ok((apply(&kept).map_err(|why| self.damaged(&why))?, images))
+        let resumed = self.read(device).and_then(|saved| {
+            let images: u64 = saved.value(GRADIENT_IMAGES).map_err(|why| self.damaged(&why))?;
+            Ok((apply(&saved).map_err(|why| self.damaged(&why))?, images))
         });
-        match taken {
-            Ok((taken, images)) => {
+        match resumed {
+            Ok((resumed, images)) => {
                 resume_gradient_images(images);
-                Some(taken)
+                Some(resumed)
             }
             Err(note) => {
                 reporter.note(&note);
@@ -72,7 +73,7 @@ impl CheckpointFile {
     fn read(&self, device: Device) -> Result<Checkpoint, String> {
         let why = |error: CheckpointError| self.damaged(&error.why());
         let metadata = read_metadata(&self.path).map_err(why)?;
-        let format = metadata.get(FORMAT).ok_or_else(|| self.damaged("it names no number format"))?;
+        let format = metadata.get(FORMAT).ok_or_else(|| self.damaged("it has no number format"))?;
         if format != self.format.word() {
             return Err(format!(
                 "the checkpoint {} was computed in {format}, and this worker computes in {}: {} starts again",
@@ -90,18 +91,18 @@ impl CheckpointFile {
 }
 
 impl Checkpoint {
-    /// The text of that name.
+    /// The metadata field of that name.
     pub fn text(&self, name: &str) -> Result<&str, String> {
         self.metadata.get(name).map(String::as_str).ok_or_else(|| format!("`{name}` is missing"))
     }
 
-    /// The value of that name.
+    /// The metadata field of that name, parsed.
     pub fn value<T: FromStr>(&self, name: &str) -> Result<T, String> {
         let text = self.text(name)?;
         text.parse().map_err(|_| format!("`{name}` is `{text}`"))
     }
 
-    /// The tensors whose names begin with `prefix`, which is cut off.
+    /// The tensors whose names begin with `prefix`, without the prefix.
     pub fn part(&self, prefix: &str) -> Vec<(String, Tensor)> {
         let cut = |(name, tensor): &(String, Tensor)| {
             Some((name.strip_prefix(prefix)?.to_string(), tensor.shallow_clone()))
@@ -130,31 +131,31 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_format_or_without_one_is_named_and_not_taken_up() {
+    fn a_file_of_another_number_format_or_a_damaged_one_is_reported_and_not_used() {
         let dir = tempfile::tempdir().unwrap();
         let file = |format| CheckpointFile::new(dir.path(), "masks", "training masks", format);
         let tensors =
             [("a.w".to_string(), Tensor::from_slice(&[1f32])), ("b".to_string(), Tensor::from(2i64))];
         let notes = Notes::default();
-        let take = |format, refused: bool| {
-            file(format).take_up(Device::Cpu, &notes, |kept| {
-                assert_eq!(kept.part("a."), [("w".to_string(), Tensor::from_slice(&[1f32]))]);
-                assert!(kept.text("none").unwrap_err().contains("`none` is missing"));
-                if refused { Err("`w` is [1], not [2]".into()) } else { kept.value::<u32>("round") }
+        let resume = |format, refused: bool| {
+            file(format).resume(Device::Cpu, &notes, |saved| {
+                assert_eq!(saved.part("a."), [("w".to_string(), Tensor::from_slice(&[1f32]))]);
+                assert!(saved.text("none").unwrap_err().contains("`none` is missing"));
+                if refused { Err("`w` is [1], not [2]".into()) } else { saved.value::<u32>("round") }
             })
         };
-        assert_eq!(file(NumberFormat::Fp32).take_up(Device::Cpu, &notes, |_| Ok(())), None);
-        assert!(notes.0.borrow().is_empty(), "no file is no news");
+        assert_eq!(file(NumberFormat::Fp32).resume(Device::Cpu, &notes, |_| Ok(())), None);
+        assert!(notes.0.borrow().is_empty(), "a missing file is not reported");
         file(NumberFormat::Fp32).save(&tensors, &[("round", "7".into())]).unwrap();
-        assert_eq!(take(NumberFormat::Fp32, false), Some(7));
+        assert_eq!(resume(NumberFormat::Fp32, false), Some(7));
         let path = dir.path().join("masks.safetensors");
         let shown = path.display();
-        assert_eq!(take(NumberFormat::Bf16, false), None);
-        assert_eq!(take(NumberFormat::Fp32, true), None);
+        assert_eq!(resume(NumberFormat::Bf16, false), None);
+        assert_eq!(resume(NumberFormat::Fp32, true), None);
         save_tensors(&path, &tensors, &[]).unwrap();
-        assert_eq!(take(NumberFormat::Fp32, false), None);
+        assert_eq!(resume(NumberFormat::Fp32, false), None);
         std::fs::write(&path, b"half").unwrap();
-        assert_eq!(take(NumberFormat::Fp32, false), None);
+        assert_eq!(resume(NumberFormat::Fp32, false), None);
         let notes = notes.0.borrow();
         let start = format!("the checkpoint {shown} is damaged (");
         assert_eq!(
@@ -165,7 +166,7 @@ mod tests {
             )
         );
         assert_eq!(notes[1], format!("{start}`w` is [1], not [2]): training masks starts again"));
-        assert_eq!(notes[2], format!("{start}it names no number format): training masks starts again"));
+        assert_eq!(notes[2], format!("{start}it has no number format): training masks starts again"));
         assert!(notes[3].starts_with(&format!("{start}not a usable safetensors file")), "{}", notes[3]);
         assert_eq!(notes.len(), 4);
     }

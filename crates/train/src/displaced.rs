@@ -1,17 +1,17 @@
-//! The gradient of a loss a step away from where the parameters are: what sharpness-aware methods are made of.
+//! The gradient of a loss at parameters that are displaced by a step, which sharpness-aware methods use.
 
 use tch::{Tensor, no_grad};
 
-/// Gradients of `loss` at `parameters` + `steps` (same shapes, same order), one tensor a parameter.
+/// Gradients of `loss` at `parameters` + `steps` (same shapes, same order): one tensor for each parameter.
 ///
-/// The parameters are put back bit by bit. `loss` is called once, must depend on every parameter, and must leave no
-/// trace in the model.
+/// The parameters are restored exactly. `loss` is called once, must depend on every parameter, and must not change the
+/// model.
 pub fn displaced_gradients(
     parameters: &[Tensor],
     steps: &[Tensor],
     loss: impl FnOnce() -> Tensor,
 ) -> Vec<Tensor> {
-    assert_eq!(parameters.len(), steps.len(), "one step a parameter");
+    assert_eq!(parameters.len(), steps.len(), "one step for each parameter");
     let originals: Vec<Tensor> = no_grad(|| parameters.iter().map(|p| p.detach().copy()).collect());
     no_grad(|| {
         for (parameter, step) in parameters.iter().zip(steps) {
@@ -33,7 +33,7 @@ mod tests {
     use tch::Kind;
 
     #[test]
-    fn gradients_are_those_of_the_other_place_and_parameters_stay() {
+    fn gradients_are_those_at_the_displaced_parameters_which_are_restored() {
         let parameters = [0.1, 3.0].map(|v| Tensor::from_slice(&[v]).set_requires_grad(true));
         let steps = [0.2, -1.0].map(|v| Tensor::from_slice(&[v]));
         let loss = || (parameters[0].square() + parameters[1].pow_tensor_scalar(3)).sum(Kind::Double);

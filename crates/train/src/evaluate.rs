@@ -1,4 +1,4 @@
-//! The one place where models are measured.
+//! The evaluation of models; every ACC, ASR and RA comes from here.
 
 use scour_core::{AtStrength, LabelMap, Measured, accuracy, attack_success_rate, robust_accuracy};
 use scour_models::Model;
@@ -8,28 +8,28 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::images::to_classes;
 use crate::{ImageSet, Preprocess};
 
-/// Images a batch in evaluation; it changes nothing but speed, since eval mode looks at each image by itself. Activations
-/// of a hundred stay in a CPU's cache: at width 16 and 32x32 they are a third faster than 500.
+/// Images in a batch of an evaluation. It affects the speed only, since eval mode handles each image by itself. On a CPU
+/// the activations of 100 images fit into the cache: at width 16 and 32x32 pixels this is a third faster than 500.
 fn batch_size(device: Device) -> i64 {
     if device.is_cuda() { 500 } else { 100 }
 }
 
-/// Puts a trigger on pictures.
+/// Puts a trigger on images.
 pub trait Trigger {
-    /// u8 pictures [n, 3, size, size] to triggered ones of the same kind and shape.
-    fn apply(&self, pictures: &Tensor) -> Tensor;
+    /// u8 images [n, 3, size, size] to triggered ones of the same dtype and shape.
+    fn apply(&self, images: &Tensor) -> Tensor;
 
-    /// Everything needed to make this trigger again, by name; saved beside the model.
+    /// Everything needed to rebuild this trigger, by name; it is saved beside the model.
     fn tensors(&self) -> Vec<(String, Tensor)>;
 }
 
-/// A trigger faded in by a share: image + strength * (triggered image - image), rounded.
-struct Faded<'a> {
+/// A weakened trigger: image + strength * (triggered image - image), rounded.
+struct Weakened<'a> {
     trigger: &'a dyn Trigger,
     strength: f64,
 }
 
-impl Trigger for Faded<'_> {
+impl Trigger for Weakened<'_> {
     fn apply(&self, images: &Tensor) -> Tensor {
         let clean = images.to_kind(Kind::Float);
         let change = self.trigger.apply(images).to_kind(Kind::Float) - &clean;
@@ -41,18 +41,19 @@ impl Trigger for Faded<'_> {
     }
 }
 
-/// The class that the model, in eval mode and fp32, gives each picture, after `change` (a trigger, or nothing).
+/// The model's prediction for each of the u8 images [n, 3, size, size], in eval mode and fp32, after `trigger` was put on
+/// them, if there is one.
 pub fn predictions(
     model: &Model,
-    pictures: &Tensor,
+    images: &Tensor,
     preprocess: &Preprocess,
-    change: Option<&dyn Trigger>,
+    trigger: Option<&dyn Trigger>,
 ) -> Vec<u32> {
     no_grad(|| {
         model.state().to_channels_last();
         let mut classes = vec![];
-        for batch in pictures.split(batch_size(pictures.device()), 0) {
-            let batch = change.map_or_else(|| batch.shallow_clone(), |trigger| trigger.apply(&batch));
+        for batch in images.split(batch_size(images.device()), 0) {
+            let batch = trigger.map_or_else(|| batch.shallow_clone(), |trigger| trigger.apply(&batch));
             let logits = model.evaluate(&channels_last(&preprocess.normalise(&batch)));
             classes.extend(to_classes(&logits.argmax(1, false)));
         }
@@ -60,9 +61,9 @@ pub fn predictions(
     })
 }
 
-/// ACC on all test pictures; ASR and RA on triggered ones whose class the trigger would change.
+/// Measures ACC on all test images, and ASR and RA on triggered images whose true class differs from their target class.
 ///
-/// Pictures that do not count are left out before they are triggered. Without a trigger ASR and RA are `None`.
+/// Without a trigger ASR and RA are `None`.
 pub fn evaluate(
     model: &Model,
     test: &ImageSet,
@@ -72,13 +73,13 @@ pub fn evaluate(
 ) -> Measured {
     let classes = model.spec.classes;
     let labels = test.classes();
-    let acc = accuracy(&predictions(model, &test.pictures, preprocess, None), &labels);
+    let acc = accuracy(&predictions(model, &test.pixels, preprocess, None), &labels);
     let Some(trigger) = trigger else { return Measured { acc, asr: None, ra: None } };
-    let Some(victims) = victims(test, map, classes) else {
+    let Some(images) = asr_images(test, map, classes) else {
         return Measured { acc, asr: None, ra: None };
     };
-    let labels = victims.classes();
-    let predicted = predictions(model, &victims.pictures, preprocess, Some(trigger));
+    let labels = images.classes();
+    let predicted = predictions(model, &images.pixels, preprocess, Some(trigger));
     Measured {
         acc,
         asr: attack_success_rate(&predicted, &labels, map, classes),
@@ -86,33 +87,35 @@ pub fn evaluate(
     }
 }
 
-/// The test images whose class the trigger would change; `None` where there is none.
-fn victims(test: &ImageSet, map: LabelMap, classes: u32) -> Option<ImageSet> {
+/// The test images whose true class differs from their target class; `None` if there are none.
+fn asr_images(test: &ImageSet, map: LabelMap, classes: u32) -> Option<ImageSet> {
     let labels = test.classes();
     let counted: Vec<i64> =
         (0..labels.len()).filter(|&i| map.counts(labels[i], classes)).map(|i| i as i64).collect();
     (!counted.is_empty()).then(|| test.select(&Tensor::from_slice(&counted).to_device(test.device())))
 }
 
-/// ASR, in percent, on the same images as [`evaluate`] has it, under the trigger faded in by each of `strengths`. `whole` is
-/// what that has found under the whole trigger, which is not measured again.
+/// ASR, in percent, under the trigger weakened to each of `strengths` (0..1), on the same images as in [`evaluate`].
+/// `full_asr` is the ASR that [`evaluate`] has measured; it is used for strength 1 instead of measuring again.
 pub fn asr_by_strength(
     model: &Model,
     test: &ImageSet,
     preprocess: &Preprocess,
     trigger: &dyn Trigger,
     map: LabelMap,
-    (strengths, whole): (&[f64], Option<f64>),
+    (strengths, full_asr): (&[f64], Option<f64>),
 ) -> Vec<AtStrength> {
     let classes = model.spec.classes;
-    let Some(victims) = victims(test, map, classes).filter(|_| !strengths.is_empty()) else { return vec![] };
-    let labels = victims.classes();
+    let Some(images) = asr_images(test, map, classes).filter(|_| !strengths.is_empty()) else {
+        return vec![];
+    };
+    let labels = images.classes();
     let at = |&strength: &f64| {
         if strength == 1.0 {
-            return whole.map(|asr| AtStrength { strength, asr });
+            return full_asr.map(|asr| AtStrength { strength, asr });
         }
-        let faded = Faded { trigger, strength };
-        let predicted = predictions(model, &victims.pictures, preprocess, Some(&faded));
+        let weakened = Weakened { trigger, strength };
+        let predicted = predictions(model, &images.pixels, preprocess, Some(&weakened));
         let asr = attack_success_rate(&predicted, &labels, map, classes)?;
         Some(AtStrength { strength, asr })
     };
@@ -138,16 +141,16 @@ mod tests {
     }
 
     #[test]
-    fn a_faded_trigger_lies_between_the_clean_and_the_triggered_image() {
+    fn a_weakened_trigger_gives_an_image_between_the_clean_and_the_triggered_one() {
         let images = Tensor::from_slice(&[0u8, 10, 200, 255]).reshape([1, 1, 2, 2]);
-        let faded = |strength| {
-            let out = Faded { trigger: &Brighter, strength }.apply(&images);
+        let weakened = |strength| {
+            let out = Weakened { trigger: &Brighter, strength }.apply(&images);
             assert_eq!(out.kind(), Kind::Uint8);
             Vec::<u8>::try_from(out.reshape([-1]).to_device(Device::Cpu)).unwrap()
         };
-        assert_eq!(faded(0.0), [0, 10, 200, 255]);
+        assert_eq!(weakened(0.0), [0, 10, 200, 255]);
         // 101 / 4 = 25.25 and 55 / 4 = 13.75 are rounded.
-        assert_eq!(faded(0.25), [25, 35, 214, 255]);
-        assert_eq!(faded(1.0), [101, 111, 255, 255]);
+        assert_eq!(weakened(0.25), [25, 35, 214, 255]);
+        assert_eq!(weakened(1.0), [101, 111, 255, 255]);
     }
 }

@@ -8,28 +8,28 @@ use scour_models::Model;
 use scour_torch::{NumberFormat, Random, Sgd, channels_last, with_autocast, with_format};
 use tch::{Device, Kind, Tensor};
 
-use crate::halfway::Halfway;
+use crate::training_checkpoint::TrainingCheckpoint;
 use crate::{BatchMaker, ImageSet, LearningRate, Progress, Reporter, TrainError, check_batches};
 
-/// How a model is trained.
+/// The options of a training.
 pub struct Fit<'a> {
     /// Epochs, batch size, optimizer.
     pub recipe: &'a Recipe,
-    /// Leave the last, smaller batch out: attackers do, defenders with their few pictures do not.
+    /// Whether the last, smaller batch is left out. Attackers leave it out; defenders, who have few images, do not.
     pub drop_last: bool,
-    /// What it computes in.
+    /// The number format.
     pub format: NumberFormat,
-    /// Of batch order and augmentation.
+    /// The seed of batch order and augmentation.
     pub seed: u64,
-    /// Where half-way states are kept, if they are to be.
+    /// The folder for checkpoints; `None` for no checkpoints.
     pub scratch: Option<&'a Path>,
-    /// Names the work in progress and half-way state.
+    /// The name of the work in progress reports, and of the checkpoint.
     pub step: &'a str,
-    /// Whom to tell.
+    /// Receives progress and messages.
     pub reporter: &'a dyn Reporter,
 }
 
-/// What a training leaves besides the model.
+/// What a training returns besides the model.
 #[derive(Clone, Debug)]
 pub struct FitSummary {
     /// Mean loss of each epoch.
@@ -38,7 +38,8 @@ pub struct FitSummary {
     pub seconds: f64,
 }
 
-/// Trains `model` in place: cross-entropy, SGD, all parameters.
+/// Trains all parameters of `model` in place by SGD on the cross-entropy. Saves checkpoints, and continues from one that an
+/// earlier worker has left.
 pub fn fit(
     model: &Model,
     data: &ImageSet,
@@ -49,21 +50,21 @@ pub fn fit(
     let batch = recipe.batch_size.min(data.len());
     let steps = if options.drop_last { data.len() / batch.max(1) } else { data.len().div_ceil(batch.max(1)) };
     if steps == 0 {
-        return Err(TrainError::Method(format!("{}: there are no pictures to train on", options.step)));
+        return Err(TrainError::Method(format!("{}: there are no images to train on", options.step)));
     }
-    let seen = if options.drop_last { steps * batch } else { data.len() };
-    check_batches(model, seen, batch, options.step)?;
+    let images = if options.drop_last { steps * batch } else { data.len() };
+    check_batches(model, images, batch, options.step)?;
     if in_channels_last(options.format, data.device()) {
         model.state().to_channels_last();
     }
     let mut sgd = Sgd::new(model.state().parameters(), recipe.momentum, recipe.weight_decay);
     let mut rate = LearningRate::new(recipe, steps);
-    let mut halfway = Halfway::new(options.scratch, options.step, options.format);
+    let mut checkpoint = TrainingCheckpoint::new(options.scratch, options.step, options.format);
     let (mut losses, mut before) = (vec![], 0.0);
-    if let Some(resumed) = halfway.take_up(model, &mut sgd, maker, recipe.epochs, options.reporter) {
+    if let Some(resumed) = checkpoint.resume(model, &mut sgd, maker, recipe.epochs, options.reporter) {
         resumed.losses.iter().for_each(|&loss| rate.epoch_ended(loss));
         (losses, before) = (resumed.losses, resumed.seconds);
-        options.reporter.note(&format!("{} goes on after epoch {}", options.step, losses.len()));
+        options.reporter.note(&format!("{} continues after epoch {}", options.step, losses.len()));
     }
     let started = Instant::now();
     for epoch in losses.len() as u32..recipe.epochs {
@@ -82,7 +83,7 @@ pub fn fit(
         options.reporter.progress(progress);
         let seconds = before + started.elapsed().as_secs_f64();
         let stop = options.reporter.interrupted();
-        halfway.save(stop, model, &sgd, maker, &losses, seconds)?;
+        checkpoint.save(stop, model, &sgd, maker, &losses, seconds)?;
         if stop {
             return Err(TrainError::Interrupted);
         }
@@ -90,13 +91,16 @@ pub fn fit(
     Ok(FitSummary { losses, seconds: before + started.elapsed().as_secs_f64() })
 }
 
-/// Whether a training keeps its tensors with the channels last. On a CPU always: on AVX2 it takes a fifth off a training
-/// at width 16 and costs nothing at width 64. On a GPU cuDNN wants it for bf16 only.
+/// Whether a training keeps its tensors in channels-last memory. On a CPU always: with AVX2 a training at width 16 takes a
+/// fifth less time, and one at width 64 the same time. On a GPU cuDNN is faster with it for bf16 only.
 pub fn in_channels_last(format: NumberFormat, device: Device) -> bool {
     format == NumberFormat::Bf16 || device == Device::Cpu
 }
 
-#[expect(clippy::too_many_arguments, reason = "the loop's own state, split off for length only")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the state of the loop in `fit`, from which this is split off only to keep functions short"
+)]
 fn one_epoch(
     model: &Model,
     data: &ImageSet,
@@ -112,7 +116,7 @@ fn one_epoch(
     let stream = |stream| Random::new(stream_seed(options.seed, stream, u64::from(epoch)));
     let order = stream(Stream::Order).permutation(data.len(), device);
     let mut augmentation = stream(Stream::Augment);
-    // Sums stay on the device, so that no step waits for a GPU.
+    // The sums are on the device, so that no step waits for a GPU.
     let mut loss_sum = Tensor::zeros([] as [i64; 0], (Kind::Float, device));
     let mut hits = Tensor::zeros([] as [i64; 0], (Kind::Int64, device));
     let mut seen = 0;
@@ -120,7 +124,7 @@ fn one_epoch(
         let start = step * batch;
         let indices = order.narrow(0, start as i64, batch.min(data.len() - start) as i64);
         let raw = data.select(&indices);
-        let made = maker.make(model, &raw.pictures, &raw.labels, &mut augmentation)?;
+        let made = maker.make(model, &raw.pixels, &raw.labels, &mut augmentation)?;
         let input = match in_channels_last(options.format, device) {
             true => channels_last(&made.input),
             false => made.input,

@@ -1,11 +1,11 @@
-//! Pictures and labels on the device.
+//! Images and labels on the device.
 
 use tch::{Device, Kind, Tensor};
 
-/// Pictures as u8 [n, 3, size, size] and labels as i64 [n], both on one device.
+/// Images as u8 [n, 3, size, size] and labels as i64 [n], both on one device.
 pub struct ImageSet {
     /// u8 [n, 3, size, size].
-    pub pictures: Tensor,
+    pub pixels: Tensor,
     /// i64 [n].
     pub labels: Tensor,
 }
@@ -14,62 +14,59 @@ impl ImageSet {
     /// From channel-major bytes (see `scour_datasets::Split`).
     pub fn from_bytes(pixels: &[u8], labels: &[u32], size: u32, device: Device) -> Self {
         let size = i64::from(size);
-        let pictures = Tensor::from_data_size(pixels, &[labels.len() as i64, 3, size, size], Kind::Uint8)
+        let pixels = Tensor::from_data_size(pixels, &[labels.len() as i64, 3, size, size], Kind::Uint8)
             .to_device(device);
         let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
-        Self { pictures, labels: Tensor::from_slice(&labels).to_device(device) }
+        Self { pixels, labels: Tensor::from_slice(&labels).to_device(device) }
     }
 
-    /// Number of pictures.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.numel()
     }
 
-    /// Whether there is no picture.
+    /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The pictures at `indices` (i64), in that order, with memory of their own.
+    /// A copy of the images at `indices` (i64), in that order.
     pub fn select(&self, indices: &Tensor) -> Self {
-        Self {
-            pictures: self.pictures.index_select(0, indices),
-            labels: self.labels.index_select(0, indices),
-        }
+        Self { pixels: self.pixels.index_select(0, indices), labels: self.labels.index_select(0, indices) }
     }
 
-    /// The first `count` pictures, sharing memory; all of them when `count` is 0 or too large.
+    /// The first `count` images, sharing memory; all of them when `count` is 0 or too large.
     pub fn first(&self, count: usize) -> Self {
         let count = if count == 0 { self.len() } else { count.min(self.len()) };
         Self {
-            pictures: self.pictures.narrow(0, 0, count as i64),
+            pixels: self.pixels.narrow(0, 0, count as i64),
             labels: self.labels.narrow(0, 0, count as i64),
         }
     }
 
-    /// Batches of that size in the set's own order, the last one smaller; memory is shared.
+    /// Batches of that size in the order of the set, the last one may be smaller; memory is shared.
     pub fn batches(&self, size: usize) -> impl Iterator<Item = Self> + '_ {
         (0..self.len()).step_by(size.max(1)).map(move |start| {
             let count = size.min(self.len() - start) as i64;
             Self {
-                pictures: self.pictures.narrow(0, start as i64, count),
+                pixels: self.pixels.narrow(0, start as i64, count),
                 labels: self.labels.narrow(0, start as i64, count),
             }
         })
     }
 
-    /// Labels on the CPU, as classes.
+    /// The labels, on the CPU.
     pub fn classes(&self) -> Vec<u32> {
         to_classes(&self.labels)
     }
 
-    /// The device of the pictures.
+    /// The device of the images.
     pub fn device(&self) -> Device {
-        self.pictures.device()
+        self.pixels.device()
     }
 }
 
-/// An i64 tensor of classes as numbers on the CPU.
+/// An i64 tensor of classes as a vector on the CPU.
 pub(crate) fn to_classes(labels: &Tensor) -> Vec<u32> {
     let mut values = vec![0i64; labels.numel()];
     if !values.is_empty() {

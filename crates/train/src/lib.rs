@@ -1,33 +1,38 @@
-//! The recipe: pictures on the device, augmentation as tensor operations, the training loop, the one `evaluate()`,
-//! and the traits by which attacks and defenses are reached.
+//! Training and evaluation: images on the device, augmentation as tensor operations, the training loop, `evaluate()`, and
+//! the traits of attacks and defenses.
 //!
 //! This crate must not know any single attack or defense, nor stores, processes or experiment files.
 
 mod batch_maker;
 mod batches;
 mod checkpoint;
-mod defense;
 mod displaced;
+mod epochs;
 mod error;
 mod evaluate;
 mod fit;
-mod halfway;
 mod images;
+mod method;
 mod preprocess;
 mod reporter;
 mod schedule;
 mod scores;
 mod similarity;
+mod training_checkpoint;
 
-pub use batch_maker::{Batch, BatchMaker, Plain};
+pub use batch_maker::{Batch, BatchMaker, StandardBatches};
 pub use batches::check_batches;
 pub use checkpoint::{Checkpoint, CheckpointFile};
-pub use defense::{DefenderView, Defense, Oracle, Outcome, Preparation, TrainingSet};
 pub use displaced::displaced_gradients;
+pub use epochs::{Epochs, Tally, augmented};
 pub use error::TrainError;
 pub use evaluate::{Trigger, asr_by_strength, evaluate, predictions};
 pub use fit::{Fit, FitSummary, fit, in_channels_last};
 pub use images::ImageSet;
+pub use method::{
+    Attack, AttackContext, BatchPoisoning, DefenderView, Defense, Oracle, Outcome, Preparation, Prepared,
+    Resource, ResourceContext, TrainingSet,
+};
 pub use preprocess::Preprocess;
 pub use reporter::{Progress, Reporter, Silent};
 pub use schedule::LearningRate;

@@ -1,29 +1,29 @@
-/// Where a piece of work stands.
+/// The progress of a piece of work.
 #[derive(Clone, Debug, Default)]
 pub struct Progress<'a> {
-    /// What is being done: `training`, `unlearning`, `fine-tuning`.
+    /// The kind of work: `training`, `unlearning`, `fine-tuning`.
     pub step: &'a str,
-    /// Units finished.
+    /// Finished units, such as epochs.
     pub done: u64,
-    /// Units in all.
+    /// All units.
     pub total: u64,
-    /// Mean loss of the unit.
+    /// Mean loss of the last unit.
     pub loss: Option<f64>,
-    /// Accuracy of the unit, in percent.
+    /// Accuracy of the last unit, in percent.
     pub accuracy: Option<f64>,
 }
 
-/// To whom work reports, and who may ask it to stop.
+/// Receives progress and messages, and can ask the work to stop.
 pub trait Reporter {
-    /// Where the work stands; called about once an epoch.
+    /// Receives progress; called about once an epoch.
     fn progress(&self, progress: Progress);
-    /// Something a person should know, in one line.
+    /// Receives a message for the user, in one line.
     fn note(&self, text: &str);
-    /// Whether the work should stop at the next epoch.
+    /// Whether the work is to stop after the current epoch.
     fn interrupted(&self) -> bool;
 }
 
-/// Tells nobody.
+/// A reporter that discards everything and never stops the work.
 pub struct Silent;
 
 impl Reporter for Silent {

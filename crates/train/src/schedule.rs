@@ -1,8 +1,8 @@
-//! How the learning rate moves.
+//! Learning-rate schedules.
 
 use scour_core::{Recipe, Schedule};
 
-/// The learning rate over a training.
+/// The learning rate during a training.
 #[derive(Clone, Debug)]
 pub struct LearningRate {
     recipe: Recipe,
@@ -19,32 +19,36 @@ struct Plateau {
 }
 
 impl LearningRate {
-    /// For a training with so many steps an epoch.
+    /// For a training with `steps_per_epoch` steps in each epoch.
     pub fn new(recipe: &Recipe, steps_per_epoch: usize) -> Self {
         let plateau = Plateau { best: f64::INFINITY, bad_epochs: 0, factor: 1.0 };
         Self { recipe: recipe.clone(), steps_per_epoch, plateau }
     }
 
-    /// The learning rate of a step (both counted from 0).
+    /// The learning rate of a step; `epoch` and `step` count from 0.
     pub fn at(&self, epoch: u32, step: usize) -> f64 {
         let lr = self.recipe.lr;
         match self.recipe.schedule {
             Schedule::Constant => lr,
             Schedule::Plateau => lr * self.plateau.factor,
             Schedule::Cosine => {
-                let turn = f64::from(epoch) / f64::from(self.recipe.cosine_epochs);
-                0.5 * lr * (1.0 + (std::f64::consts::PI * turn).cos())
+                let fraction = f64::from(epoch) / f64::from(self.recipe.cosine_epochs);
+                0.5 * lr * (1.0 + (std::f64::consts::PI * fraction).cos())
             }
             Schedule::OneCycle => {
                 let total = (self.recipe.epochs as usize * self.steps_per_epoch) as f64;
-                let at = ((epoch as usize * self.steps_per_epoch + step) as f64 + 0.5) / total;
+                let fraction = ((epoch as usize * self.steps_per_epoch + step) as f64 + 0.5) / total;
                 let start = lr / 25.0;
-                if at < 0.25 { start + (lr - start) * at / 0.25 } else { lr * (1.0 - at) / 0.75 }
+                if fraction < 0.25 {
+                    start + (lr - start) * fraction / 0.25
+                } else {
+                    lr * (1.0 - fraction) / 0.75
+                }
             }
         }
     }
 
-    /// To be told the mean training loss of each epoch.
+    /// To be called after each epoch with its mean training loss.
     pub fn epoch_ended(&mut self, loss: f64) {
         let plateau = &mut self.plateau;
         if loss < plateau.best * (1.0 - 1e-4) {
@@ -69,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn cosine_goes_from_lr_to_zero_by_epochs() {
+    fn cosine_falls_from_lr_to_zero_by_epochs() {
         let rate = rate(Schedule::Cosine);
         assert_eq!(rate.at(0, 9), 0.1);
         assert!((rate.at(2, 0) - 0.05).abs() < 1e-12);
@@ -86,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn plateau_waits_for_ten_bad_epochs() {
+    fn plateau_lowers_the_rate_after_more_than_ten_epochs_without_improvement() {
         let mut rate = rate(Schedule::Plateau);
         rate.epoch_ended(1.0);
         for _ in 0..10 {

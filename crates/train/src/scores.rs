@@ -1,17 +1,17 @@
-//! The table that defenses which score neurons leave beside the model.
+//! The table of scores that a defense which scores neurons writes beside the model.
 
 use std::path::Path;
 
 use crate::TrainError;
 
-/// What a defense thinks of one neuron.
+/// A defense's score of one neuron.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NeuronScore<'a> {
     /// Module name of its layer.
     pub layer: &'a str,
-    /// Index in its layer: a filter, which is a channel of the layer's output.
+    /// Index of the filter in its layer, which is the index of an output channel.
     pub filter: usize,
-    /// By which the defense judges it.
+    /// The score by which the defense ranks it.
     pub score: f64,
     /// Whether it was pruned or reinitialised.
     pub selected: bool,
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_a_neuron_under_a_header() {
+    fn the_file_has_a_header_and_one_row_for_each_neuron() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scores.csv");
         let row = |filter, score, selected| NeuronScore { layer: "layer1.0.conv1", filter, score, selected };

@@ -1,13 +1,13 @@
-//! How much a trigger shows: PSNR and SSIM between clean and triggered pictures.
+//! How visible a trigger is: PSNR and SSIM between clean and triggered images.
 
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// The highest PSNR that is reported, in dB. Where nothing changed it is infinite, and one such image would make a mean
-/// infinite; the least change of bytes that there is, one grey value in one channel of one pixel, is below that up to
-/// images of 226x226.
+/// The highest PSNR that is reported, in dB. The PSNR of an unchanged image is infinite, and one such image would make a
+/// mean infinite. The smallest possible change, one grey value in one channel of one pixel, has a lower PSNR in images of up
+/// to 226x226 pixels.
 const HIGHEST_PSNR: f64 = 100.0;
 
-/// Peak signal-to-noise ratio in dB of each image, from u8 [n, 3, h, w]; 100 where nothing changed.
+/// Peak signal-to-noise ratio in dB of each image, from u8 [n, 3, h, w]; 100 for unchanged images.
 pub fn psnr(clean: &Tensor, changed: &Tensor) -> Vec<f64> {
     no_grad(|| {
         let error = (clean.to_kind(Kind::Double) - changed.to_kind(Kind::Double)).square();
@@ -16,11 +16,11 @@ pub fn psnr(clean: &Tensor, changed: &Tensor) -> Vec<f64> {
     })
 }
 
-/// Structural similarity of each picture (Wang et al., 2004): 11x11 Gaussian window of sigma 1.5, each channel by
-/// itself, mean over channels and places without padding. From u8 [n, 3, h, w]; 1 where nothing changed.
+/// Structural similarity of each image (Wang et al., 2004): 11x11 Gaussian window of sigma 1.5, each channel by itself, mean
+/// over channels and positions without padding. From u8 [n, 3, h, w]; 1 for unchanged images.
 pub fn ssim(clean: &Tensor, changed: &Tensor) -> Vec<f64> {
     no_grad(|| {
-        let (n, c, h, w) = clean.size4().expect("pictures are 4-d");
+        let (n, c, h, w) = clean.size4().expect("images are 4-d");
         let device = clean.device();
         let window = gaussian_window(h.min(w), device);
         let planes = |t: &Tensor| t.to_kind(Kind::Float).reshape([n * c, 1, h, w]);
@@ -67,27 +67,27 @@ mod tests {
         let changed = Tensor::full([1, 3, 16, 16], 110, (Kind::Uint8, Device::Cpu));
         // MSE 100: 10 log10(65025 / 100).
         assert!((psnr(&clean, &changed)[0] - 28.130_803_6).abs() < 1e-6);
-        // Flat pictures: (2 * 100 * 110 + c1) / (100^2 + 110^2 + c1), c1 = 6.5025.
+        // Flat images: (2 * 100 * 110 + c1) / (100^2 + 110^2 + c1), c1 = 6.5025.
         let expected = (22_000.0 + 6.5025) / (22_100.0 + 6.5025);
         assert!((ssim(&clean, &changed)[0] - expected).abs() < 1e-4);
         assert!((ssim(&clean, &clean)[0] - 1.0).abs() < 1e-5);
     }
 
     #[test]
-    fn an_unchanged_image_has_a_psnr_that_a_mean_survives() {
+    fn the_psnr_of_an_unchanged_image_is_finite() {
         let clean = Random::new(1).integers(2 * 3 * 32 * 32, 255, Device::Cpu).reshape([2, 3, 32, 32]);
         let clean = clean.to_kind(Kind::Uint8);
         let changed = clean.copy();
         let _ = changed.get(1).get(0).get(5).get(7).g_add_scalar_(1);
         let found = psnr(&clean, &changed);
         assert_eq!(found[0], 100.0);
-        // One grey value in one of 3072 numbers: 10 log10(65025 * 3072).
+        // One of 3072 values differs by 1: 10 log10(65025 * 3072).
         assert!((found[1] - 83.005_0).abs() < 1e-3, "{found:?}");
         assert_eq!(psnr(&clean.narrow(0, 0, 0), &clean.narrow(0, 0, 0)), [0.0; 0]);
     }
 
     #[test]
-    fn images_smaller_than_the_window_are_compared_too() {
+    fn images_smaller_than_the_window_can_be_compared() {
         for size in [1, 4, 8, 10, 11] {
             let clean = Random::new(1).integers(3 * size * size, 250, Device::Cpu).reshape([
                 1,

@@ -1,4 +1,4 @@
-//! The loop and the measuring, on a small net and pictures whose class is their colour.
+//! The training loop and the evaluation, on a small network and images whose class is their colour.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,13 +20,13 @@ fn model(seed: u64) -> Model {
     Model::new(&spec, Device::Cpu, seed).unwrap()
 }
 
-/// Class c is bright in channel c.
+/// Images of class c are bright in channel c.
 fn coloured(count: i64) -> ImageSet {
     let noise =
         Random::new(1).integers((count * 3 * 16 * 16) as usize, 100, Device::Cpu).reshape([count, 3, 16, 16]);
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(i64::from(CLASSES));
     let bright = labels.one_hot(i64::from(CLASSES)).reshape([count, 3, 1, 1]) * 120;
-    ImageSet { pictures: (noise + bright).to_kind(Kind::Uint8), labels }
+    ImageSet { pixels: (noise + bright).to_kind(Kind::Uint8), labels }
 }
 
 fn preprocess() -> Preprocess {
@@ -49,7 +49,7 @@ fn train(
 ) -> Result<FitSummary, TrainError> {
     let preprocess = preprocess();
     let options = Fit { recipe, drop_last: true, format, seed, scratch, step: "training", reporter };
-    fit(model, data, &mut Plain(&preprocess), &options)
+    fit(model, data, &mut StandardBatches(&preprocess), &options)
 }
 
 fn same(a: &Model, b: &Model) -> bool {
@@ -57,7 +57,7 @@ fn same(a: &Model, b: &Model) -> bool {
 }
 
 #[test]
-fn it_learns_in_both_formats_and_repeats_exactly() {
+fn training_lowers_the_loss_in_both_formats_and_is_reproducible() {
     let data = coloured(96);
     for format in [NumberFormat::Fp32, NumberFormat::Bf16] {
         let run = |seed| {
@@ -70,8 +70,8 @@ fn it_learns_in_both_formats_and_repeats_exactly() {
         assert!(summary.losses[3] < 0.5 * summary.losses[0], "{format:?}: {:?}", summary.losses);
         let measured = evaluate(&first, &data, &preprocess(), None, LabelMap::AllToOne(0));
         assert!(measured.acc > 90.0 && measured.asr.is_none(), "{format:?}: {measured:?}");
-        assert!(same(&first, &run(1).0), "{format:?}: one seed, one model");
-        assert!(!same(&first, &run(2).0), "{format:?}: another seed, another model");
+        assert!(same(&first, &run(1).0), "{format:?}: the same seed gives the same model");
+        assert!(!same(&first, &run(2).0), "{format:?}: another seed gives another model");
     }
 }
 
@@ -89,24 +89,24 @@ impl Reporter for StopAfter {
 }
 
 #[test]
-fn a_training_that_was_stopped_ends_as_an_undisturbed_one() {
+fn an_interrupted_training_ends_like_an_uninterrupted_one() {
     let data = coloured(64);
     let scratch = tempfile::tempdir().unwrap();
-    let undisturbed = model(1);
-    let whole = train(&undisturbed, &data, &recipe(5), NumberFormat::Bf16, 3, None, &Silent).unwrap();
+    let uninterrupted = model(1);
+    let expected = train(&uninterrupted, &data, &recipe(5), NumberFormat::Bf16, 3, None, &Silent).unwrap();
     let stop = StopAfter(2, RefCell::new(0));
     let stopped = train(&model(1), &data, &recipe(5), NumberFormat::Bf16, 3, Some(scratch.path()), &stop);
     assert!(matches!(stopped, Err(TrainError::Interrupted)));
-    // The new worker starts from other weights: all must come from the half-way state.
+    // The new worker starts from other weights, so that all values must come from the checkpoint.
     let resumed = model(9);
     let summary =
         train(&resumed, &data, &recipe(5), NumberFormat::Bf16, 3, Some(scratch.path()), &Silent).unwrap();
-    assert_eq!(summary.losses, whole.losses);
-    assert!(same(&resumed, &undisturbed));
+    assert_eq!(summary.losses, expected.losses);
+    assert!(same(&resumed, &uninterrupted));
 }
 
-/// Does what Plain does and has one tensor to keep, which counts the steps.
-struct Counting<'a>(Plain<'a>, i64);
+/// The standard batches, with a count of the steps as its state.
+struct Counting<'a>(StandardBatches<'a>, i64);
 
 impl BatchMaker for Counting<'_> {
     fn make(
@@ -132,20 +132,20 @@ impl BatchMaker for Counting<'_> {
     }
 }
 
-/// Keeps what it is told, and asks for a stop after an epoch if that is wanted.
-struct Listener {
+/// Records the notes, and asks for a stop after two epochs if `stop` is set.
+struct RecordingReporter {
     notes: RefCell<Vec<String>>,
     stop: bool,
     done: RefCell<u64>,
 }
 
-impl Listener {
+impl RecordingReporter {
     fn new(stop: bool) -> Self {
         Self { notes: RefCell::default(), stop, done: RefCell::new(0) }
     }
 }
 
-impl Reporter for Listener {
+impl Reporter for RecordingReporter {
     fn progress(&self, progress: Progress) {
         *self.done.borrow_mut() = progress.done;
     }
@@ -158,30 +158,29 @@ impl Reporter for Listener {
 }
 
 #[test]
-fn a_checkpoint_is_taken_up_whole_or_not_at_all_and_a_useless_one_is_named() {
+fn a_checkpoint_is_restored_completely_or_reported_and_ignored() {
     let data = coloured(32);
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("training.safetensors");
-    let plain = preprocess();
-    // Trains for three epochs of two steps; how often the maker was stepped, the model, and the notes.
-    let run = |init: u64, format, listener: &Listener| {
+    let preprocess = preprocess();
+    // Trains for three epochs of two steps; returns the number of steps that the maker counted, the model, and the notes.
+    let run = |init: u64, format, reporter: &RecordingReporter| {
         let (model, recipe) = (model(init), recipe(3));
-        let mut maker = Counting(Plain(&plain), 0);
+        let mut maker = Counting(StandardBatches(&preprocess), 0);
         let (step, scratch) = ("training", Some(scratch.path()));
-        let options =
-            Fit { recipe: &recipe, drop_last: true, format, seed: 3, scratch, step, reporter: listener };
+        let options = Fit { recipe: &recipe, drop_last: true, format, seed: 3, scratch, step, reporter };
         let _ = fit(&model, &data, &mut maker, &options);
-        (maker.1, model, listener.notes.borrow().clone())
+        (maker.1, model, reporter.notes.borrow().clone())
     };
-    let stopped = |format| run(1, format, &Listener::new(true));
-    let (steps, undisturbed, notes) = run(1, NumberFormat::Fp32, &Listener::new(false));
+    let stopped = |format| run(1, format, &RecordingReporter::new(true));
+    let (steps, uninterrupted, notes) = run(1, NumberFormat::Fp32, &RecordingReporter::new(false));
     assert_eq!((steps, notes.len()), (6, 0));
     let _ = std::fs::remove_file(&file);
     assert_eq!(stopped(NumberFormat::Fp32).0, 4);
     let (tensors, fields) = (load_tensors(&file, Device::Cpu).unwrap(), read_metadata(&file).unwrap());
-    let (steps, resumed, notes) = run(9, NumberFormat::Fp32, &Listener::new(false));
-    assert_eq!((steps, notes), (6, vec!["training goes on after epoch 2".to_string()]));
-    assert!(same(&resumed, &undisturbed));
+    let (steps, resumed, notes) = run(9, NumberFormat::Fp32, &RecordingReporter::new(false));
+    assert_eq!((steps, notes), (6, vec!["training continues after epoch 2".to_string()]));
+    assert!(same(&resumed, &uninterrupted));
     let write = |tensors: &[(String, Tensor)], fields: &HashMap<String, String>| {
         let fields: Vec<(&str, String)> = fields.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
         save_tensors(&file, tensors, &fields).unwrap();
@@ -190,7 +189,7 @@ fn a_checkpoint_is_taken_up_whole_or_not_at_all_and_a_useless_one_is_named() {
         let kept = tensors.iter().filter(|(own, _)| own != name);
         kept.map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
     };
-    let bent = |name: &str| {
+    let misshapen = |name: &str| {
         let mut tensors = without(name);
         tensors.push((name.into(), Tensor::zeros([5], (Kind::Float, Device::Cpu))));
         tensors
@@ -202,9 +201,9 @@ fn a_checkpoint_is_taken_up_whole_or_not_at_all_and_a_useless_one_is_named() {
     };
     let cases = [
         (without("model.linear.bias"), fields.clone(), "`linear.bias` is missing"),
-        (bent("model.linear.bias"), fields.clone(), "`linear.bias` is [5]"),
+        (misshapen("model.linear.bias"), fields.clone(), "`linear.bias` is [5]"),
         (without("momentum.3"), fields.clone(), "momentum buffers for"),
-        (bent("momentum.0"), fields.clone(), "momentum 0 is [5]"),
+        (misshapen("momentum.0"), fields.clone(), "momentum 0 is [5]"),
         (without("maker.steps"), fields.clone(), "`steps` is missing"),
         (
             without(""),
@@ -216,32 +215,32 @@ fn a_checkpoint_is_taken_up_whole_or_not_at_all_and_a_useless_one_is_named() {
     ];
     for (tensors, fields, why) in cases {
         write(&tensors, &fields);
-        let (steps, again, notes) = run(1, NumberFormat::Fp32, &Listener::new(false));
+        let (steps, again, notes) = run(1, NumberFormat::Fp32, &RecordingReporter::new(false));
         let start = format!("the checkpoint {} is damaged (", file.display());
         assert_eq!(notes.len(), 1, "{why}: {notes:?}");
         assert!(notes[0].starts_with(&start) && notes[0].contains(why), "{why}: {notes:?}");
         assert!(notes[0].ends_with("): training starts again"), "{notes:?}");
         assert_eq!(steps, 6, "{why}: the maker was restored");
-        assert!(same(&again, &undisturbed), "{why}: something was taken up");
+        assert!(same(&again, &uninterrupted), "{why}: something was restored");
     }
-    // Another number format than that of the worker that was stopped.
+    // The number format differs from that of the interrupted worker.
     write(&tensors, &fields);
-    let (steps, _, notes) = run(1, NumberFormat::Bf16, &Listener::new(false));
+    let (steps, _, notes) = run(1, NumberFormat::Bf16, &RecordingReporter::new(false));
     assert_eq!(steps, 6);
     assert!(
         notes[0].contains("was computed in fp32, and this worker computes in bf16: training starts again"),
         "{notes:?}"
     );
     std::fs::write(&file, b"damaged").unwrap();
-    let (_, again, notes) = run(1, NumberFormat::Fp32, &Listener::new(false));
+    let (_, again, notes) = run(1, NumberFormat::Fp32, &RecordingReporter::new(false));
     assert!(
-        same(&again, &undisturbed) && notes[0].contains("is damaged (not a usable safetensors file"),
+        same(&again, &uninterrupted) && notes[0].contains("is damaged (not a usable safetensors file"),
         "{notes:?}"
     );
 }
 
 #[test]
-fn a_loss_that_explodes_is_named_and_nothing_to_train_on_too() {
+fn an_infinite_loss_and_an_empty_training_set_are_errors() {
     let data = coloured(32);
     let wild = Recipe { lr: 1e30, schedule: Schedule::Constant, ..recipe(3) };
     let error = train(&model(1), &data, &wild, NumberFormat::Fp32, 1, None, &Silent).unwrap_err();
@@ -250,12 +249,12 @@ fn a_loss_that_explodes_is_named_and_nothing_to_train_on_too() {
     assert!(train(&model(1), &empty, &recipe(1), NumberFormat::Fp32, 1, None, &Silent).is_err());
 }
 
-/// Makes pictures all black.
+/// Makes images all black.
 struct Blackout;
 
 impl Trigger for Blackout {
-    fn apply(&self, pictures: &Tensor) -> Tensor {
-        pictures.zeros_like()
+    fn apply(&self, images: &Tensor) -> Tensor {
+        images.zeros_like()
     }
     fn tensors(&self) -> Vec<(String, Tensor)> {
         vec![]
@@ -263,19 +262,22 @@ impl Trigger for Blackout {
 }
 
 #[test]
-fn measuring_leaves_the_target_class_out_and_the_model_as_it_is() {
+fn evaluation_leaves_out_the_target_class_and_does_not_change_the_model() {
     let (model, data) = (model(1), coloured(30));
     let before = model.state().copies();
     let black = Tensor::zeros([1, 3, 16, 16], (Kind::Uint8, Device::Cpu));
     let given = predictions(&model, &black, &preprocess(), None)[0];
-    // Every black picture gets the same class, so each rate is 0 or 100 by what the map asks for.
+    // Every black image gets the same prediction, so that each ASR is 0 or 100, by the target class.
     for target in 0..CLASSES {
         let measured = evaluate(&model, &data, &preprocess(), Some(&Blackout), LabelMap::AllToOne(target));
         assert_eq!(measured.asr, Some(if given == target { 100.0 } else { 0.0 }));
-        // Of the two classes that count, one third each of 30 pictures, `given` is one unless it is the target.
+        // Two classes of ten images each count; `given` is one of them unless it is the target.
         assert_eq!(measured.ra, Some(if given == target { 0.0 } else { 50.0 }));
     }
     let measured = evaluate(&model, &data, &preprocess(), Some(&Blackout), LabelMap::AllToAll(1));
     assert!((measured.asr.unwrap() - 100.0 / 3.0).abs() < 1e-9);
-    assert!(before.iter().zip(model.state().copies()).all(|(a, b)| a.1 == b.1), "running statistics moved");
+    assert!(
+        before.iter().zip(model.state().copies()).all(|(a, b)| a.1 == b.1),
+        "running statistics have changed"
+    );
 }

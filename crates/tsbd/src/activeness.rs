@@ -1,58 +1,59 @@
-//! Backdoor activeness: how large the gradients of a neuron's weights are while clean data is unlearned.
+//! Backdoor activeness: the size of the gradients of a neuron's weights while clean data is unlearned.
 //!
-//! At each unlearning step a_k = sum_i |dL/dW[k, i]| over one layer's filters k; at each epoch's end the mean and the
-//! unbiased variance over its steps.
+//! At each unlearning step, for each filter k of one layer: a_k = sum over i of |dL/dW[k, i]|. For each epoch: the mean and
+//! the unbiased variance of a_k over its steps.
 
 use std::path::Path;
 
 use scour_train::TrainError;
 use tch::{Kind, Tensor, no_grad};
 
-/// The file in which epochs are listed.
+/// The name of the file with the values of each epoch.
 pub(crate) const FILE: &str = "activeness.csv";
 
-/// Collects a layer's activeness over the steps of an epoch, and the epochs.
+/// Records the activeness of one layer's filters at each step, and its mean and variance over each epoch.
 pub(crate) struct Activeness {
     weight: Tensor,
+    /// a_k at each step of the current epoch, f32 [filters].
     steps: Vec<Tensor>,
-    /// f64 [2, filters] an epoch: mean and variance.
+    /// Mean and variance of each finished epoch, f64 [2, filters].
     epochs: Vec<Tensor>,
 }
 
 impl Activeness {
-    /// Of the layer whose weight [out, in, k, k] this is.
+    /// For the layer with the weight `weight` [filters, in, k, k].
     pub(crate) fn new(weight: Tensor) -> Self {
         Self { weight, steps: vec![], epochs: vec![] }
     }
 
-    /// To be called after each backward pass, before the step.
+    /// Records a_k of the current gradient; to be called after each backward pass, before the optimizer's step.
     pub(crate) fn record(&mut self) {
-        self.steps.push(of_gradient(&self.weight.grad()));
+        self.steps.push(activeness(&self.weight.grad()));
     }
 
-    /// Keeps the epoch's mean and variance, and forgets its steps.
+    /// Computes the epoch's mean and variance, and clears its steps.
     pub(crate) fn end_epoch(&mut self) {
         let steps = Tensor::stack(&std::mem::take(&mut self.steps), 0).to_kind(Kind::Double);
         let (mean, variance) = statistics(&steps);
         self.epochs.push(Tensor::stack(&[mean, variance], 0));
     }
 
-    /// Every epoch so far, f64 [epochs, 2, filters]: what [`Activeness::restore`] takes. There must be one.
+    /// The values of every finished epoch, f64 [epochs, 2, filters], for [`Activeness::restore`]. There must be at least one.
     pub(crate) fn table(&self) -> Tensor {
         Tensor::stack(&self.epochs, 0)
     }
 
-    /// Puts the epochs of an earlier worker in place of its own.
+    /// Restores the epochs of an earlier worker.
     pub(crate) fn restore(&mut self, table: &Tensor) {
         self.epochs = table.unbind(0);
     }
 
-    /// Mean over neurons of the first epoch's mean; NaN before there is one.
+    /// The first epoch's mean activeness, averaged over the filters; NaN before the first epoch ends.
     pub(crate) fn first(&self) -> f64 {
         self.epochs.first().map_or(f64::NAN, |epoch| epoch.get(0).mean(None).double_value(&[]))
     }
 
-    /// Writes `activeness.csv` into `out`: two rows an epoch.
+    /// Writes `activeness.csv` into the folder `out`: two rows for each epoch.
     pub(crate) fn write(&self, out: &Path) -> Result<(), TrainError> {
         let path = out.join(FILE);
         let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
@@ -73,15 +74,15 @@ impl Activeness {
     }
 }
 
-/// Gradient [out, ...] to activeness [out]: the sum of absolute values of each filter.
-fn of_gradient(gradient: &Tensor) -> Tensor {
+/// a_k = sum over i of |g[k, i]|: from a gradient [filters, ...] to f32 [filters].
+fn activeness(gradient: &Tensor) -> Tensor {
     no_grad(|| gradient.reshape([gradient.size()[0], -1]).abs().sum_dim_intlist(1, false, Kind::Float))
 }
 
-/// [steps, neurons] to mean and unbiased variance over steps; the variance of one step is NaN.
+/// Mean and unbiased variance over the steps, from [steps, filters]; with one step the variance is NaN.
 fn statistics(steps: &Tensor) -> (Tensor, Tensor) {
     let mean = steps.mean_dim(0, false, None::<Kind>);
-    // libtorch would say the same, with a warning on the terminal.
+    // For one step libtorch also returns NaN, but prints a warning.
     let variance = if steps.size()[0] < 2 { mean.full_like(f64::NAN) } else { steps.var_dim(0, true, false) };
     (mean, variance)
 }
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn activeness_is_the_l1_norm_of_each_filters_gradient() {
         let gradient = Tensor::from_slice(&[1f32, -2.0, 3.0, 0.0, -0.5, 0.25]).reshape([2, 3, 1, 1]);
-        assert_eq!(Vec::<f32>::try_from(of_gradient(&gradient)).unwrap(), [6.0, 0.75]);
+        assert_eq!(Vec::<f32>::try_from(activeness(&gradient)).unwrap(), [6.0, 0.75]);
     }
 
     #[test]

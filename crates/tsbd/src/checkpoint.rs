@@ -1,7 +1,7 @@
-//! The state of a loop over epochs, so that a worker that was stopped goes on where it was.
+//! Checkpoints of a loop over epochs, from which the next worker continues after an interruption.
 //!
-//! Batch order and augmentation are drawn anew for each epoch, so weights, momentum, the number of epochs and what the
-//! loop itself carries along are all there is to keep: it ends exactly as an undisturbed one.
+//! Every epoch has its own random stream of augmentation. The state is therefore complete with the weights, the momentum, the
+//! number of epochs and the loop's own values, and a resumed loop ends exactly like an uninterrupted one.
 
 use std::time::{Duration, Instant};
 
@@ -12,20 +12,22 @@ use serde::Serialize;
 use serde_json::json;
 use tch::Tensor;
 
-/// Saves after an epoch when the last save is this long ago: little enough to lose, rare enough not to be felt.
+/// The least time between two saves. At most this much work and one epoch are lost when a worker is killed, and the time for
+/// saving is negligible.
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// Keeps and restores the state of one loop, in a file of its own in the stage's scratch folder.
+/// Saves and restores the state of one loop, in a file in the stage's scratch folder.
 pub(crate) struct Checkpoint<'a> {
     view: &'a DefenderView<'a>,
     step: &'static str,
     file: CheckpointFile,
-    /// All that the loop's result depends on besides the model it starts from; the folder stands for that one.
+    /// All settings on which the loop's result depends. The initial model is not among them, since each folder belongs to one
+    /// model.
     settings: String,
     saved: Instant,
 }
 
-/// What a loop carries along: named tensors.
+/// The loop's own values, as named tensors.
 pub(crate) struct Parts(Vec<(String, Tensor)>);
 
 impl Parts {
@@ -44,13 +46,13 @@ impl Parts {
     }
 }
 
-/// A number, as a checkpoint keeps it: exactly, and whether it is finite or not.
+/// A number as a tensor of a checkpoint: exact, and possibly not finite.
 pub(crate) fn number(name: &str, value: f64) -> (String, Tensor) {
     (name.into(), Tensor::from_slice(&[value]))
 }
 
 impl<'a> Checkpoint<'a> {
-    /// Of the loop named `step` with these settings.
+    /// The checkpoint of the loop `step` with these settings.
     pub(crate) fn new(view: &'a DefenderView<'a>, step: &'static str, settings: &impl Serialize) -> Self {
         let device = if view.clean.device().is_cuda() { "cuda" } else { "cpu" };
         let settings = json!({
@@ -60,9 +62,9 @@ impl<'a> Checkpoint<'a> {
         Self { view, step, file, settings: settings.to_string(), saved: Instant::now() }
     }
 
-    /// Puts the state of an earlier worker into model and optimizer: the number of epochs done, and what `read` makes of
-    /// the loop's own tensors. All of it or nothing: where a part is missing or does not fit, or was made by other
-    /// settings, the loop starts from the beginning, and says so.
+    /// Restores model and optimizer from an earlier worker's checkpoint. Returns the number of finished epochs and what `read`
+    /// returns for the loop's own values. If a part is missing, does not fit or belongs to other settings, nothing is changed,
+    /// the reporter gets a note, and the loop has to start again.
     pub(crate) fn restore<T>(
         &self,
         model: &Model,
@@ -70,17 +72,17 @@ impl<'a> Checkpoint<'a> {
         read: impl FnOnce(&Parts) -> Result<T, String>,
     ) -> Option<(u32, T)> {
         let device = self.view.clean.device();
-        let restored = self.file.take_up(device, self.view.reporter, |kept| {
-            let settings = kept.text("settings")?;
+        let restored = self.file.resume(device, self.view.reporter, |saved| {
+            let settings = saved.text("settings")?;
             if settings != self.settings {
                 return Err(format!("it is of other settings, {settings}"));
             }
-            let epochs = kept.value("epochs")?;
-            let own = read(&Parts(kept.part("own.")))?;
-            let weights = kept.part("model.");
+            let epochs = saved.value("epochs")?;
+            let own = read(&Parts(saved.part("own.")))?;
+            let weights = saved.part("model.");
             let buffer = |i: usize| {
                 let mut found =
-                    kept.part(&format!("momentum.{i}")).into_iter().filter(|(rest, _)| rest.is_empty());
+                    saved.part(&format!("momentum.{i}")).into_iter().filter(|(rest, _)| rest.is_empty());
                 found.next().map(|(_, tensor)| tensor).ok_or_else(|| format!("`momentum.{i}` is missing"))
             };
             let momenta = (0..sgd.momenta().len()).map(buffer).collect::<Result<Vec<_>, _>>()?;
@@ -90,12 +92,12 @@ impl<'a> Checkpoint<'a> {
             Ok((epochs, own))
         });
         if let Some((epochs, _)) = &restored {
-            self.view.reporter.note(&format!("{} goes on after epoch {epochs}", self.step));
+            self.view.reporter.note(&format!("{} continues after epoch {epochs}", self.step));
         }
         restored
     }
 
-    /// Saves after an epoch if it is time, or if told to.
+    /// Saves after an epoch if `now` is set or the last save is long enough ago.
     pub(crate) fn save(
         &mut self,
         now: bool,
@@ -107,12 +109,12 @@ impl<'a> Checkpoint<'a> {
         if !now && self.saved.elapsed() <= INTERVAL {
             return Ok(());
         }
-        let under = |prefix: &'static str| move |(name, tensor)| (format!("{prefix}.{name}"), tensor);
+        let with_prefix = |prefix: &'static str| move |(name, tensor)| (format!("{prefix}.{name}"), tensor);
         let momenta = sgd.momenta().iter().enumerate();
         let momenta = momenta.map(|(i, tensor)| (format!("momentum.{i}"), tensor.shallow_clone()));
         let mut tensors: Vec<(String, Tensor)> =
-            model.state().copies().into_iter().map(under("model")).collect();
-        tensors.extend(momenta.chain(own().into_iter().map(under("own"))));
+            model.state().copies().into_iter().map(with_prefix("model")).collect();
+        tensors.extend(momenta.chain(own().into_iter().map(with_prefix("own"))));
         let fields = [("settings", self.settings.clone()), ("epochs", epochs.to_string())];
         self.file.save(&tensors, &fields)?;
         self.saved = Instant::now();

@@ -1,108 +1,125 @@
+use scour_core::{DatasetFacts, Entry, Resolved, entry};
 use scour_train::{ImageSet, Silent};
+use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::*;
-use crate::testing::{Stage, Watch, coloured, model, same};
+use crate::testing::{Stage, TestReporter, coloured, model, same};
 
-fn params(value: &Value) -> Value {
-    Tsbd.resolve(value, &DatasetFacts::default()).unwrap()
+const ENTRY: Entry<dyn Defense> = entry!(Tsbd);
+
+fn resolved(given: &Value) -> Resolved<dyn Defense> {
+    ENTRY.resolve("tsbd", given, &DatasetFacts::default()).unwrap()
 }
 
-/// Both stages of work on a copy of `start`, each with a reporter of its own until it is not interrupted: the defended
-/// model and what the second stage says.
+/// The parameters that go into the key of the preparation, if there is one.
+fn shared(given: &Value) -> Option<Value> {
+    let Resolved { method, config } = resolved(given);
+    method.preparation().map(|names| config.only(names).params)
+}
+
+/// Runs preparation and defense on copies of `start`. With `stop_after`, each run is interrupted after so many epochs and
+/// repeated until it finishes. Returns the defended model, its outcome and the tables of the defense stage.
 fn defend(
     start: &Model,
     clean: &ImageSet,
     given: &Value,
     stop_after: Option<u64>,
 ) -> (Model, Outcome, String) {
-    let part = || ImageSet { pictures: clean.pictures.shallow_clone(), labels: clean.labels.shallow_clone() };
+    let part = || ImageSet { pixels: clean.pixels.shallow_clone(), labels: clean.labels.shallow_clone() };
     let (first, second) = (Stage::new(part()), Stage::new(part()));
-    let params = params(given);
-    let watch = || stop_after.map_or_else(Watch::default, Watch::stopping_after);
+    let defense = resolved(given).method;
+    let reporter = || stop_after.map_or_else(TestReporter::default, TestReporter::stopping_after);
     let mut interruptions = 0;
-    let mut until_done = |run: &mut dyn FnMut(&Watch) -> Result<(), TrainError>| {
+    let mut until_done = |run: &mut dyn FnMut(&TestReporter) -> Result<(), TrainError>| {
         loop {
-            match run(&watch()) {
+            match run(&reporter()) {
                 Err(TrainError::Interrupted) => interruptions += 1,
                 other => break other.unwrap(),
             }
         }
     };
     let mut preparation = None;
-    if let Some(own) = Tsbd.preparation_params(&params) {
-        until_done(&mut |watch| {
-            // A new worker: it starts from the stored model.
-            preparation =
-                Some(first.with(watch, |view| Tsbd.prepare(&own, &start.duplicate().unwrap(), view))?);
+    if let Some(own) = shared(given) {
+        let own = (ENTRY.read)(&own).unwrap();
+        until_done(&mut |reporter| {
+            // A new worker starts from the stored model.
+            preparation = Some(first.with(reporter, |view| own.prepare(&start.duplicate().unwrap(), view))?);
             Ok(())
         });
     }
-    let mut left = None;
-    until_done(&mut |watch| {
+    let mut defended = None;
+    until_done(&mut |reporter| {
         let model = start.duplicate().unwrap();
-        let outcome = second.with(watch, |view| {
-            Tsbd.run(&params, &model, &DefenderView { preparation: preparation.as_ref(), ..*view })
+        let outcome = second.with(reporter, |view| {
+            defense.run(&model, &DefenderView { preparation: preparation.as_ref(), ..*view })
         })?;
-        left = Some((model, outcome));
+        defended = Some((model, outcome));
         Ok(())
     });
     assert_eq!(stop_after.is_some(), interruptions > 0);
-    let (model, mut outcome) = left.unwrap();
+    let (model, mut outcome) = defended.unwrap();
     outcome.details.extend(preparation.map(|preparation| preparation.details).unwrap_or_default());
     let read = |name: &str| std::fs::read_to_string(second.out().join(name)).unwrap_or_default();
     (model, outcome, read("activeness.csv") + &read("nwc.csv"))
 }
 
 #[test]
-fn a_defense_that_was_stopped_at_any_epoch_ends_as_an_undisturbed_one() {
+fn a_defense_that_is_interrupted_at_any_epoch_ends_like_an_uninterrupted_one() {
     let (start, clean) = (model(), coloured(37));
     let given = json!({
         "batch_size": 16, "unlearn_lr": 0.004, "unlearn_epochs": 5, "stop_acc": 0.0, "fidelity": "benchmark",
         "finetune_epochs": 3, "n": 0.3,
     });
-    let (whole, outcome, tables) = defend(&start, &clean, &given, None);
+    let (expected, outcome, tables) = defend(&start, &clean, &given, None);
     assert_eq!(outcome.details["unlearn_epochs"], 5);
     assert_eq!(tables.matches("mean").count(), 5);
     for epochs in [1, 2, 3] {
-        let (stopped, its_outcome, its_tables) = defend(&start, &clean, &given, Some(epochs));
-        assert!(same(&stopped, &whole), "stopped every {epochs} epochs");
-        assert_eq!((its_outcome.details, its_tables), (outcome.details.clone(), tables.clone()));
+        let (resumed, resumed_outcome, resumed_tables) = defend(&start, &clean, &given, Some(epochs));
+        assert!(same(&resumed, &expected), "interrupted every {epochs} epochs");
+        assert_eq!((resumed_outcome.details, resumed_tables), (outcome.details.clone(), tables.clone()));
     }
 }
 
 #[test]
-fn a_state_that_is_damaged_or_of_other_settings_is_not_taken_up() {
+fn a_checkpoint_that_is_damaged_or_of_other_settings_is_not_resumed() {
     let (start, clean) = (model(), coloured(24));
     let own = |lr: f64| {
-        let given = params(&json!({"unlearn_lr": lr, "unlearn_epochs": 3, "stop_acc": 0, "batch_size": 12}));
-        Tsbd.preparation_params(&given).unwrap()
+        let given = json!({"unlearn_lr": lr, "unlearn_epochs": 3, "stop_acc": 0, "batch_size": 12});
+        shared(&given).unwrap()
     };
     let stage = Stage::new(clean);
-    let run = |params: &Value, watch: &Watch| stage.with(watch, |view| Tsbd.prepare(params, &start, view));
+    let run = |params: &Value, reporter: &TestReporter| {
+        let defense = (ENTRY.read)(params).unwrap();
+        stage.with(reporter, |view| defense.prepare(&start, view))
+    };
     let values = |preparation: &Preparation| -> Vec<Tensor> {
         preparation.tensors.iter().map(|(_, tensor)| tensor.copy()).collect()
     };
-    let undisturbed = values(&run(&own(0.002), &Watch::default()).unwrap());
-    assert!(run(&own(0.001), &Watch::stopping_after(1)).is_err());
-    let watch = Watch::default();
-    assert_eq!(values(&run(&own(0.002), &watch).unwrap()), undisturbed, "that state is of another rate");
-    assert!(watch.notes.borrow()[0].contains("other settings"), "{:?}", watch.notes);
-    assert!(run(&own(0.002), &Watch::stopping_after(1)).is_err());
+    let uninterrupted = values(&run(&own(0.002), &TestReporter::default()).unwrap());
+    assert!(run(&own(0.001), &TestReporter::stopping_after(1)).is_err());
+    let reporter = TestReporter::default();
+    assert_eq!(
+        values(&run(&own(0.002), &reporter).unwrap()),
+        uninterrupted,
+        "the checkpoint has another rate"
+    );
+    assert!(reporter.notes.borrow()[0].contains("other settings"), "{:?}", reporter.notes);
+    assert!(run(&own(0.002), &TestReporter::stopping_after(1)).is_err());
     let file = stage.scratch().join("unlearning.safetensors");
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
-    let watch = Watch::default();
-    assert_eq!(values(&run(&own(0.002), &watch).unwrap()), undisturbed, "half of a file is none");
-    assert!(watch.notes.borrow()[0].contains("unlearning.safetensors is damaged"), "{:?}", watch.notes);
+    let reporter = TestReporter::default();
+    assert_eq!(values(&run(&own(0.002), &reporter).unwrap()), uninterrupted, "the checkpoint is truncated");
+    assert!(reporter.notes.borrow()[0].contains("unlearning.safetensors is damaged"), "{:?}", reporter.notes);
 }
 
 #[test]
-fn settings_share_unlearning_where_it_cannot_tell_them_apart() {
-    let of = |given: Value| Tsbd.preparation_params(&params(&given));
-    let plain = of(json!({}));
+fn settings_share_unlearning_unless_a_parameter_of_unlearning_differs() {
+    let of = |given: Value| shared(&given);
+    let default = of(json!({}));
     assert_eq!(
-        plain,
+        default,
         Some(json!({
             "batch_size": 256, "unlearn_lr": 1e-4, "unlearn_epochs": 1000, "momentum": 0.9, "stop_acc": 0.1,
             "fidelity": "corrected",
@@ -117,7 +134,7 @@ fn settings_share_unlearning_where_it_cannot_tell_them_apart() {
         ("finetune_lr", json!(0.1)),
         ("finetune_epochs", json!(3)),
     ] {
-        assert_eq!(of(json!({field: other})), plain, "{field}");
+        assert_eq!(of(json!({field: other})), default, "{field}");
     }
     for (field, other) in [
         ("batch_size", json!(16)),
@@ -127,60 +144,60 @@ fn settings_share_unlearning_where_it_cannot_tell_them_apart() {
         ("stop_acc", json!(0)),
         ("fidelity", json!("benchmark")),
     ] {
-        assert_ne!(of(json!({field: other})), plain, "{field}");
+        assert_ne!(of(json!({field: other})), default, "{field}");
     }
-    assert_eq!(of(json!({"n": 0})), None, "nothing is unlearnt");
+    assert_eq!(of(json!({"n": 0})), None, "nothing is unlearned");
 }
 
 #[test]
-fn without_strength_the_model_stays_as_it_is() {
+fn with_both_stages_off_the_model_does_not_change() {
     let (start, clean) = (model(), coloured(20));
-    let (left, outcome, tables) = defend(&start, &clean, &json!({"n": 0, "finetune_epochs": 0}), None);
-    assert!(same(&left, &start) && outcome.details.is_empty() && tables.is_empty());
-    // Unlearnt and ranked, but of the chosen neurons no weight is zeroed.
+    let (defended, outcome, tables) = defend(&start, &clean, &json!({"n": 0, "finetune_epochs": 0}), None);
+    assert!(same(&defended, &start) && outcome.details.is_empty() && tables.is_empty());
+    // The model is unlearned and its neurons are ranked, but no weight of the chosen neurons is zeroed.
     let given =
         json!({"m": 0, "finetune_epochs": 0, "unlearn_epochs": 1, "unlearn_lr": 0.01, "batch_size": 10});
-    let (left, outcome, _) = defend(&start, &clean, &given, None);
-    assert!(same(&left, &start));
+    let (defended, outcome, _) = defend(&start, &clean, &given, None);
+    assert!(same(&defended, &start));
     assert_eq!(
         (&outcome.details["zeroed_weights"], &outcome.details["unlearn_epochs"]),
         (&json!(0), &json!(1))
     );
 }
 
-/// Where whole layers are zero, the gradients of what lies before and behind them are exactly zero.
+/// If whole layers are zero, the gradients of the layers before and after them are exactly zero.
 #[test]
-fn layers_zeroed_whole_leave_a_finite_model() {
+fn a_model_with_zeroed_layers_stays_finite() {
     let (start, clean) = (model(), coloured(24));
     for scope in ["per_tensor", "global"] {
         let given = json!({
             "n": 1, "m": 1, "norm_scope": scope, "finetune_epochs": 2, "unlearn_epochs": 1, "batch_size": 12,
         });
-        let (left, outcome, _) = defend(&start, &clean, &given, None);
+        let (defended, outcome, _) = defend(&start, &clean, &given, None);
         assert_eq!(outcome.details["zeroed_weights"], outcome.details["pooled_weights"]);
-        assert!(left.state().is_finite(), "{scope}");
+        assert!(defended.state().is_finite(), "{scope}");
     }
 }
 
-/// One image, one class alone, a last batch of one image: a clean set as small as it may be.
+/// The smallest clean sets: one image, one class, a last batch of one image.
 #[test]
-fn a_clean_set_of_one_image_or_one_class_is_worked_with() {
+fn clean_sets_of_one_image_or_one_class_can_be_used() {
     let start = model();
     let given = json!({"batch_size": 4, "unlearn_epochs": 2, "unlearn_lr": 0.001, "finetune_epochs": 1});
     for indices in [vec![0i64], vec![0, 3, 6, 9, 12], vec![0, 1, 2, 3, 4]] {
         let clean = coloured(15).select(&Tensor::from_slice(&indices));
-        let (left, outcome, _) = defend(&start, &clean, &given, None);
-        assert!(left.state().is_finite(), "{indices:?}");
+        let (defended, outcome, _) = defend(&start, &clean, &given, None);
+        assert!(defended.state().is_finite(), "{indices:?}");
         assert!(outcome.details["unlearn_epochs"].as_u64() >= Some(1));
     }
 }
 
 #[test]
-fn a_missing_or_foreign_preparation_is_named() {
+fn a_missing_preparation_and_one_of_another_model_are_errors() {
     let (start, stage) = (model(), Stage::new(coloured(6)));
     let run = |preparation: Option<&Preparation>| {
-        let params = params(&json!({}));
-        stage.with(&Silent, |view| Tsbd.run(&params, &start, &DefenderView { preparation, ..*view }))
+        let defense = resolved(&json!({})).method;
+        stage.with(&Silent, |view| defense.run(&start, &DefenderView { preparation, ..*view }))
     };
     assert!(run(None).unwrap_err().to_string().contains("no preparation"));
     let foreign = Preparation { tensors: vec![("a".into(), Tensor::from(1.0))], ..Preparation::default() };
@@ -189,12 +206,14 @@ fn a_missing_or_foreign_preparation_is_named() {
 }
 
 #[test]
-fn what_was_chosen_on_reported_cells_says_so() {
+fn values_that_were_chosen_on_reported_cells_have_a_note() {
     let notes = |given: Value| -> Vec<String> {
-        Tsbd.tuned_on(&params(&given)).iter().map(|tuned| tuned.note("signs", 0)).collect()
+        resolved(&given).method.tuned_on().iter().map(|tuned| tuned.note("signs", 0)).collect()
     };
     assert!(notes(json!({"n": 0.3, "unlearn_lr": 0.008}))[0].contains("`n` and `unlearn_lr`"));
     assert!(
-        notes(json!({})).is_empty() && notes(json!({"n": 0.3})).is_empty() && notes(Tsbd.quick()).is_empty()
+        notes(json!({})).is_empty()
+            && notes(json!({"n": 0.3})).is_empty()
+            && notes(ENTRY.quick().into()).is_empty()
     );
 }

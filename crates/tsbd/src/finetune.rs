@@ -1,68 +1,51 @@
-//! Stage 2, activeness-aware fine-tuning: train on the clean set while holding the gradient's norm down.
+//! Stage 2, activeness-aware fine-tuning: minimise L(theta) + lambda * ||grad L(theta)|| on the clean set.
+//!
+//! theta <- theta - eta g with g = (1 - alpha) g1 + alpha g2 ([`two_gradients`]), where eta is `finetune_lr`.
 
-use scour_core::{Stream, stream_seed};
+use scour_core::Fidelity;
 use scour_models::{Model, Pass};
-use scour_torch::{BatchNormMode, Random, Sgd, channels_last};
-use scour_train::{DefenderView, Progress, TrainError, check_batches};
-use tch::{Kind, Tensor, no_grad};
+use scour_torch::{BatchNormMode, Sgd};
+use scour_train::{DefenderView, Epochs, Tally, TrainError, check_batches};
+use tch::no_grad;
 
+use crate::Tsbd;
 use crate::checkpoint::{Checkpoint, number};
 use crate::two_gradients::two_gradients;
-use crate::{Fidelity, Params};
 
-/// Fine-tunes in place: SGD without weight decay or schedule, batches in a fixed order with fresh augmentation, fp32.
+/// Fine-tunes `model` in place in fp32: SGD with momentum, without weight decay and schedule; batches in a fixed order, newly
+/// augmented in each epoch.
 ///
-/// The two gradients use each batch's own statistics and leave the running ones alone; these move once a step, by a
-/// third pass after it.
-pub(crate) fn finetune(model: &Model, params: &Params, view: &DefenderView) -> Result<(), TrainError> {
-    let epochs = params.finetune_epochs + u32::from(params.fidelity == Fidelity::Benchmark);
-    if epochs > 0 {
+/// Both gradients use the batch's statistics and do not update the running ones. A third pass after each step updates them.
+pub(crate) fn finetune(model: &Model, params: &Tsbd, view: &DefenderView) -> Result<(), TrainError> {
+    let total = params.finetune_epochs + u32::from(params.fidelity == Fidelity::Benchmark);
+    if total > 0 {
         check_batches(model, view.clean.len(), params.batch_size, "fine-tuning")?;
     }
     model.state().to_channels_last();
     let parameters = model.state().parameters();
     let mut sgd = Sgd::new(model.state().parameters(), params.momentum, 0.0);
-    let seed = stream_seed(view.seed, Stream::Defense, 1);
     let mut checkpoint = Checkpoint::new(view, "fine-tuning", params);
     let restored = checkpoint.restore(model, &mut sgd, |parts| parts.number("loss"));
-    let (done, mut last) = restored.unwrap_or((0, f64::NAN));
-    let sum = |kind| Tensor::zeros([] as [i64; 0], (kind, view.clean.device()));
-    for epoch in done..epochs {
-        let mut augmentation = Random::new(stream_seed(seed, Stream::Augment, u64::from(epoch)));
-        // Sums stay on the device, so that no step waits for a GPU.
-        let (mut losses, mut hits) = (sum(Kind::Double), sum(Kind::Int64));
-        for batch in view.clean.batches(params.batch_size) {
-            let pictures = view.preprocess.augment(&batch.pictures, &mut augmentation);
-            let input = channels_last(&view.preprocess.normalise(&pictures));
+    let (done, last_loss) = restored.unwrap_or((0, f64::NAN));
+    let mut epochs = Epochs::new(view, "fine-tuning", total, 1).resumed(last_loss);
+    for epoch in done..total {
+        let mut augmentation = epochs.augmentation(epoch);
+        let mut tally = Tally::default();
+        for (input, labels) in epochs.in_order(params.batch_size, &mut augmentation) {
             let loss = || {
                 let logits = model.forward(&input, &mut Pass::new(BatchNormMode::TrainFrozen));
-                logits.cross_entropy_for_logits(&batch.labels)
+                logits.cross_entropy_for_logits(&labels)
             };
-            let gradients = two_gradients(&parameters, loss, params.r, params.alpha, params.norm_scope);
-            sgd.step_along(&gradients, params.finetune_lr);
+            let g = two_gradients(&parameters, loss, params.r, params.alpha, params.norm_scope);
+            sgd.step_along(&g, params.finetune_lr);
             let logits = no_grad(|| model.train(&input));
-            let loss = logits.cross_entropy_for_logits(&batch.labels);
-            losses += loss.to_kind(Kind::Double) * batch.len() as f64;
-            hits += logits.argmax(1, false).eq_tensor(&batch.labels).sum(Kind::Int64);
+            tally.add(&logits.cross_entropy_for_logits(&labels), &logits, &labels);
         }
-        let count = view.clean.len() as f64;
-        let loss = losses.double_value(&[]) / count;
-        if !loss.is_finite() {
-            return Err(TrainError::NotFinite { step: "fine-tuning".into(), at: u64::from(epoch) + 1, last });
-        }
-        last = loss;
-        view.reporter.progress(Progress {
-            step: "fine-tuning",
-            done: u64::from(epoch) + 1,
-            total: u64::from(epochs),
-            loss: Some(loss),
-            accuracy: Some(100.0 * hits.int64_value(&[]) as f64 / count),
-        });
+        let loss = tally.loss();
+        epochs.report(epoch, loss, tally.accuracy())?;
         let interrupted = view.reporter.interrupted();
         checkpoint.save(interrupted, epoch + 1, model, &sgd, || vec![number("loss", loss)])?;
-        if interrupted {
-            return Err(TrainError::Interrupted);
-        }
+        epochs.check_interrupted()?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! TSBD, the two-stage defense of "Unveiling and Mitigating Backdoor Vulnerabilities based on Unlearning Weight
 //! Changes and Backdoor Activeness" (NeurIPS 2024).
 //!
-//! Stage 1: unlearn the clean data ([`unlearn`]), rank neurons by how much their weights changed ([`nwc`]), set the
-//! most changed weights of the most changed neurons to zero in the original model ([`reinit`]). Stage 2: fine-tune
-//! while holding the norm of the gradient down ([`finetune`]). On the way the activeness of neurons is recorded
-//! ([`activeness`]).
+//! Stage 1: unlearn the clean data ([`unlearn`]), rank neurons by their weight change ([`nwc`]), and set the most changed
+//! weights of the most changed neurons to zero in the original model ([`reinit`]). Stage 2: fine-tune with a penalty on the
+//! norm of the gradient ([`finetune`], [`two_gradients`]). During unlearning the activeness of neurons is recorded
+//! ([`activeness`]). The symbols are those of the paper.
 //!
 //! This crate must not know attacks, baselines, stores or test sets.
 
@@ -18,8 +18,7 @@ mod reinit;
 mod two_gradients;
 mod unlearn;
 
-pub use defense::Tsbd;
-pub use params::{Fidelity, NormScope, Params, Unlearning};
+pub use params::{NormScope, Tsbd};
 
 #[cfg(test)]
 mod testing;

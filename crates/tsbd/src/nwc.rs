@@ -1,7 +1,8 @@
-//! Stage 1b, neuron weight change: how much unlearning moved each neuron.
+//! Stage 1b, neuron weight change: how much unlearning changed each neuron.
 //!
-//! A neuron is a filter of a main-path convolution. NWC(l, k) = sum_i |W_unlearned[k, i] - W_original[k, i]|: an L1
-//! norm, not divided by the fan-in, ranked over all layers together.
+//! A neuron is a filter of a main-path convolution. For the filter k of the layer l,
+//! NWC(l, k) = sum over i of |W_unlearned[k, i] - W[k, i]|: an L1 norm, not divided by the fan-in. The filters of all layers
+//! are ranked together.
 
 use std::path::Path;
 
@@ -9,17 +10,17 @@ use scour_models::Model;
 use scour_train::{NeuronScore, TrainError, write_scores};
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::Fidelity;
+use scour_core::Fidelity;
 
-/// Absolute weight changes of one layer.
+/// The weight changes of one layer.
 pub(crate) struct LayerChange {
     /// Module name.
     pub(crate) layer: String,
-    /// f32 [filters, weights a filter], on the CPU.
+    /// |W_unlearned - W|, f32 [filters, fan-in], on the CPU.
     pub(crate) change: Tensor,
 }
 
-/// A neuron and its score.
+/// A neuron and its weight change.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Neuron {
     /// Index of the layer in registration order.
@@ -30,33 +31,33 @@ pub(crate) struct Neuron {
     pub(crate) score: f64,
 }
 
-/// |W_unlearned - W_original| of every main-path convolution, in registration order.
+/// |W_unlearned - W| of every main-path convolution, in registration order.
 pub(crate) fn weight_changes(original: &Model, unlearned: &Model) -> Vec<LayerChange> {
     no_grad(|| {
         let pairs = original.main_convolutions().into_iter().zip(unlearned.main_convolutions());
         pairs
-            .map(|((layer, before), (_, after))| {
-                let change = (after - &before).abs().reshape([before.size()[0], -1]).to_device(Device::Cpu);
+            .map(|((layer, w), (_, w_unlearned))| {
+                let change = (w_unlearned - &w).abs().reshape([w.size()[0], -1]).to_device(Device::Cpu);
                 LayerChange { layer, change }
             })
             .collect()
     })
 }
 
-/// All neurons, highest NWC first. Equal scores keep the order of layers and filters.
+/// All neurons in descending order of NWC; neurons with equal NWC in the order of layers and filters.
 pub(crate) fn rank(changes: &[LayerChange], fidelity: Fidelity) -> Result<Vec<Neuron>, TrainError> {
     let mut neurons = vec![];
     for (layer, change) in changes.iter().enumerate() {
         let kind = if fidelity == Fidelity::Benchmark { Kind::Float } else { Kind::Double };
-        let sums = change.change.to_kind(kind).sum_dim_intlist(1, false, kind).to_kind(Kind::Double);
-        let sums = Vec::<f64>::try_from(sums).map_err(|error| TrainError::Method(error.to_string()))?;
-        for (filter, &sum) in sums.iter().enumerate() {
-            if !sum.is_finite() {
+        let nwc = change.change.to_kind(kind).sum_dim_intlist(1, false, kind).to_kind(Kind::Double);
+        let nwc = Vec::<f64>::try_from(nwc).map_err(|error| TrainError::Method(error.to_string()))?;
+        for (filter, &nwc) in nwc.iter().enumerate() {
+            if !nwc.is_finite() {
                 return Err(TrainError::NotFinite { step: "unlearning".into(), at: 0, last: f64::NAN });
             }
             let score = match fidelity {
-                Fidelity::Corrected => sum,
-                Fidelity::Benchmark => format!("{sum:.4}").parse().unwrap_or(sum),
+                Fidelity::Corrected => nwc,
+                Fidelity::Benchmark => format!("{nwc:.4}").parse().unwrap_or(nwc),
             };
             neurons.push(Neuron { layer, filter, score });
         }
@@ -65,12 +66,12 @@ pub(crate) fn rank(changes: &[LayerChange], fidelity: Fidelity) -> Result<Vec<Ne
     Ok(neurons)
 }
 
-/// How many of `neurons` the share `n` chooses: cut down to a whole number.
+/// The number of chosen neurons: trunc(neurons * n).
 pub(crate) fn chosen(neurons: usize, n: f64) -> usize {
     (neurons as f64 * n) as usize
 }
 
-/// Writes `nwc.csv`: layer, filter, score, selected; highest score first.
+/// Writes `nwc.csv`: layer, filter, score, selected, in the order of `ranked`.
 pub(crate) fn write(
     path: &Path,
     changes: &[LayerChange],
@@ -112,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn the_benchmark_loses_what_is_beyond_four_decimals() {
+    fn the_benchmark_ranks_scores_rounded_to_four_decimals() {
         let changes = [layer("a", &[&[0.100_01], &[0.100_04], &[0.100_06]])];
         assert_eq!(order(&rank(&changes, Fidelity::Corrected).unwrap()), [(0, 2), (0, 1), (0, 0)]);
         assert_eq!(order(&rank(&changes, Fidelity::Benchmark).unwrap()), [(0, 2), (0, 0), (0, 1)]);
     }
 
     #[test]
-    fn the_share_is_cut_down_as_in_the_papers_table() {
+    fn the_number_of_chosen_neurons_is_truncated_as_in_the_papers_table() {
         let table = [
             (0.01, 39),
             (0.05, 195),

@@ -1,129 +1,112 @@
-//! The defense's parameters, with the paper's values as defaults.
+//! TSBD's parameters and description.
 
-use scour_core::{Check, ParamError};
+use scour_core::{Description, Fidelity, Method, ParameterType, Parameters, Source};
 use serde::{Deserialize, Serialize};
 
-/// What the norm in the fine-tuning loss is taken over.
+/// The tensors over which the norm in the fine-tuning loss is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NormScope {
-    /// Each parameter tensor by itself, as the authors' experiments do.
+    /// Each parameter tensor by itself, as in the authors' experiments: sum over p of ||grad_p L||.
     PerTensor,
-    /// All parameters together, as the paper's formula reads.
+    /// All parameters together, as in the paper's formula: ||grad L||.
     Global,
 }
 
-/// Which of the differences between the paper and the authors' experiments are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fidelity {
-    /// Scores in full precision, exactly K weights set to zero, `finetune_epochs` epochs, and unlearning also ends
-    /// once the model is no better than always naming the clean set's most frequent class.
-    Corrected,
-    /// Scores rounded to four decimals, ties at the threshold all set to zero, one epoch more, and unlearning ends
-    /// at `stop_acc` only: a model that names one class for every picture may never come below it.
-    Benchmark,
+impl ParameterType for NormScope {
+    const CHOICES: &'static [&'static str] = &["per_tensor", "global"];
 }
 
-/// Parameters of TSBD.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The two-stage defense.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-pub struct Params {
-    /// Share of neurons (convolution filters) chosen for reinitialisation. 0 leaves stage 1 out.
+pub struct Tsbd {
+    /// Share of neurons (convolution filters) chosen for reinitialisation; 0 turns stage 1 off.
+    #[parameter(default = 0.15, published = 0.15, min = 0, max = 1)]
     pub n: f64,
-    /// Share of the chosen neurons' weights set to zero.
+    /// Share of the chosen neurons' weights that are set to zero.
+    #[parameter(default = 0.7, published = 0.7, min = 0, max = 1)]
     pub m: f64,
     /// Length of the step along the gradient at which the second gradient is taken.
+    #[parameter(default = 0.05, published = 0.05, above = 0)]
     pub r: f64,
     /// Weight of the second gradient; 0 is ordinary fine-tuning.
+    #[parameter(default = 0.7, published = 0.7, min = 0, max = 1)]
     pub alpha: f64,
-    /// What the gradient's norm is taken over.
+    /// Whether the gradient's norm is taken over each tensor or over all parameters together.
+    #[parameter(default = NormScope::PerTensor, published = NormScope::PerTensor)]
     pub norm_scope: NormScope,
-    /// Corrected, or as in the authors' experiments.
+    /// Corrected, or as in the authors' experiments; the departures list the differences.
+    #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     pub fidelity: Fidelity,
-    /// Pictures a batch in both stages.
+    /// Images in a batch in both stages.
+    #[parameter(default = 256, published = 256, min = 2, unit = "images")]
     pub batch_size: usize,
     /// Learning rate of unlearning.
+    #[parameter(default = 1e-4, published = 1e-4, quick = 4e-4, above = 0)]
     pub unlearn_lr: f64,
-    /// Unlearning ends after so many epochs at the latest.
+    /// Maximum number of epochs of unlearning.
+    #[parameter(default = 1000, published = 1000, min = 1, unit = "epochs")]
     pub unlearn_epochs: u32,
-    /// Unlearning ends when the accuracy on the augmented clean set is at most this, 0..1.
+    /// Unlearning ends when the accuracy on the augmented clean set, 0 to 1, is at most this value.
+    #[parameter(default = 0.10, published = 0.10, min = 0, max = 1)]
     pub stop_acc: f64,
     /// Learning rate of fine-tuning.
+    #[parameter(default = 0.01, published = 0.01, above = 0)]
     pub finetune_lr: f64,
-    /// Epochs of fine-tuning. 0 leaves stage 2 out.
+    /// Epochs of fine-tuning; 0 turns stage 2 off.
+    #[parameter(default = 20, published = 20, quick = 10, unit = "epochs")]
     pub finetune_epochs: u32,
     /// SGD momentum of both stages.
+    #[parameter(default = 0.9, published = 0.9, min = 0, below = 1)]
     pub momentum: f64,
 }
 
-impl Default for Params {
-    fn default() -> Self {
-        Self {
-            n: 0.15,
-            m: 0.7,
-            r: 0.05,
-            alpha: 0.7,
-            norm_scope: NormScope::PerTensor,
-            fidelity: Fidelity::Corrected,
-            batch_size: 256,
-            unlearn_lr: 1e-4,
-            unlearn_epochs: 1000,
-            stop_acc: 0.10,
-            finetune_lr: 0.01,
-            finetune_epochs: 20,
-            momentum: 0.9,
-        }
-    }
-}
+/// The parameters on which unlearning depends. Settings that differ only in other parameters share it.
+pub(crate) const OF_UNLEARNING: &[&str] =
+    &["batch_size", "unlearn_lr", "unlearn_epochs", "momentum", "stop_acc", "fidelity"];
 
-/// What of the parameters unlearning depends on. Settings that differ in others share it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "each field is that of Params")]
-pub struct Unlearning {
-    pub batch_size: usize,
-    pub unlearn_lr: f64,
-    pub unlearn_epochs: u32,
-    pub momentum: f64,
-    pub stop_acc: f64,
-    pub fidelity: Fidelity,
-}
-
-impl Params {
-    /// Those that unlearning depends on.
-    pub fn unlearning(&self) -> Unlearning {
-        let Self { batch_size, unlearn_lr, unlearn_epochs, momentum, stop_acc, fidelity, .. } = *self;
-        Unlearning { batch_size, unlearn_lr, unlearn_epochs, momentum, stop_acc, fidelity }
-    }
-}
-
-impl Check for Params {
-    fn check(&self) -> Result<(), ParamError> {
-        let unit = [("n", self.n), ("m", self.m), ("alpha", self.alpha), ("stop_acc", self.stop_acc)];
-        for (name, value) in unit {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(ParamError(format!("`{name}` must be in [0, 1], not {value}")));
-            }
-        }
-        for (name, value) in
-            [("r", self.r), ("unlearn_lr", self.unlearn_lr), ("finetune_lr", self.finetune_lr)]
-        {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(ParamError(format!("`{name}` must be above 0, not {value}")));
-            }
-        }
-        if !(0.0..1.0).contains(&self.momentum) {
-            return Err(ParamError(format!("`momentum` must be in [0, 1), not {}", self.momentum)));
-        }
-        if self.batch_size < 2 {
-            return Err(ParamError("`batch_size` must be at least 2".into()));
-        }
-        if self.unlearn_epochs == 0 {
-            return Err(ParamError(
-                "`unlearn_epochs` must be at least 1; set `n: 0` to leave stage 1 out".into(),
-            ));
-        }
-        Ok(())
-    }
+impl Method for Tsbd {
+    const DESCRIPTION: Description = Description {
+        name: "tsbd",
+        title: "TSBD",
+        family: "unlearning, reinitialisation and fine-tuning",
+        summary: "Finds backdoored neurons by how much unlearning clean images changes them, zeroes their most changed weights, \
+                  and fine-tunes while holding the gradient's norm down.",
+        source: Source {
+            paper: "Lin et al., 2024, Unveiling and Mitigating Backdoor Vulnerabilities based on Unlearning Weight Changes and \
+                    Backdoor Activeness",
+            section: "section 4, algorithm 1",
+            link: "https://arxiv.org/abs/2405.20291",
+            values: "the paper",
+        },
+        impl_version: 3,
+        idea: "Unlearning clean images changes the weights of the neurons that a trigger uses more than those of others, and \
+               these neurons are more active (their gradients are larger) while the model is trained on clean images. Stage 1 \
+               uses the first observation to find the neurons, stage 2 the second to keep the backdoor from coming back.",
+        formula: "1. Clean unlearning: maximise the cross-entropy on the clean set (SGD 1e-4, momentum 0.9, train mode, batches \
+                  of 256) until its accuracy is at most `stop_acc`.\n\
+                  2. Neuron weight change: NWC(l, k) = sum over i of |W_unlearned[k, i] - W[k, i]|; all 3x3 convolutions of the \
+                  main path are ranked together.\n\
+                  3. Reinitialisation: of the top `n` neurons, pool the weights and set the `m` most changed ones to zero in the \
+                  attacked model.\n\
+                  4. Activeness-aware fine-tuning: g = (1 - alpha) g1 + alpha g2, where g1 is the gradient at theta and g2 that at \
+                  theta + r g1 / ||g1|| (SGD 0.01, momentum 0.9, 20 epochs).",
+        departures: &[
+            "Scores are ranked in full precision; the authors' experiments round them to four decimals first \
+             (`fidelity: benchmark`).",
+            "Exactly K = trunc(M m) weights are zeroed; with `fidelity: benchmark` all ties at the threshold are.",
+            "Fine-tuning takes `finetune_epochs`; with `fidelity: benchmark` one epoch more.",
+            "Unlearning also ends when the model's accuracy is at most the share of the clean set's most frequent class. With \
+             `fidelity: benchmark` it ends at `stop_acc` only, which a model that predicts one class for every image may never \
+             reach.",
+            "The norm of the fine-tuning loss is taken tensor by tensor, as in the authors' experiments; `norm_scope: global` \
+             takes it over all parameters, as in the formula.",
+            "Running BatchNorm statistics are updated once in each step, by a pass after it; the passes of the two gradients do \
+             not update them.",
+        ],
+        measured: "docs/tsbd.md measures how the learning rate of unlearning changes the choice of neurons.",
+        cost: "The lower its learning rate, the more epochs unlearning takes; on CIFAR-10 about as long as a training. Settings \
+               that differ only in `n`, `m`, `r`, `alpha`, `norm_scope` or fine-tuning share it.",
+    };
 }

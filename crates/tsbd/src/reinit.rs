@@ -1,28 +1,29 @@
-//! Stage 1c, zero reinitialisation: in the original model, set the most changed weights of the chosen neurons to 0.
+//! Stage 1c, zero reinitialisation: set the most changed weights of the chosen neurons to 0 in the original model.
 //!
-//! The weights of all chosen neurons are pooled: a much changed neuron may lose all of its weights and another hardly
-//! any. Everything else stays, running statistics too, and nothing keeps the weights from growing again.
+//! Of the M weights of all chosen neurons together, W[k, i] <- 0 for the K = trunc(M m) largest |W_unlearned[k, i] - W[k, i]|.
+//! One neuron may thus lose all its weights and another hardly any. All other tensors, including running statistics, keep
+//! their values, and later training may change the zeroed weights again.
 
 use scour_models::Model;
 use tch::{Tensor, no_grad};
 
-use crate::Fidelity;
 use crate::nwc::{LayerChange, Neuron};
+use scour_core::Fidelity;
 
-/// Which weights are set to zero: one mask a layer, true at zeroed places, flattened [filters * weights a filter].
+/// The weights that are set to zero.
 pub(crate) struct Masks {
-    /// By layer, in registration order.
+    /// For each layer in registration order: a flattened mask [filters * fan-in], true for weights to be zeroed.
     pub(crate) layers: Vec<Vec<bool>>,
-    /// Weights of the chosen neurons.
+    /// M, the number of weights of the chosen neurons.
     pub(crate) pooled: usize,
-    /// Weights set to zero.
+    /// The number of weights set to zero.
     pub(crate) zeroed: usize,
 }
 
-/// Chooses K = trunc(M * m) of the M weights of the chosen neurons by largest change.
+/// Chooses the K = trunc(M m) most changed of the M weights of the chosen neurons.
 ///
-/// Corrected: exactly K, equal changes in the order of layer, filter and position. Benchmark: every weight whose
-/// change is at least the K-th largest. K = 0 chooses nothing.
+/// Corrected: exactly K weights, ties in the order of layer, filter and position. Benchmark: every weight whose change is at
+/// least the K-th largest. K = 0 chooses none.
 pub(crate) fn choose(changes: &[LayerChange], chosen: &[Neuron], m: f64, fidelity: Fidelity) -> Masks {
     let mut chosen: Vec<(usize, usize)> = chosen.iter().map(|neuron| (neuron.layer, neuron.filter)).collect();
     chosen.sort_unstable();
@@ -45,6 +46,7 @@ pub(crate) fn choose(changes: &[LayerChange], chosen: &[Neuron], m: f64, fidelit
             flat[layer][range].to_vec()
         })
         .collect();
+    // M and K.
     let pooled = pool.len();
     let k = (pooled as f64 * m) as usize;
     let mut masks =
@@ -61,14 +63,14 @@ pub(crate) fn choose(changes: &[LayerChange], chosen: &[Neuron], m: f64, fidelit
     };
     for neuron in &chosen {
         let (layer, range) = span(neuron);
-        for at in range {
-            let change = flat[layer][at];
+        for i in range {
+            let change = flat[layer][i];
             let tie = change == threshold && ties > 0;
             if tie {
                 ties -= 1;
             }
             if change > threshold || tie {
-                masks.layers[layer][at] = true;
+                masks.layers[layer][i] = true;
                 masks.zeroed += 1;
             }
         }
@@ -111,7 +113,7 @@ mod tests {
         choose(&changes, &ranked[..neurons], m, fidelity)
     }
 
-    fn places(masks: &Masks) -> Vec<(usize, usize)> {
+    fn positions(masks: &Masks) -> Vec<(usize, usize)> {
         let layers = masks.layers.iter().enumerate();
         layers
             .flat_map(|(l, mask)| mask.iter().enumerate().filter(|(_, z)| **z).map(move |(i, _)| (l, i)))
@@ -119,26 +121,26 @@ mod tests {
     }
 
     #[test]
-    fn exactly_k_of_the_pooled_weights_ties_in_order() {
-        // b0 and a0 are chosen: pool (0.5, 0.4 | 0.4, 0.4, 0.2), M = 5.
+    fn exactly_k_weights_are_zeroed_with_ties_in_order() {
+        // b0 and a0 are chosen: the pool is (0.5, 0.4 | 0.4, 0.4, 0.2), M = 5.
         let masks = chosen_masks(2, 0.5, Fidelity::Corrected);
         assert_eq!((masks.pooled, masks.zeroed), (5, 2));
-        assert_eq!(places(&masks), [(0, 0), (0, 1)]);
+        assert_eq!(positions(&masks), [(0, 0), (0, 1)]);
         let masks = chosen_masks(2, 0.6, Fidelity::Corrected);
-        assert_eq!(places(&masks), [(0, 0), (0, 1), (1, 0)]);
+        assert_eq!(positions(&masks), [(0, 0), (0, 1), (1, 0)]);
         let masks = chosen_masks(2, 1.0, Fidelity::Corrected);
-        assert_eq!((masks.zeroed, places(&masks).len()), (5, 5));
+        assert_eq!((masks.zeroed, positions(&masks).len()), (5, 5));
     }
 
     #[test]
-    fn the_benchmark_takes_all_ties_along() {
+    fn the_benchmark_zeroes_all_ties() {
         let masks = chosen_masks(2, 0.5, Fidelity::Benchmark);
         assert_eq!(masks.zeroed, 4);
-        assert_eq!(places(&masks), [(0, 0), (0, 1), (1, 0), (1, 1)]);
+        assert_eq!(positions(&masks), [(0, 0), (0, 1), (1, 0), (1, 1)]);
     }
 
     #[test]
-    fn nothing_is_chosen_where_k_is_zero() {
+    fn no_weight_is_chosen_if_k_is_zero() {
         assert_eq!(chosen_masks(2, 0.1, Fidelity::Corrected).zeroed, 0);
         assert_eq!(chosen_masks(2, 0.0, Fidelity::Benchmark).zeroed, 0);
         let none = chosen_masks(0, 0.7, Fidelity::Corrected);
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn k_is_cut_down_in_double_precision() {
+    fn k_is_truncated_in_double_precision() {
         let change = LayerChange {
             layer: "a".into(),
             change: Tensor::arange(90, (Kind::Float, Device::Cpu)).reshape([1, 90]),
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_chosen_weights_become_zero() {
+    fn only_the_chosen_weights_are_zeroed() {
         let spec =
             ModelSpec { name: "preact_resnet18".into(), params: json!({"width": 2}), classes: 3, size: 32 };
         let model = Model::new(&spec, Device::Cpu, 1).unwrap();

@@ -1,4 +1,4 @@
-//! A small model, images whose class is their colour, and a defender's view of them, for all tests here.
+//! A small model, images whose class is their colour, and a defender's view of them, for the tests of this crate.
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -11,27 +11,27 @@ use tch::{Device, Kind, Tensor};
 
 pub(crate) const CLASSES: u32 = 3;
 
-/// A network that has learnt to tell the images of [`coloured`], though not to the end.
+/// A network that was trained on the images of [`coloured`] for a few steps.
 pub(crate) fn model() -> Model {
     let params = json!({"width": 4});
     let spec = ModelSpec { name: "preact_resnet18".into(), params, classes: CLASSES, size: 16 };
     let model = Model::new(&spec, Device::Cpu, 1).unwrap();
     let mut sgd = Sgd::new(model.state().parameters(), 0.9, 0.0);
     for batch in std::iter::repeat_with(|| coloured(30)).take(10) {
-        let input = preprocess().normalise(&batch.pictures);
+        let input = preprocess().normalise(&batch.pixels);
         sgd.minimise(&model.train(&input).cross_entropy_for_logits(&batch.labels), 0.02);
     }
     drop(sgd);
     model
 }
 
-/// Class c is bright in channel c.
+/// Images of class c are bright in channel c.
 pub(crate) fn coloured(count: i64) -> ImageSet {
     let noise =
         Random::new(1).integers((count * 3 * 16 * 16) as usize, 100, Device::Cpu).reshape([count, 3, 16, 16]);
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(i64::from(CLASSES));
     let bright = labels.one_hot(i64::from(CLASSES)).reshape([count, 3, 1, 1]) * 120;
-    ImageSet { pictures: (noise + bright).to_kind(Kind::Uint8), labels }
+    ImageSet { pixels: (noise + bright).to_kind(Kind::Uint8), labels }
 }
 
 pub(crate) fn preprocess() -> Preprocess {
@@ -43,7 +43,7 @@ pub(crate) fn same(a: &Model, b: &Model) -> bool {
     a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.0 == b.0 && a.1 == b.1)
 }
 
-/// A defender's clean set, and folders of one stage.
+/// A defender's clean set, and the folders of one stage.
 pub(crate) struct Stage {
     pub(crate) clean: ImageSet,
     preprocess: Preprocess,
@@ -67,7 +67,7 @@ impl Stage {
         self.folder.path().join("scratch")
     }
 
-    /// What `run` makes of a view of it.
+    /// Calls `run` with a view of it.
     pub(crate) fn with<T>(&self, reporter: &dyn Reporter, run: impl FnOnce(&DefenderView) -> T) -> T {
         let (out, scratch) = (self.out(), self.scratch());
         run(&self.view(&out, &scratch, reporter))
@@ -89,21 +89,21 @@ impl Stage {
     }
 }
 
-/// Asks for a stop after some epochs, counted by this reporter; keeps notes.
+/// Records notes, and asks for a stop once it has received `stop_after` progress reports.
 #[derive(Default)]
-pub(crate) struct Watch {
+pub(crate) struct TestReporter {
     stop_after: Option<u64>,
     epochs: Cell<u64>,
     pub(crate) notes: RefCell<Vec<String>>,
 }
 
-impl Watch {
+impl TestReporter {
     pub(crate) fn stopping_after(epochs: u64) -> Self {
         Self { stop_after: Some(epochs), ..Self::default() }
     }
 }
 
-impl Reporter for Watch {
+impl Reporter for TestReporter {
     fn progress(&self, progress: Progress) {
         assert!(progress.done <= progress.total && !progress.step.is_empty(), "{progress:?}");
         self.epochs.set(self.epochs.get() + 1);

@@ -33,35 +33,27 @@ impl Options {
             device: "cpu".into(),
             tuned: true,
         };
-        let mut words = arguments.iter().map(|word| word.to_string_lossy().into_owned());
-        while let Some(word) = words.next() {
-            if word == "--pytorch" {
-                continue;
-            }
-            let (name, value) = match word.split_once('=') {
-                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-                None => (word, None),
-            };
-            let mut value = || value.clone().or_else(|| words.next()).unwrap_or_default();
-            match name.as_str() {
-                "--rounds" => options.rounds = number(&name, &value())?,
+        let mut words = lexopt::Parser::from_args(arguments);
+        while let Some(word) = words.next().map_err(unreadable)? {
+            let lexopt::Arg::Long(name) = word else { return Err(unknown(word)) };
+            let option = format!("--{name}");
+            let mut value =
+                || words.value().map(|value| value.to_string_lossy().into_owned()).map_err(unreadable);
+            match option.as_str() {
+                "--pytorch" => {}
+                "--rounds" => options.rounds = number(&option, &value()?)?,
                 "--widths" | "--width" => {
-                    let list = value();
+                    let widths = value()?;
                     options.widths =
-                        list.split(',').map(|part| number(&name, part)).collect::<Result<_, _>>()?;
+                        widths.split(',').map(|part| number(&option, part)).collect::<Result<_, _>>()?;
                 }
-                "--batch" => options.batch = number(&name, &value())?,
-                "--seconds" => options.seconds = number(&name, &value())?,
-                "--threads" => options.threads = number(&name, &value())?,
-                "--precision" => options.precision = one_of(&name, &value(), &PRECISIONS)?,
-                "--device" => options.device = value(),
-                "--tuned" => options.tuned = one_of(&name, &value(), &["yes", "no"])? == "yes",
-                other => {
-                    return Err(Failure::Usage(format!(
-                        "bench: no option `{other}`: see `cargo xtask bench --help`"
-                    ))
-                    .into());
-                }
+                "--batch" => options.batch = number(&option, &value()?)?,
+                "--seconds" => options.seconds = number(&option, &value()?)?,
+                "--threads" => options.threads = number(&option, &value()?)?,
+                "--precision" => options.precision = one_of(&option, &value()?, &PRECISIONS)?,
+                "--device" => options.device = value()?,
+                "--tuned" => options.tuned = one_of(&option, &value()?, &["yes", "no"])? == "yes",
+                _ => return Err(unknown(lexopt::Arg::Long(&option[2..]))),
             }
         }
         Ok(options)
@@ -71,6 +63,14 @@ impl Options {
     pub(super) fn pytorch_precision(&self) -> &str {
         if self.precision == "auto" { "fp32" } else { &self.precision }
     }
+}
+
+fn unreadable(error: lexopt::Error) -> Failure {
+    Failure::Usage(format!("bench: {error}: see `cargo xtask bench --help`"))
+}
+
+fn unknown(word: lexopt::Arg) -> anyhow::Error {
+    unreadable(word.unexpected()).into()
 }
 
 fn number<T: std::str::FromStr + PartialOrd + Default>(name: &str, text: &str) -> Result<T, Failure> {

@@ -1,4 +1,4 @@
-//! The generators of Input-aware: a small U without skips, from a normalised picture to a pattern or a mask.
+//! The generators of Input-aware: a small U without skips, from a normalised image to a pattern or a mask.
 
 use scour_torch::{BatchNorm, BatchNormMode, Conv2d, Random, State};
 use tch::{Device, Tensor};
@@ -20,7 +20,7 @@ impl ConvBlock {
 }
 
 /// Three times two convolutions and a 2x2 maximum, one convolution, three times bilinear upsampling and two
-/// convolutions. Pictures of at least 16x16; the output has the input's height and width.
+/// convolutions. Images of at least 16x16; the output has the input's height and width.
 pub(crate) struct Generator {
     state: State,
     down: Vec<[ConvBlock; 2]>,
@@ -71,7 +71,7 @@ impl Generator {
             ]
         });
         let up = up.collect();
-        // Once and for all, so that a generator made again from a file computes the same to the last bit.
+        // Set once here, so that a generator that is restored from a file computes the same to the last bit.
         state.to_channels_last();
         Self { state, down, middle, up, upsampling: Upsampling::default() }
     }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_keep_their_size_and_the_last_block_has_both_signs() {
+    fn images_keep_their_size_and_the_last_block_has_both_signs() {
         let generator = Generator::new(&mut Random::new(1), Device::Cpu, 4, 1);
         for size in [16, 28, 32, 45] {
             let x = Random::new(2).normal(&[2, 3, size, size], Device::Cpu);

@@ -2,17 +2,15 @@
 
 use std::rc::Rc;
 
-use scour_core::LabelMap;
+use scour_core::{Fidelity, LabelMap};
 use scour_models::Model;
 use scour_torch::{Adam, BatchNormMode, NumberFormat, Random};
-use scour_train::{Batch, BatchMaker, ImageSet, Preprocess, TrainError};
+use scour_train::{AttackContext, Batch, BatchMaker, ImageSet, Preprocess, TrainError};
 use tch::{Tensor, no_grad};
 
-use super::Params;
-use super::mask::sameness;
+use super::InputAware;
+use super::mask::diversity_loss;
 use super::networks::{Networks, PATTERN, put_on};
-use crate::Fidelity;
-use crate::attack::AttackContext;
 use crate::batch_share::{BatchShare, Others, relabel};
 use crate::tensors::{load, part, prefixed};
 
@@ -23,9 +21,9 @@ pub(crate) struct Joint<'a> {
     networks: Rc<Networks>,
     adam: Adam,
     /// Whether the last batch had poisoned or cross images, so that the generator has new gradients.
-    learnt: bool,
+    has_gradients: bool,
     share: BatchShare,
-    params: Params,
+    attack: InputAware,
     map: LabelMap,
     classes: u32,
     train: &'a ImageSet,
@@ -34,17 +32,17 @@ pub(crate) struct Joint<'a> {
 }
 
 impl<'a> Joint<'a> {
-    pub(crate) fn new(networks: Rc<Networks>, params: Params, context: &AttackContext<'a>) -> Self {
+    pub(crate) fn new(networks: Rc<Networks>, attack: InputAware, context: &AttackContext<'a>) -> Self {
         Self {
             adam: Adam::new(networks.pattern.state().parameters(), (0.5, 0.9)),
-            learnt: false,
+            has_gradients: false,
             share: BatchShare::new(
                 context.poison_ratio,
-                Others::PerPoisoned(params.cross_ratio),
-                params.fidelity,
+                Others::PerPoisoned(attack.cross_ratio),
+                attack.fidelity,
             ),
             networks,
-            params,
+            attack,
             map: context.map,
             classes: context.classes,
             train: context.train,
@@ -53,8 +51,8 @@ impl<'a> Joint<'a> {
         }
     }
 
-    fn prepared(&self, pictures: &Tensor, random: &mut Random) -> Tensor {
-        self.preprocess.normalise(&self.preprocess.augment(pictures, random))
+    fn prepared(&self, images: &Tensor, random: &mut Random) -> Tensor {
+        self.preprocess.normalise(&self.preprocess.augment(images, random))
     }
 }
 
@@ -62,20 +60,20 @@ impl BatchMaker for Joint<'_> {
     fn make(
         &mut self,
         _: &Model,
-        pictures: &Tensor,
+        images: &Tensor,
         labels: &Tensor,
         random: &mut Random,
     ) -> Result<Batch, TrainError> {
         let batch = labels.size()[0];
         let (poisoned, cross) = self.share.next(batch, random);
-        let input = self.prepared(pictures, random);
-        self.learnt = poisoned + cross > 0;
-        if !self.learnt {
+        let input = self.prepared(images, random);
+        self.has_gradients = poisoned + cross > 0;
+        if !self.has_gradients {
             return Ok(Batch { input, labels: labels.shallow_clone(), extra_loss: None });
         }
         let drawn = poisoned.max(cross);
-        let others = random.integers(drawn as usize, self.train.len() as i64, pictures.device());
-        let others = self.prepared(&self.train.pictures.index_select(0, &others), random);
+        let others = random.integers(drawn as usize, self.train.len() as i64, images.device());
+        let others = self.prepared(&self.train.pixels.index_select(0, &others), random);
         let (own, victims) = (input.narrow(0, 0, poisoned), input.narrow(0, poisoned, cross));
         let patterns = |x: &Tensor| self.networks.patterns(x, BatchNormMode::Train, self.format);
         let masks = |x: &Tensor| no_grad(|| self.networks.masks(x, BatchNormMode::Eval, self.format));
@@ -83,12 +81,12 @@ impl BatchMaker for Joint<'_> {
         let other_patterns = patterns(&others);
         let mut parts = vec![];
         let mut extra_loss = None;
-        // Without poisoned images there is nothing to keep apart: a mean over none would be no number.
+        // Without poisoned images there is nothing to keep apart: the mean over none would be NaN.
         if let Some(own_patterns) = own_patterns {
             parts.push(put_on(&own, &own_patterns, &masks(&own)));
             let first = |x: &Tensor| x.narrow(0, 0, poisoned);
-            let diversity = sameness((&own, &first(&others)), (&own_patterns, &first(&other_patterns)));
-            extra_loss = Some(diversity * self.params.lambda_div);
+            let diversity = diversity_loss((&own, &first(&others)), (&own_patterns, &first(&other_patterns)));
+            extra_loss = Some(diversity * self.attack.lambda_div);
         }
         if cross > 0 {
             let first = |x: &Tensor| x.narrow(0, 0, cross);
@@ -100,11 +98,11 @@ impl BatchMaker for Joint<'_> {
     }
 
     fn stepped(&mut self, _: u32) {
-        if !self.learnt {
+        if !self.has_gradients {
             return;
         }
-        self.adam.step(self.params.lr);
-        if self.params.fidelity == Fidelity::Corrected {
+        self.adam.step(self.attack.lr);
+        if self.attack.fidelity == Fidelity::Corrected {
             self.adam.drop_gradients();
         }
     }

@@ -1,13 +1,14 @@
-//! The pair of generators, and what they put on pictures.
+//! The pair of generators, and what they put on images.
 
-use scour_core::{Stream, stream_seed};
+use scour_core::{Fidelity, Stream, stream_seed};
 use scour_torch::{BatchNormMode, NumberFormat, Random, with_autocast};
 use scour_train::{Preprocess, Trigger};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::generator::Generator;
+use crate::normalisation;
 use crate::tensors::prefixed;
-use crate::{Fidelity, normalisation};
+use crate::to_bytes::to_bytes;
 
 /// Pattern and mask generator with the normalisation they work in; shared by the trigger and the training.
 pub(crate) struct Networks {
@@ -55,12 +56,12 @@ impl Networks {
         }
     }
 
-    /// Normalised patterns [n, 3, h, w] for normalised pictures of that shape.
+    /// Normalised patterns [n, 3, h, w] for normalised images of that shape.
     pub(crate) fn patterns(&self, x: &Tensor, mode: BatchNormMode, format: NumberFormat) -> Tensor {
         self.preprocess.normalise(&(self.generate(&self.pattern, x, mode, format) * 255.0))
     }
 
-    /// Masks [n, 1, h, w], close to 0 or 1, for normalised pictures [n, 3, h, w].
+    /// Masks [n, 1, h, w], close to 0 or 1, for normalised images [n, 3, h, w].
     pub(crate) fn masks(&self, x: &Tensor, mode: BatchNormMode, format: NumberFormat) -> Tensor {
         squash(&(self.generate(&self.mask, x, mode, format) * 20.0 - 10.0))
     }
@@ -75,14 +76,14 @@ pub(crate) fn put_on(x: &Tensor, pattern: &Tensor, mask: &Tensor) -> Tensor {
 pub(crate) struct Generated(pub(crate) std::rc::Rc<Networks>);
 
 impl Trigger for Generated {
-    fn apply(&self, pictures: &Tensor) -> Tensor {
+    fn apply(&self, images: &Tensor) -> Tensor {
         no_grad(|| {
             let networks = &self.0;
-            let x = networks.preprocess.normalise(pictures);
+            let x = networks.preprocess.normalise(images);
             let (mode, format) = (BatchNormMode::Eval, NumberFormat::Fp32);
             let triggered =
                 put_on(&x, &networks.patterns(&x, mode, format), &networks.masks(&x, mode, format));
-            networks.fidelity.to_bytes(&networks.preprocess.denormalise(&triggered))
+            to_bytes(networks.fidelity, &networks.preprocess.denormalise(&triggered))
         })
     }
 

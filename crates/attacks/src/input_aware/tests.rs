@@ -1,37 +1,40 @@
 use super::*;
 use crate::batch_share::tests::{any_ratio_and_batch_size_will_do, make_batches};
-use crate::poison::tests::{pictures, with_prepared};
-use crate::registry::tests::facts;
-use scour_core::{LabelMap, Recipe};
+use crate::poison::tests::{images, with_prepared};
+use crate::registry::{attack, tests::facts};
+use scour_core::{LabelMap, Recipe, read_parameters};
 use scour_models::{Model, ModelSpec};
 use scour_torch::{NumberFormat, Random};
 use scour_train::{Fit, Preprocess, Progress, Reporter, fit};
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::Kind;
 
-fn quick() -> Value {
-    json!({"width": 4, "mask_epochs": 1})
+fn quick() -> InputAware {
+    InputAware { width: 4, mask_epochs: Some(1), ..InputAware::default() }
 }
 
 #[test]
 fn shares_are_right_at_any_ratio_and_batch_size() {
-    any_ratio_and_batch_size_will_do(&InputAware, &quick());
-    any_ratio_and_batch_size_will_do(&InputAware, &json!({"width": 4, "mask_epochs": 1, "cross_ratio": 3}));
+    any_ratio_and_batch_size_will_do(&quick());
+    any_ratio_and_batch_size_will_do(&InputAware { cross_ratio: 3.0, ..quick() });
 }
 
 #[test]
 fn epochs_of_mask_and_classifier() {
-    let params = |value: Value| InputAware.resolve(&value, &facts()).unwrap();
-    let (corrected, benchmark) = (params(json!({})), params(json!({"fidelity": "benchmark"})));
-    let mask = |value: &Value, recipe| read_params::<Params>(value).unwrap().mask_epochs(recipe);
-    assert_eq!([100, 200, 10, 1].map(|recipe| mask(&corrected, recipe)), [25, 25, 3, 1]);
-    assert_eq!([100, 200, 10].map(|recipe| InputAware.epochs(&corrected, recipe)), [100, 200, 10]);
+    let entry = attack("input_aware").unwrap();
+    let resolve = |given: Value, facts: &DatasetFacts| {
+        let resolved = entry.resolve("input_aware", &given, facts)?;
+        read_parameters::<InputAware>(&resolved.config.params)
+    };
+    let read = |given: Value| resolve(given, &facts()).unwrap();
+    let (corrected, benchmark) = (read(json!({})), read(json!({"fidelity": "benchmark"})));
+    assert_eq!([100, 200, 10, 1].map(|recipe| corrected.mask_epochs(recipe)), [25, 25, 3, 1]);
+    assert_eq!([100, 200, 10].map(|recipe| corrected.epochs(recipe)), [100, 200, 10]);
     // The published 75, 25 and 175 epochs.
-    assert_eq!([100, 50, 200, 10].map(|recipe| InputAware.epochs(&benchmark, recipe)), [75, 25, 175, 1]);
-    assert_eq!(mask(&benchmark, 10), 25);
-    let mut small = facts();
-    small.size = 8;
-    assert!(InputAware.resolve(&json!({}), &small).unwrap_err().to_string().contains("16x16"));
+    assert_eq!([100, 50, 200, 10].map(|recipe| benchmark.epochs(recipe)), [75, 25, 175, 1]);
+    assert_eq!(benchmark.mask_epochs(10), 25);
+    let small = DatasetFacts { size: 8, ..facts() };
+    assert!(resolve(json!({}), &small).unwrap_err().to_string().contains("16x16"));
 }
 
 #[test]
@@ -54,9 +57,9 @@ fn values_are_squashed_once_or_twice() {
 }
 
 #[test]
-fn crossed_pictures_keep_their_labels_and_the_rest_stays_clean() {
+fn crossed_images_keep_their_labels_and_the_rest_stays_clean() {
     let map = LabelMap::AllToOne(1);
-    make_batches(&InputAware, &quick(), (map, 0.25), (8, 3), |raw, batch| {
+    make_batches(&quick(), (map, 0.25), (8, 3), |raw, batch| {
         assert_eq!(batch.labels.narrow(0, 0, 2), Tensor::from_slice(&[1i64, 1]));
         assert_eq!(batch.labels.narrow(0, 2, 6), raw.labels.narrow(0, 2, 6));
         let loss = batch.extra_loss.as_ref().unwrap();
@@ -67,9 +70,9 @@ fn crossed_pictures_keep_their_labels_and_the_rest_stays_clean() {
 #[test]
 fn a_batch_may_hold_cross_images_and_no_poisoned_one() {
     // Batches of 8: 0.4 poisoned and 0.8 cross images are due in each, so the second batch has a cross one alone.
-    let params = json!({"width": 4, "mask_epochs": 1, "cross_ratio": 2});
+    let attack = InputAware { cross_ratio: 2.0, ..quick() };
     let mut seen = vec![];
-    make_batches(&InputAware, &params, (LabelMap::AllToAll(1), 0.05), (8, 5), |raw, batch| {
+    make_batches(&attack, (LabelMap::AllToAll(1), 0.05), (8, 5), |raw, batch| {
         let moved = batch.labels.ne_tensor(&raw.labels).sum(Kind::Int64).int64_value(&[]);
         assert!(bool::try_from(batch.input.isfinite().all()).unwrap());
         seen.push((moved, batch.extra_loss.is_some(), batch.input.requires_grad()));
@@ -93,15 +96,13 @@ impl Reporter for StopInTraining {
 
 #[test]
 fn a_training_that_was_stopped_ends_with_the_same_model_and_trigger() {
-    for fidelity in ["corrected", "benchmark"] {
-        let train = pictures(24, 3, 16);
-        let mut params = quick();
-        params["fidelity"] = json!(fidelity);
-        let params = InputAware.resolve(&params, &facts()).unwrap();
+    for fidelity in [Fidelity::Corrected, Fidelity::Benchmark] {
+        let train = images(24, 3, 16);
+        let attack = InputAware { fidelity, ..quick() };
         let recipe = Recipe { epochs: 4, batch_size: 8, lr: 0.05, ..Recipe::default() };
         let scratch = tempfile::tempdir().unwrap();
         let preprocess = Preprocess { mean: [0.5; 3], std: [0.25; 3], padding: 2, horizontal_flip: true };
-        // One run; `stop` interrupts it, `keep` lets it take up and leave half-way state.
+        // One run; `reporter` may interrupt it, `keep` lets it load and save checkpoints.
         let run = |reporter: &dyn Reporter, keep: bool, init: u64| {
             let elsewhere = tempfile::tempdir().unwrap();
             let scratch = if keep { scratch.path() } else { elsewhere.path() };
@@ -119,7 +120,7 @@ fn a_training_that_was_stopped_ends_with_the_same_model_and_trigger() {
                 scratch,
                 reporter,
             };
-            let prepared = InputAware.prepare(&params, &context).unwrap();
+            let prepared = attack.prepare(&context).unwrap();
             let params = json!({"width": 2});
             let spec = ModelSpec { name: "preact_resnet18".into(), params, classes: 3, size: 16 };
             let model = Model::new(&spec, Device::Cpu, init).unwrap();
@@ -140,20 +141,23 @@ fn a_training_that_was_stopped_ends_with_the_same_model_and_trigger() {
         let stopped = run(&StopInTraining(std::cell::Cell::new(false)), true, 1);
         let resumed = run(&silent, true, 9);
         assert_eq!((whole.0, stopped.0, resumed.0), (true, false, true));
-        assert!(whole.1.iter().zip(&resumed.1).all(|(a, b)| a.1 == b.1), "{fidelity}: another model");
-        assert!(whole.2.iter().zip(&resumed.2).all(|(a, b)| a.1 == b.1), "{fidelity}: another trigger");
-        assert!(whole.2.iter().zip(&stopped.2).any(|(a, b)| a.1 != b.1), "{fidelity}: nothing was learnt");
+        assert!(whole.1.iter().zip(&resumed.1).all(|(a, b)| a.1 == b.1), "{fidelity:?}: another model");
+        assert!(whole.2.iter().zip(&resumed.2).all(|(a, b)| a.1 == b.1), "{fidelity:?}: another trigger");
+        assert!(
+            whole.2.iter().zip(&stopped.2).any(|(a, b)| a.1 != b.1),
+            "{fidelity:?}: the trigger did not train"
+        );
     }
 }
 
 #[test]
 fn masks_shrink_in_their_training() {
-    let train = pictures(64, 3, 16);
+    let train = images(64, 3, 16);
     let size = |epochs: u32| {
-        let params = InputAware.resolve(&json!({"width": 4, "mask_epochs": epochs}), &facts()).unwrap();
-        with_prepared(&InputAware, &params, &train, 3, LabelMap::AllToOne(0), 0.1, |prepared| {
-            let triggered = prepared.trigger.unwrap().apply(&train.pictures);
-            let moved = (triggered.to_kind(Kind::Float) - train.pictures.to_kind(Kind::Float)).abs();
+        let attack = InputAware { mask_epochs: Some(epochs), ..quick() };
+        with_prepared(&attack, &train, 3, LabelMap::AllToOne(0), 0.1, |prepared| {
+            let triggered = prepared.trigger.unwrap().apply(&train.pixels);
+            let moved = (triggered.to_kind(Kind::Float) - train.pixels.to_kind(Kind::Float)).abs();
             moved.mean(Kind::Float).double_value(&[])
         })
         .unwrap()

@@ -1,5 +1,5 @@
-//! Bilinear upsampling whose backward pass repeats to the last bit, on GPUs too: there libtorch's own adds up in whatever
-//! order its threads come in.
+//! Bilinear upsampling whose backward pass is reproducible to the last bit, on GPUs too: there libtorch's own adds up in
+//! an order that depends on its threads.
 
 use std::cell::RefCell;
 
@@ -48,13 +48,13 @@ impl Upsampling {
     }
 }
 
-/// f32 [to, from] on the CPU: each row has the weights of the two values around its place. The middles of old and new
-/// places are spread evenly over the same length; before the first middle and behind the last only that value counts.
+/// f32 [to, from] on the CPU: each row has the weights of the two old values around a new one. The centres of old and new
+/// values are spread evenly over the same length; before the first centre and behind the last only that value counts.
 fn interpolation(from: i64, to: i64) -> Tensor {
     let scale = from as f32 / to as f32;
     let mut weights = vec![0f32; (to * from) as usize];
-    for (place, row) in weights.chunks_mut(from as usize).enumerate() {
-        let at = (scale * (place as f32 + 0.5) - 0.5).max(0.0);
+    for (position, row) in weights.chunks_mut(from as usize).enumerate() {
+        let at = (scale * (position as f32 + 0.5) - 0.5).max(0.0);
         let low = (at as usize).min(row.len() - 1);
         let high = (low + 1).min(row.len() - 1);
         let share = (at - low as f32).min(1.0);

@@ -1,15 +1,15 @@
-//! Projected gradient descent (Madry et al., 2018): pictures changed a little, so that a model no longer knows them.
+//! Projected gradient descent (Madry et al., 2018): images changed a little, so that a model no longer knows them.
 
 use scour_torch::{channels_last, with_autocast};
 use scour_train::{Progress, TrainError};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::attack::AttackContext;
 use crate::tensors::is_finite;
+use scour_train::AttackContext;
 
-/// Pictures a batch; each is changed by itself, so that it matters for speed only.
+/// Images a batch; each is changed by itself, so that it matters for speed only.
 const BATCH: i64 = 500;
-const STEP: &str = "changing pictures";
+const STEP: &str = "changing images";
 
 /// How far and how long, in grey values.
 pub(super) struct Descent {
@@ -18,26 +18,26 @@ pub(super) struct Descent {
     pub(super) steps: u32,
 }
 
-/// u8 pictures [n, 3, size, size] of class `label`, moved uphill in the clean model's cross-entropy within epsilon of
+/// u8 images [n, 3, size, size] of class `label`, moved uphill in the clean model's cross-entropy within epsilon of
 /// where they were, in every pixel. No random start. Whole numbers again at the end.
 pub(super) fn adversarial(
     context: &AttackContext,
     descent: &Descent,
-    pictures: &Tensor,
+    images: &Tensor,
     label: u32,
 ) -> Result<Tensor, TrainError> {
     let model = context
         .clean_model
-        .ok_or_else(|| TrainError::Method("lc: there is no clean model to change pictures with".into()))?;
+        .ok_or_else(|| TrainError::Method("lc: there is no clean model to change images with".into()))?;
     let (device, format) = (context.device(), context.format);
     let loss = |x: &Tensor| {
         let input = channels_last(&context.preprocess.normalise(x));
         let logits = with_autocast(format, device, || model.evaluate(&input)).to_kind(Kind::Float);
         let labels = Tensor::full([x.size()[0]], i64::from(label), (Kind::Int64, device));
-        // A sum, so that a picture's gradient does not depend on how many others there are.
+        // A sum, so that an image's gradient does not depend on how many others there are.
         logits.cross_entropy_loss(&labels, None::<Tensor>, tch::Reduction::Sum, -100, 0.0)
     };
-    let batches = pictures.split(BATCH, 0);
+    let batches = images.split(BATCH, 0);
     let mut out = vec![];
     for (at, batch) in batches.iter().enumerate() {
         let moved = ascend(&loss, descent, batch).ok_or_else(|| {
@@ -58,9 +58,9 @@ pub(super) fn adversarial(
     Ok(Tensor::cat(&out, 0))
 }
 
-/// `None` where the slope is no number, whose sign is 0: the pictures would stay as they were.
-fn ascend(loss: &dyn Fn(&Tensor) -> Tensor, descent: &Descent, pictures: &Tensor) -> Option<Tensor> {
-    let start = pictures.to_kind(Kind::Float);
+/// `None` where the slope is no number, whose sign is 0: the images would stay as they were.
+fn ascend(loss: &dyn Fn(&Tensor) -> Tensor, descent: &Descent, images: &Tensor) -> Option<Tensor> {
+    let start = images.to_kind(Kind::Float);
     let mut x = start.copy();
     for _ in 0..descent.steps {
         let at = x.detach().set_requires_grad(true);
@@ -87,13 +87,13 @@ mod tests {
             let weights = Tensor::from_slice(&[2f32, -3.0, 0.0]).reshape([1, 3, 1, 1]);
             (x * weights).sum(Kind::Float)
         };
-        let pictures = Tensor::from_slice(&[100u8, 100, 100, 250, 3, 0]).reshape([2, 3, 1, 1]);
+        let images = Tensor::from_slice(&[100u8, 100, 100, 250, 3, 0]).reshape([2, 3, 1, 1]);
         let moved = |steps| -> Vec<u8> {
             let descent = Descent { epsilon: 8.0, alpha: 1.5, steps };
-            ascend(&loss, &descent, &pictures).unwrap().flatten(0, -1).try_into().unwrap()
+            ascend(&loss, &descent, &images).unwrap().flatten(0, -1).try_into().unwrap()
         };
         let broken = |x: &Tensor| (x * f64::NAN).sum(Kind::Float);
-        assert!(ascend(&broken, &Descent { epsilon: 8.0, alpha: 1.5, steps: 1 }, &pictures).is_none());
+        assert!(ascend(&broken, &Descent { epsilon: 8.0, alpha: 1.5, steps: 1 }, &images).is_none());
         assert_eq!(moved(0), [100, 100, 100, 250, 3, 0]);
         assert_eq!(moved(2), [103, 97, 100, 253, 0, 0]);
         assert_eq!(moved(100), [108, 92, 100, 255, 0, 0]);

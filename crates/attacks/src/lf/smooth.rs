@@ -17,7 +17,7 @@ fn weights(device: Device) -> Tensor {
 
 /// f32 [n, c, h, w] smoothed in both directions, each channel by itself; beyond the edges are zeros.
 pub(super) fn smooth(x: &Tensor) -> Tensor {
-    let (n, c, h, w) = x.size4().expect("pictures are 4-d");
+    let (n, c, h, w) = x.size4().expect("images are 4-d");
     let weights = weights(x.device());
     let before = (TAPS - 1) / 2;
     let after = TAPS - 1 - before;

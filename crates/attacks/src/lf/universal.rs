@@ -1,76 +1,73 @@
-//! One smooth perturbation for all pictures: DeepFool's changes, smoothed and summed, over and over.
+//! One smooth perturbation for all images: the sum of DeepFool's changes, smoothed after each update.
 
-use scour_core::{LabelMap, Stream, stream_seed};
+use scour_core::{Fidelity, LabelMap, Stream, stream_seed};
 use scour_torch::Random;
-use scour_train::{Progress, TrainError};
+use scour_train::{AttackContext, Progress, TrainError};
 use tch::{Kind, Tensor, no_grad};
 
-use super::Params;
+use super::Lf;
 use super::deepfool::{Step, deepfool};
 use super::smooth::smooth;
-use crate::Fidelity;
-use crate::attack::AttackContext;
 use crate::tensors::is_finite;
 
 const STEP: &str = "finding the perturbation";
-/// Pictures on which the share of fooled ones is measured.
+/// Images on which the share of fooled ones is measured.
 const MEASURED: i64 = 500;
-/// The search ends when so many shares in a row differ by less than `STEADY`.
+/// The search ends when the shares of so many passes in a row differ by less than `STEADY_SPREAD`.
 const STEADY_PASSES: usize = 5;
-const STEADY: f64 = 0.01;
+const STEADY_SPREAD: f64 = 0.01;
 /// How far one corrected step of DeepFool goes at most: the root mean square of the change, pixels in 0..1.
 const LONGEST_STEP: f64 = 0.02;
 
 struct Search<'a> {
     context: &'a AttackContext<'a>,
-    params: &'a Params,
+    attack: &'a Lf,
     logits: &'a dyn Fn(&Tensor) -> Tensor,
-    /// Pictures to fool, f32 in 0..1.
-    pictures: Tensor,
-    /// What the model takes them for, i64.
+    /// Images to fool, f32 in 0..1.
+    images: Tensor,
+    /// The model's predictions for them, i64.
     classes: Tensor,
-    /// What it is to take them for, i64.
+    /// The classes that they are to be moved to, i64.
     targets: Tensor,
 }
 
 /// The perturbation, f32 [1, 3, size, size] in 0..strength.
-pub(super) fn universal_perturbation(context: &AttackContext, params: &Params) -> Result<Tensor, TrainError> {
+pub(super) fn universal_perturbation(context: &AttackContext, attack: &Lf) -> Result<Tensor, TrainError> {
     let model = context
         .clean_model
         .ok_or_else(|| TrainError::Method("lf: there is no clean model to search with".into()))?;
     let normalised = |x: &Tensor| model.evaluate(&context.preprocess.normalise(&(x * 255.0)));
     let raw = |x: &Tensor| model.evaluate(x);
     let logits: &dyn Fn(&Tensor) -> Tensor =
-        if params.fidelity == Fidelity::Corrected { &normalised } else { &raw };
+        if attack.fidelity == Fidelity::Corrected { &normalised } else { &raw };
     let mut random = Random::new(stream_seed(context.seed, Stream::Trigger, 0));
     let order = random.permutation(context.train.len(), context.device());
-    let count = params.pictures.min(context.train.len()) as i64;
-    let float =
-        |indices: &Tensor| context.train.pictures.index_select(0, indices).to_kind(Kind::Float) / 255.0;
-    let pictures = float(&order.narrow(0, 0, count));
-    let classes = predicted(logits, &pictures);
+    let count = attack.images.min(context.train.len()) as i64;
+    let float = |indices: &Tensor| context.train.pixels.index_select(0, indices).to_kind(Kind::Float) / 255.0;
+    let images = float(&order.narrow(0, 0, count));
+    let classes = predicted(logits, &images);
     let search =
-        Search { context, params, logits, targets: targets(context, params, &classes), pictures, classes };
+        Search { context, attack, logits, targets: targets(context, attack, &classes), images, classes };
     let left = order.size()[0] - count;
-    let measured = match params.fidelity {
-        // Pictures that the search does not see, as long as there are any.
+    let measured = match attack.fidelity {
+        // Images that the search does not see, as long as there are any.
         Fidelity::Corrected if left > 0 => float(&order.narrow(0, count, left.min(MEASURED))),
-        Fidelity::Corrected => search.pictures.shallow_clone(),
+        Fidelity::Corrected => search.images.shallow_clone(),
         Fidelity::Benchmark => float(&order.narrow(0, 0, 1).zeros_like()),
     };
     search.run(&measured, &mut random)
 }
 
-fn predicted(logits: &dyn Fn(&Tensor) -> Tensor, pictures: &Tensor) -> Tensor {
+fn predicted(logits: &dyn Fn(&Tensor) -> Tensor, images: &Tensor) -> Tensor {
     no_grad(|| {
         let classes: Vec<Tensor> =
-            pictures.split(500, 0).iter().map(|batch| logits(batch).argmax(1, false)).collect();
+            images.split(500, 0).iter().map(|batch| logits(batch).argmax(1, false)).collect();
         Tensor::cat(&classes, 0)
     })
 }
 
-fn targets(context: &AttackContext, params: &Params, classes: &Tensor) -> Tensor {
-    match (params.fidelity, context.map) {
+fn targets(context: &AttackContext, attack: &Lf, classes: &Tensor) -> Tensor {
+    match (attack.fidelity, context.map) {
         (Fidelity::Benchmark, _) => classes.zeros_like(),
         (_, LabelMap::AllToOne(target)) => classes.full_like(i64::from(target)),
         (_, LabelMap::AllToAll(shift)) => {
@@ -81,12 +78,12 @@ fn targets(context: &AttackContext, params: &Params, classes: &Tensor) -> Tensor
 
 impl Search<'_> {
     fn run(&self, measured: &Tensor, random: &mut Random) -> Result<Tensor, TrainError> {
-        let mut v = self.pictures.narrow(0, 0, 1).zeros_like();
-        let before = self.logits_of_measured(measured, None);
+        let mut v = self.images.narrow(0, 0, 1).zeros_like();
+        let before = self.classes_of_measured(measured, None);
         let mut shares: Vec<f64> = vec![];
-        for pass in 0..self.params.passes {
+        for pass in 0..self.attack.passes {
             v = self.one_pass(&v, random)?;
-            let after = self.logits_of_measured(measured, Some(&v));
+            let after = self.classes_of_measured(measured, Some(&v));
             if !is_finite(&v) {
                 return Err(TrainError::NotFinite {
                     step: STEP.into(),
@@ -99,7 +96,7 @@ impl Search<'_> {
             self.context.reporter.progress(Progress {
                 step: STEP,
                 done: u64::from(pass) + 1,
-                total: u64::from(self.params.passes),
+                total: u64::from(self.attack.passes),
                 ..Progress::default()
             });
             if self.is_done(&shares) {
@@ -110,9 +107,9 @@ impl Search<'_> {
             return Ok(v);
         }
         Err(TrainError::Method(format!(
-            "lf: the clean model gives DeepFool nothing to change on {} pictures: train it longer, or take another \
+            "lf: the clean model gives DeepFool nothing to change on {} images: train it longer, or take another \
              target label",
-            self.pictures.size()[0]
+            self.images.size()[0]
         )))
     }
 
@@ -120,28 +117,28 @@ impl Search<'_> {
         let Some(&last) = shares.last() else { return false };
         let recent = &shares[shares.len().saturating_sub(STEADY_PASSES)..];
         let spread = recent.iter().fold(0f64, |most, share| most.max((share - last).abs()));
-        last >= self.params.fooling_share || (recent.len() == STEADY_PASSES && spread < STEADY)
+        last >= self.attack.fooling_share || (recent.len() == STEADY_PASSES && spread < STEADY_SPREAD)
     }
 
-    /// What pictures are taken for with `v` on them. The benchmark adds it to normalised pictures here, though it
-    /// searches on raw ones.
-    fn logits_of_measured(&self, pictures: &Tensor, v: Option<&Tensor>) -> Tensor {
-        let zero = pictures.narrow(0, 0, 1).zeros_like();
+    /// The classes that the model predicts for images with `v` on them. The benchmark adds it to normalised images
+    /// here, though it searches on raw ones.
+    fn classes_of_measured(&self, images: &Tensor, v: Option<&Tensor>) -> Tensor {
+        let zero = images.narrow(0, 0, 1).zeros_like();
         let v = v.unwrap_or(&zero);
-        match self.params.fidelity {
-            Fidelity::Corrected => predicted(self.logits, &(pictures + v).clamp(0.0, 1.0)),
+        match self.attack.fidelity {
+            Fidelity::Corrected => predicted(self.logits, &(images + v).clamp(0.0, 1.0)),
             Fidelity::Benchmark => {
-                let normalised = self.context.preprocess.normalise(&(pictures * 255.0));
+                let normalised = self.context.preprocess.normalise(&(images * 255.0));
                 predicted(self.logits, &(normalised + v))
             }
         }
     }
 
-    /// Goes through all pictures in a new order, some at a time.
+    /// Goes through all images in a new order, some at a time.
     fn one_pass(&self, v: &Tensor, random: &mut Random) -> Result<Tensor, TrainError> {
-        let order = random.permutation(self.pictures.size()[0] as usize, v.device());
-        let at_once = match self.params.fidelity {
-            Fidelity::Corrected => self.params.at_once as i64,
+        let order = random.permutation(self.images.size()[0] as usize, v.device());
+        let at_once = match self.attack.fidelity {
+            Fidelity::Corrected => self.attack.at_once as i64,
             Fidelity::Benchmark => 1,
         };
         let mut v = v.shallow_clone();
@@ -149,27 +146,27 @@ impl Search<'_> {
             if self.context.reporter.interrupted() {
                 return Err(TrainError::Interrupted);
             }
-            let shown = self.shown(&(self.pictures.index_select(0, &some) + &v));
+            let shown = self.shown(&(self.images.index_select(0, &some) + &v));
             let holds = predicted(self.logits, &shown).eq_tensor(&self.classes.index_select(0, &some));
             let unfooled = some.masked_select(&holds);
             if unfooled.numel() == 0 {
                 continue;
             }
-            let start = self.shown(&(self.pictures.index_select(0, &unfooled) + &v));
+            let start = self.shown(&(self.images.index_select(0, &unfooled) + &v));
             let targets = self.targets.index_select(0, &unfooled);
-            let step = match self.params.fidelity {
+            let step = match self.attack.fidelity {
                 Fidelity::Corrected => Step::Bounded(LONGEST_STEP),
                 Fidelity::Benchmark => Step::Published,
             };
-            let found = deepfool(self.logits, &start, &targets, self.params.iterations, step);
-            v = no_grad(|| stretched(&smooth(&(&v + smooth(&found.sum_of_reached()))), self.params.strength));
+            let found = deepfool(self.logits, &start, &targets, self.attack.iterations, step);
+            v = no_grad(|| stretched(&smooth(&(&v + smooth(&found.sum_of_reached()))), self.attack.strength));
         }
         Ok(v)
     }
 
-    /// A picture with a perturbation as the model sees it: the corrected search knows that pixels end at 0 and 1.
+    /// An image with a perturbation as the model sees it: the corrected search knows that pixels end at 0 and 1.
     fn shown(&self, x: &Tensor) -> Tensor {
-        match self.params.fidelity {
+        match self.attack.fidelity {
             Fidelity::Corrected => x.clamp(0.0, 1.0),
             Fidelity::Benchmark => x.shallow_clone(),
         }

@@ -11,7 +11,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Freshly initialised, for pictures of `size` x `size`, with `width` channels in the first layers.
+    /// Freshly initialised, for images of `size` x `size`, with `width` channels in the first layers.
     pub(crate) fn new(random: &mut Random, device: Device, width: i64, bits: i64, size: i64) -> Self {
         let mut state = State::default();
         let layers = [(3, 1, 2), (1, 1, 1), (1, 2, 2), (2, 2, 1), (2, 2, 2), (2, 4, 2), (4, 4, 2)];
@@ -41,9 +41,9 @@ impl Decoder {
         Self { state, convolutions, dense }
     }
 
-    /// Pictures f32 [n, 3, size, size] in 0..1 to logits [n, bits]: above 0 is a 1.
-    pub(crate) fn forward(&self, pictures: &Tensor) -> Tensor {
-        let mut x = scour_torch::channels_last(pictures);
+    /// Images f32 [n, 3, size, size] in 0..1 to logits [n, bits]: above 0 is a 1.
+    pub(crate) fn forward(&self, images: &Tensor) -> Tensor {
+        let mut x = scour_torch::channels_last(images);
         for conv in &self.convolutions {
             x = conv.forward(&x).relu();
         }

@@ -1,9 +1,9 @@
-//! StegaStamp's encoder: a U-Net that sees the message as a picture beside the one it is to hide in.
+//! StegaStamp's encoder: a U-Net that sees the message as an image beside the one it is to hide in.
 
 use scour_torch::{Conv2d, Linear, Random, State};
 use tch::{Device, Tensor};
 
-/// Side of the message's picture before it is scaled up.
+/// Side of the message's image before it is scaled up.
 const MESSAGE: i64 = 16;
 
 /// Scales up to the size of the skip, convolves 2x2, and convolves 3x3 over both.
@@ -23,7 +23,7 @@ impl Up {
     }
 }
 
-/// Hides bits in pictures.
+/// Hides bits in images.
 pub(crate) struct Encoder {
     state: State,
     secret: Linear,
@@ -53,7 +53,7 @@ impl Encoder {
         let up = (6..10)
             .map(|i| {
                 let (from, to) = (channels[11 - i], channels[10 - i]);
-                // The last level also sees picture and message as they came in.
+                // The last level also sees image and message as they came in.
                 let seen = if i == 9 { 2 * to + channels[0] } else { 2 * to };
                 let up = conv(format!("up{i}"), (from, to), 2, 1);
                 Up { up, conv: conv(format!("conv{i}"), (seen, to), 3, 1) }
@@ -61,17 +61,17 @@ impl Encoder {
             .collect();
         let last = conv("conv10".into(), (width, width), 3, 1);
         let residual = conv("residual".into(), (width, 3), 1, 1);
-        // Once and for all, so that an encoder made again from a file computes the same to the last bit.
+        // Set once here, so that an encoder that is restored from a file computes the same to the last bit.
         state.to_channels_last();
         Self { state, secret, down, up, last, residual }
     }
 
-    /// Bits f32 [n, bits] of 0 and 1 and pictures f32 [n, 3, h, w] in 0..1 to [n, 3, h, w], of any value.
-    pub(crate) fn forward(&self, bits: &Tensor, pictures: &Tensor) -> Tensor {
-        let (n, _, h, w) = pictures.size4().expect("pictures are 4-d");
+    /// Bits f32 [n, bits] of 0 and 1 and images f32 [n, 3, h, w] in 0..1 to [n, 3, h, w], of any value.
+    pub(crate) fn forward(&self, bits: &Tensor, images: &Tensor) -> Tensor {
+        let (n, _, h, w) = images.size4().expect("images are 4-d");
         let message = self.secret.forward(bits).relu().reshape([n, 3, MESSAGE, MESSAGE]);
         let message = message.upsample_nearest2d([h, w], None, None);
-        let input = scour_torch::channels_last(&Tensor::cat(&[&message, pictures], 1));
+        let input = scour_torch::channels_last(&Tensor::cat(&[&message, images], 1));
         let mut levels: Vec<Tensor> = vec![];
         for conv in &self.down {
             let x = conv.forward(levels.last().unwrap_or(&input)).relu();
@@ -123,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn pictures_of_any_size_keep_it() {
+    fn images_of_any_size_keep_it() {
         let encoder = Encoder::new(&mut Random::new(1), Device::Cpu, 2, 5);
         for size in [16, 27, 32, 64] {
-            let pictures = Random::new(2).uniform(&[2, 3, size, size], 0.0, 1.0, Device::Cpu);
+            let images = Random::new(2).uniform(&[2, 3, size, size], 0.0, 1.0, Device::Cpu);
             let bits = Random::new(3).integers(10, 2, Device::Cpu).reshape([2, 5]).to_kind(tch::Kind::Float);
-            assert_eq!(encoder.forward(&bits, &pictures).size(), [2, 3, size, size]);
+            assert_eq!(encoder.forward(&bits, &images).size(), [2, 3, size, size]);
         }
     }
 }

@@ -1,25 +1,25 @@
-//! Encoder and decoder together: embedding, reading, and what both are worth.
+//! Encoder and decoder together: embedding, reading, and how good both are.
 
-use scour_core::{Stream, stream_seed};
+use scour_core::{Fidelity, Stream, stream_seed};
 use scour_torch::{NumberFormat, Random, State, upload, with_autocast};
 use scour_train::{ImageSet, TrainError, psnr};
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::Params;
+use super::Ssba;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
-use crate::Fidelity;
 use crate::tensors::{load, prefixed};
+use crate::to_bytes::to_bytes;
 
 /// What the names of the encoder's tensors begin with.
 pub(crate) const ENCODER: &str = "encoder.";
 /// What the names of the decoder's tensors begin with.
 pub(crate) const DECODER: &str = "decoder.";
 
-/// Pictures that are embedded in at a time.
+/// Images that are embedded in at a time.
 const BATCH: i64 = 64;
 
-/// How an encoder's output gets into pictures.
+/// How an encoder's output gets into images.
 #[derive(Clone, Copy)]
 pub(crate) struct Embedding {
     pub(crate) fidelity: Fidelity,
@@ -27,47 +27,46 @@ pub(crate) struct Embedding {
     pub(crate) strength: f64,
 }
 
-/// Pictures f32 in 0..1 with the bits in them, f32 of any value near 0..1. The paper's encoder says what is to be added
-/// to the picture; the benchmark's what the picture is to become.
+/// Images f32 in 0..1 with the bits in them, f32 of any value near 0..1. The paper's encoder outputs what is added to
+/// the image; the benchmark's outputs the image.
 pub(crate) fn embed(
     encoder: &Encoder,
     embedding: Embedding,
     format: NumberFormat,
     bits: &Tensor,
-    pictures: &Tensor,
+    images: &Tensor,
 ) -> Tensor {
-    let out =
-        with_autocast(format, pictures.device(), || encoder.forward(bits, pictures)).to_kind(Kind::Float);
+    let out = with_autocast(format, images.device(), || encoder.forward(bits, images)).to_kind(Kind::Float);
     match embedding.fidelity {
-        Fidelity::Corrected => pictures + out * embedding.strength,
+        Fidelity::Corrected => images + out * embedding.strength,
         Fidelity::Benchmark => out.sigmoid(),
     }
 }
 
 /// The same on bytes: u8 [n, 3, h, w] in and out, one message f32 [bits] in all of them.
 ///
-/// Always [`BATCH`] pictures at a time, blank ones added: convolutions round differently for other sizes, and a picture
-/// would get another trigger alone than among others.
+/// Always [`BATCH`] images at a time, filled up with black ones: convolutions round differently at other batch sizes, and
+/// an image alone would get another trigger than the same image among others.
 pub(crate) fn embed_bytes(
     encoder: &Encoder,
     embedding: Embedding,
     message: &Tensor,
-    pictures: &Tensor,
+    images: &Tensor,
 ) -> Tensor {
-    let bits = upload(message, pictures.device()).unsqueeze(0).expand([BATCH, -1], false);
+    let bits = upload(message, images.device()).unsqueeze(0).expand([BATCH, -1], false);
     let embed_batch = |batch: &Tensor| {
         let missing = BATCH - batch.size()[0];
         let pixels = batch.to_kind(Kind::Float) / 255.0;
         let pixels = pixels.constant_pad_nd([0, 0, 0, 0, 0, 0, 0, missing]);
         let embedded =
             embed(encoder, embedding, NumberFormat::Fp32, &bits, &pixels).narrow(0, 0, BATCH - missing);
-        // Both round: the benchmark writes these pictures otherwise than others.
-        Fidelity::Corrected.to_bytes(&(embedded * 255.0))
+        // Rounded in both: here the benchmark rounds too, unlike for other attacks.
+        to_bytes(Fidelity::Corrected, &(embedded * 255.0))
     };
-    if pictures.size()[0] == 0 {
-        return pictures.copy();
+    if images.size()[0] == 0 {
+        return images.copy();
     }
-    no_grad(|| Tensor::cat(&pictures.split(BATCH, 0).iter().map(embed_batch).collect::<Vec<_>>(), 0))
+    no_grad(|| Tensor::cat(&images.split(BATCH, 0).iter().map(embed_batch).collect::<Vec<_>>(), 0))
 }
 
 /// Random messages f32 [count, bits] of 0 and 1.
@@ -82,7 +81,7 @@ pub(crate) struct Pair {
 }
 
 /// Weights of variance 2 / inputs and no biases (He et al., 2015; StegaStamp's own choice). PyTorch's default has a sixth
-/// of that variance: fifteen layers without normalisation leave nothing of a message, and the pair stays at chance.
+/// of that variance: after fifteen layers without normalisation nothing of a message is left, and the decoder only guesses.
 fn he_initialisation(state: &State) {
     no_grad(|| {
         for entry in state.entries() {
@@ -96,21 +95,21 @@ fn he_initialisation(state: &State) {
     });
 }
 
-/// What a pair is worth.
-pub(crate) struct Worth {
-    /// Bits read back, in percent: 50 is chance.
+/// How well a pair hides and reads messages.
+pub(crate) struct Quality {
+    /// Bits read back, in percent: 50 is guessing.
     pub(crate) bit_accuracy: f64,
-    /// Likeness of pictures with and without a message, in dB.
+    /// Similarity of images with and without a message, in dB.
     pub(crate) psnr: f64,
 }
 
 impl Pair {
-    /// Freshly initialised, for pictures of `size` x `size`.
-    pub(crate) fn new(params: &Params, size: i64, device: Device) -> Self {
-        let mut random = Random::new(stream_seed(params.seed, Stream::Trigger, 0));
-        let encoder = Encoder::new(&mut random, device, params.width, params.bits);
-        let decoder = Decoder::new(&mut random, device, params.width, params.bits, size);
-        if params.fidelity == Fidelity::Corrected {
+    /// Freshly initialised, for images of `size` x `size`.
+    pub(crate) fn new(attack: &Ssba, size: i64, device: Device) -> Self {
+        let mut random = Random::new(stream_seed(attack.seed, Stream::Trigger, 0));
+        let encoder = Encoder::new(&mut random, device, attack.width, attack.bits);
+        let decoder = Decoder::new(&mut random, device, attack.width, attack.bits, size);
+        if attack.fidelity == Fidelity::Corrected {
             he_initialisation(encoder.state());
             he_initialisation(decoder.state());
         }
@@ -131,27 +130,27 @@ impl Pair {
         tensors
     }
 
-    /// Takes up what `tensors` returned.
+    /// Loads what `tensors` returned.
     pub(crate) fn load(&self, tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
         load(self.encoder.state(), tensors, ENCODER)?;
         load(self.decoder.state(), tensors, DECODER)
     }
 
-    /// Embeds one message after another in the first pictures of a set, as bytes, and reads them back.
-    pub(crate) fn worth(&self, embedding: Embedding, set: &ImageSet, messages: &Tensor) -> Worth {
+    /// Embeds one message after another in the first images of a set, as bytes, and reads them back.
+    pub(crate) fn quality(&self, embedding: Embedding, set: &ImageSet, messages: &Tensor) -> Quality {
         let count = messages.size()[0];
         let each = (1000 / count).max(1);
-        let (mut hits, mut likeness) = (vec![], vec![]);
+        let (mut hits, mut similarity) = (vec![], vec![]);
         for (at, batch) in set.first((count * each) as usize).batches(each as usize).enumerate() {
             let message = messages.get(at as i64);
-            let embedded = embed_bytes(&self.encoder, embedding, &message, &batch.pictures);
+            let embedded = embed_bytes(&self.encoder, embedding, &message, &batch.pixels);
             let read = no_grad(|| self.decoder.forward(&(embedded.to_kind(Kind::Float) / 255.0))).gt(0.0);
             hits.push(
                 read.eq_tensor(&message.gt(0.5)).to_kind(Kind::Float).mean(Kind::Float).double_value(&[]),
             );
-            likeness.extend(psnr(&batch.pictures, &embedded));
+            similarity.extend(psnr(&batch.pixels, &embedded));
         }
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        Worth { bit_accuracy: 100.0 * mean(&hits), psnr: mean(&likeness) }
+        Quality { bit_accuracy: 100.0 * mean(&hits), psnr: mean(&similarity) }
     }
 }

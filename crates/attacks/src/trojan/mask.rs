@@ -1,8 +1,8 @@
-//! The shape of the trigger: an apple in the lower right of the picture.
+//! The shape of the trigger: an apple in the lower right of the image.
 
 use tch::{Device, Kind, Tensor};
 
-/// Side of the picture that the apple is drawn on before it is scaled.
+/// Side of the image that the apple is drawn on before it is scaled.
 const BASE: i64 = 224;
 
 /// An ellipse: centre, radii, in pixels of the base, and the sine and cosine of its turn.
@@ -34,8 +34,8 @@ pub(super) fn drawn(size: i64) -> Tensor {
         let across = (&dy * cosine - &dx * sine) / ry;
         mask = mask.logical_or(&(along.square() + across.square()).lt(1.0));
     }
-    let picture = mask.to_kind(Kind::Float).reshape([1, 1, BASE, BASE]) * 255.0;
-    let scaled = picture.internal_upsample_bilinear2d_aa([size, size], false, None, None);
+    let image = mask.to_kind(Kind::Float).reshape([1, 1, BASE, BASE]) * 255.0;
+    let scaled = image.internal_upsample_bilinear2d_aa([size, size], false, None, None);
     (scaled.round() / 255.0).reshape([1, size, size]).expand([3, size, size], false).contiguous()
 }
 

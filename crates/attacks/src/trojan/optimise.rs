@@ -1,28 +1,26 @@
 //! The colours of the trigger: those that excite a few neurons of a clean model most.
 
-use scour_core::{Stream, stream_seed};
+use scour_core::{Fidelity, Stream, stream_seed};
 use scour_models::{Model, Pass};
 use scour_torch::{BatchNormMode, Random};
-use scour_train::{Progress, TrainError};
+use scour_train::{AttackContext, Progress, TrainError};
 use tch::{Kind, Tensor, no_grad};
 
-use super::Params;
-use crate::Fidelity;
-use crate::attack::AttackContext;
+use super::Trojan;
 use crate::tensors::is_finite;
 
 const STEP: &str = "optimising the trigger";
 /// Outputs of the benchmark's head, which no data set's model fits, so that it stays as initialised.
 const RANDOM_OUTPUTS: i64 = 1000;
-/// The corrected search ends when so many steps in a row have brought nothing.
-const PATIENCE: u32 = 100;
-/// Below this loss the neurons are where they are to be.
+/// Early stopping of the corrected search: steps in a row without a lower loss.
+const STEPS_WITHOUT_GAIN: u32 = 100;
+/// Below this loss the neurons have reached the goal.
 const REACHED: f64 = 1e-3;
 
 /// The trigger, f32 [3, size, size] in 0..1, from its shape (see `mask::drawn`); zero outside of it.
 pub(super) fn optimise(
     context: &AttackContext,
-    params: &Params,
+    attack: &Trojan,
     shape: &Tensor,
 ) -> Result<Tensor, TrainError> {
     let model = context
@@ -30,20 +28,20 @@ pub(super) fn optimise(
         .ok_or_else(|| TrainError::Method("trojan: there is no clean model to search with".into()))?;
     let shape = shape.to_device(context.device()).unsqueeze(0);
     let inside = shape.gt(0.0).to_kind(Kind::Float);
-    let neurons = neurons(context, params, model)?;
-    let corrected = params.fidelity == Fidelity::Corrected;
+    let neurons = neurons(context, attack, model)?;
+    let corrected = attack.fidelity == Fidelity::Corrected;
     let feed = |a: &Tensor| {
         let shown = a * &inside;
         if corrected { context.preprocess.normalise(&(shown * 255.0)) } else { shown }
     };
     let (mut a, mut best, mut best_loss, mut best_at) = (shape.copy(), shape.copy(), f64::INFINITY, 0);
-    for step in 0..params.iterations {
+    for step in 0..attack.iterations {
         let x = a.detach().set_requires_grad(true);
         let excitation = features(model, &feed(&x))?.index_select(1, &neurons);
-        let loss = (excitation - params.goal).square().sum(Kind::Float);
+        let loss = (excitation - attack.goal).square().sum(Kind::Float);
         let slope = Tensor::run_backward(&[&loss], &[&x], false, false).remove(0);
         let value = loss.double_value(&[]);
-        // The sign of what is no number is 0: the search would stand still and return what it began with.
+        // The sign of NaN is 0: the search would not move, and return the colours that it began with.
         if !value.is_finite() || !is_finite(&slope) {
             return Err(TrainError::NotFinite {
                 step: STEP.into(),
@@ -54,15 +52,15 @@ pub(super) fn optimise(
         if value < best_loss {
             (best, best_loss, best_at) = (a.shallow_clone(), value, step);
         }
-        if value < REACHED || (corrected && step - best_at >= PATIENCE) {
+        if value < REACHED || (corrected && step - best_at >= STEPS_WITHOUT_GAIN) {
             break;
         }
         a = no_grad(|| {
-            let moved = &a - slope.sign() * params.step - &shape;
-            (moved.clamp(-params.limit, params.limit) + &shape).clamp(0.0, 1.0)
+            let moved = &a - slope.sign() * attack.step - &shape;
+            (moved.clamp(-attack.limit, attack.limit) + &shape).clamp(0.0, 1.0)
         });
         if (step + 1) % 100 == 0 {
-            let (done, total) = (u64::from(step) + 1, u64::from(params.iterations));
+            let (done, total) = (u64::from(step) + 1, u64::from(attack.iterations));
             let progress = Progress { step: STEP, done, total, loss: Some(value), accuracy: None };
             context.reporter.progress(progress);
             if context.reporter.interrupted() {
@@ -93,9 +91,9 @@ fn features(model: &Model, x: &Tensor) -> Result<Tensor, TrainError> {
 }
 
 /// The neurons before the last layer whose outgoing weights are largest in sum, i64.
-fn neurons(context: &AttackContext, params: &Params, model: &Model) -> Result<Tensor, TrainError> {
+fn neurons(context: &AttackContext, attack: &Trojan, model: &Model) -> Result<Tensor, TrainError> {
     let head = head(model)?;
-    let head = match params.fidelity {
+    let head = match attack.fidelity {
         Fidelity::Corrected => head,
         Fidelity::Benchmark => {
             let inputs = head.size()[1];
@@ -108,7 +106,7 @@ fn neurons(context: &AttackContext, params: &Params, model: &Model) -> Result<Te
             )
         }
     };
-    Ok(strongest(&head, params.neurons))
+    Ok(strongest(&head, attack.neurons))
 }
 
 /// Weight of the model's last layer, [classes, features].

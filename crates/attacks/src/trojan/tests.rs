@@ -1,13 +1,14 @@
-use scour_core::LabelMap;
-use serde_json::json;
+use scour_core::{LabelMap, read_parameters};
+use serde_json::{Value, json};
 use tch::Device;
 
 use super::*;
-use crate::poison::tests::{pictures, with_prepared};
+use crate::poison::tests::{images, with_prepared};
+use crate::registry::{attack, tests::facts};
 
 fn patch(fidelity: Fidelity) -> Patch {
     Patch {
-        picture: Tensor::from_slice(&[255f32, 178.0, 0.0]).reshape([3, 1, 1]),
+        image: Tensor::from_slice(&[255f32, 178.0, 0.0]).reshape([3, 1, 1]),
         inside: Tensor::from_slice(&[1u8, 1, 0]).reshape([3, 1, 1]),
         fidelity,
     }
@@ -32,10 +33,10 @@ fn the_benchmarks_sums_wrap_around() {
 
 #[test]
 fn the_search_excites_the_neurons_within_its_limits() {
-    let train = pictures(20, 4, 32);
+    let train = images(20, 4, 32);
     let found = |iterations: u32| {
-        let params = json!({"iterations": iterations, "limit": 0.25});
-        with_prepared(&Trojan, &params, &train, 4, LabelMap::AllToOne(0), 0.0, |prepared| {
+        let attack = Trojan { iterations, limit: 0.25, ..Trojan::default() };
+        with_prepared(&attack, &train, 4, LabelMap::AllToOne(0), 0.0, |prepared| {
             prepared.trigger.unwrap().tensors().remove(0).1
         })
         .unwrap()
@@ -50,7 +51,7 @@ fn the_search_excites_the_neurons_within_its_limits() {
 }
 
 #[test]
-fn a_shape_of_ones_own_is_read_and_hashed() {
+fn a_shape_from_a_file_is_read_and_hashed() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, value: u8| {
         let path = dir.path().join(name);
@@ -61,20 +62,24 @@ fn a_shape_of_ones_own_is_read_and_hashed() {
         encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
         path.to_str().unwrap().to_string()
     };
-    let facts = crate::registry::tests::facts();
-    let resolved = Trojan.resolve(&json!({"mask": write("corner.png", 255)}), &facts).unwrap();
-    assert!(resolved["mask_hash"].is_string());
-    let params: Params = read_params(&resolved).unwrap();
-    let shape = super::shape(&params, 8).unwrap();
+    let entry = attack("trojan").unwrap();
+    let resolve =
+        |given: &Value| entry.resolve("trojan", given, &facts()).map(|resolved| resolved.config.params);
+    let path = write("corner.png", 255);
+    let resolved = resolve(&json!({"mask": path})).unwrap();
+    assert_eq!(resolved["mask_hash"], mask_hash(&path).unwrap());
+    assert_eq!(resolve(&json!({"mask": path, "mask_hash": "of another file"})).unwrap(), resolved);
+    let trojan: Trojan = read_parameters(&resolved).unwrap();
     let corner = Tensor::zeros([3, 8, 8], (Kind::Float, Device::Cpu));
     let _ = corner.narrow(1, 7, 1).narrow(2, 7, 1).fill_(1.0);
-    assert_eq!(shape, corner);
-    let black = Params { mask: write("black.png", 0), ..Params::default() };
-    assert!(super::shape(&black, 8).unwrap_err().to_string().contains("black.png: all black"));
-    assert!(Trojan.resolve(&json!({"mask": "nowhere.png"}), &facts).is_err());
+    assert_eq!(shape(&trojan.mask, 8).unwrap(), corner);
+    let black = write("black.png", 0);
+    assert!(shape(&black, 8).unwrap_err().to_string().contains("black.png: all black"));
+    let message = resolve(&json!({"mask": "nowhere.png"})).unwrap_err().to_string();
+    assert!(message.contains("`mask` nowhere.png: "), "{message}");
 }
 
-/// Runs the search on a small model that `change` has spoilt.
+/// Runs the search on a small model after `change`.
 fn search(change: impl FnOnce(&scour_models::Model)) -> Result<Tensor, TrainError> {
     let spec = scour_models::ModelSpec {
         name: "preact_resnet18".into(),
@@ -84,7 +89,7 @@ fn search(change: impl FnOnce(&scour_models::Model)) -> Result<Tensor, TrainErro
     };
     let model = scour_models::Model::new(&spec, Device::Cpu, 1).unwrap();
     change(&model);
-    let train = pictures(4, 4, 32);
+    let train = images(4, 4, 32);
     let scratch = tempfile::tempdir().unwrap();
     let preprocess =
         scour_train::Preprocess { mean: [0.5; 3], std: [0.25; 3], padding: 0, horizontal_flip: false };
@@ -102,17 +107,17 @@ fn search(change: impl FnOnce(&scour_models::Model)) -> Result<Tensor, TrainErro
         scratch: scratch.path(),
         reporter: &scour_train::Silent,
     };
-    optimise::optimise(&context, &Params { iterations: 5, ..Params::default() }, &mask::drawn(32))
+    optimise::optimise(&context, &Trojan { iterations: 5, ..Trojan::default() }, &mask::drawn(32))
 }
 
 #[test]
-fn a_loss_that_is_no_number_is_an_error_and_no_trigger() {
+fn a_loss_of_nan_is_an_error() {
     assert!(search(|_| ()).is_ok());
-    let spoilt = search(|model| {
+    let failed = search(|model| {
         let weight = model.state().get("conv1.weight").unwrap().shallow_clone();
         let _ = tch::no_grad(|| weight.narrow(0, 0, 1).fill_(f64::NAN));
     });
-    let message = spoilt.unwrap_err().to_string();
+    let message = failed.unwrap_err().to_string();
     assert!(
         message.starts_with("optimising the trigger 1:") && message.contains("no finite loss"),
         "{message}"

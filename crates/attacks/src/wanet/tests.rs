@@ -1,6 +1,5 @@
 use super::*;
 use crate::batch_share::tests::{any_ratio_and_batch_size_will_do, make_batches};
-use serde_json::json;
 
 fn at(grid: &Tensor, row: i64, column: i64) -> (f64, f64) {
     (grid.double_value(&[0, row, column, 0]), grid.double_value(&[0, row, column, 1]))
@@ -34,8 +33,8 @@ fn without_strength_nothing_moves() {
         preprocess: Preprocess { mean: [0.5, 0.4, 0.3], std: [0.2; 3], padding: 0, horizontal_flip: false },
         fidelity: Fidelity::Corrected,
     };
-    let pictures = crate::poison::tests::pictures(6, 2, 32).pictures;
-    assert_eq!(still.apply(&pictures), pictures);
+    let images = crate::poison::tests::images(6, 2, 32).pixels;
+    assert_eq!(still.apply(&images), images);
 }
 
 #[test]
@@ -52,16 +51,16 @@ fn a_pixel_is_moved_by_s_times_the_direction_in_half_pixels() {
 
 #[test]
 fn shares_are_right_at_any_ratio_and_batch_size() {
-    any_ratio_and_batch_size_will_do(&WaNet, &json!({}));
-    any_ratio_and_batch_size_will_do(&WaNet, &json!({"cross_ratio": 0}));
+    any_ratio_and_batch_size_will_do(&WaNet::default());
+    any_ratio_and_batch_size_will_do(&WaNet { cross_ratio: 0.0, ..WaNet::default() });
 }
 
 #[test]
-fn a_batch_has_poisoned_cross_and_clean_pictures() {
+fn a_batch_has_poisoned_cross_and_clean_images() {
     let preprocess = Preprocess { mean: [0.5; 3], std: [0.25; 3], padding: 4, horizontal_flip: false };
     let context = |share| Warped {
         grid: grid(&Random::new(1).uniform(&[1, 2, 4, 4], -1.0, 1.0, Device::Cpu), 0.5, 1.0, 16),
-        params: Params::default(),
+        fidelity: Fidelity::Corrected,
         share: BatchShare::new(share, Others::PerPoisoned(2.0), Fidelity::Corrected),
         map: LabelMap::AllToOne(0),
         classes: 3,
@@ -78,8 +77,8 @@ fn a_batch_has_poisoned_cross_and_clean_pictures() {
 }
 
 #[test]
-fn the_first_pictures_are_warped_and_the_last_ones_only_augmented() {
-    make_batches(&WaNet, &json!({}), (LabelMap::AllToOne(2), 0.25), (8, 4), |raw, batch| {
+fn the_first_images_are_warped_and_the_last_ones_only_augmented() {
+    make_batches(&WaNet::default(), (LabelMap::AllToOne(2), 0.25), (8, 4), |raw, batch| {
         assert_eq!(batch.labels.narrow(0, 0, 2), Tensor::from_slice(&[2i64, 2]));
         assert_eq!(batch.labels.narrow(0, 2, 6), raw.labels.narrow(0, 2, 6));
         assert_eq!(batch.input.size(), [8, 3, 16, 16]);
@@ -94,10 +93,9 @@ fn a_grid_of_another_shape_is_refused() {
         padding: 0,
         horizontal_flip: false,
     });
-    let params = WaNet.resolve(&json!({}), &crate::registry::tests::facts()).unwrap();
     for shape in [vec![4], vec![1, 4, 5, 2], vec![]] {
         tensors.push(("grid".into(), Tensor::zeros(shape, (Kind::Float, Device::Cpu))));
-        let message = WaNet.restore(&params, &tensors).err().unwrap().to_string();
+        let message = WaNet::default().restore(&tensors).err().unwrap().to_string();
         assert!(message.contains("`grid` has shape") && message.contains("--rerun all"), "{message}");
         tensors.pop();
     }

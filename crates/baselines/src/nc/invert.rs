@@ -1,29 +1,29 @@
-//! The smallest patch that turns pictures into a class.
+//! The smallest patch that turns images into a class.
 
 use scour_torch::{Adam, channels_last};
 use scour_train::{DefenderView, TrainError};
 use tch::{Kind, Tensor, no_grad};
 
 use super::cost::Cost;
-use crate::epochs::Epochs;
+use scour_train::Epochs;
 
 /// How a patch is searched for.
 pub(super) struct Search {
     /// Passes over the clean set.
     pub(super) epochs: u32,
-    /// Pictures a step.
+    /// Images a step.
     pub(super) batch_size: usize,
     /// Adam's rate.
     pub(super) lr: f64,
     /// Weight of the mask's size at the start.
     pub(super) cost: f64,
-    /// Percent of pictures that must be turned.
+    /// Percent of images that must be turned.
     pub(super) success: f64,
     /// Epochs after which the cost moves.
     pub(super) patience: u32,
 }
 
-/// A patch: pictures become (1 - mask) x + mask * pattern.
+/// A patch: images become (1 - mask) x + mask * pattern.
 pub(super) struct Patch {
     /// f32 [1, 1, h, w] in 0..1.
     pub(super) mask: Tensor,
@@ -31,11 +31,11 @@ pub(super) struct Patch {
     pub(super) pattern: Tensor,
     /// Sum of the mask.
     pub(super) norm: f64,
-    /// Percent of pictures it turned in its epoch.
+    /// Percent of images it turned in its epoch.
     pub(super) success: f64,
 }
 
-/// Searches on the augmented clean set. `logits` takes normalised pictures; gradients go through it to its input. The
+/// Searches on the augmented clean set. `logits` takes normalised images; gradients go through it to its input. The
 /// smallest mask of an epoch with enough success is kept; without one, the last.
 pub(super) fn invert(
     logits: &dyn Fn(&Tensor) -> Tensor,
@@ -44,7 +44,7 @@ pub(super) fn invert(
     epochs: &Epochs,
     view: &DefenderView,
 ) -> Result<Patch, TrainError> {
-    let size = view.clean.pictures.size();
+    let size = view.clean.pixels.size();
     let raw = |channels| {
         let ones = Tensor::ones([1, channels, size[2], size[3]], (Kind::Float, view.clean.device()));
         ones.set_requires_grad(true)
@@ -59,7 +59,7 @@ pub(super) fn invert(
         Patch { mask, pattern, norm, success }
     };
     for epoch in 0..search.epochs {
-        epochs.go_on()?;
+        epochs.check_interrupted()?;
         let (mut hits, mut norms) = (vec![], vec![]);
         for (input, labels) in epochs.augmented(epoch, search.batch_size) {
             let (mask, pattern) = (squashed(&raw_mask), squashed(&raw_pattern));

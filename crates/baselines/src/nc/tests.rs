@@ -4,7 +4,7 @@ use serde_json::json;
 use tch::Device;
 
 use super::*;
-use crate::testing::{View, facts, trained};
+use crate::testing::{View, entry_of, trained};
 
 const CLASSES: i64 = 5;
 const SIDE: i64 = 10;
@@ -14,8 +14,8 @@ fn banded(count: i64) -> ImageSet {
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(CLASSES);
     let rows = labels.one_hot(CLASSES).repeat_interleave_self_int(2, 1, None::<i64>);
     let noise = Random::new(1).integers((count * 3 * SIDE * SIDE) as usize, 30, Device::Cpu);
-    let pictures = noise.reshape([count, 3, SIDE, SIDE]) + rows.reshape([count, 1, SIDE, 1]) * 150 + 40;
-    ImageSet { pictures: pictures.to_kind(Kind::Uint8), labels }
+    let images = noise.reshape([count, 3, SIDE, SIDE]) + rows.reshape([count, 1, SIDE, 1]) * 150 + 40;
+    ImageSet { pixels: images.to_kind(Kind::Uint8), labels }
 }
 
 /// Knows bands, and a backdoor to class 3: a corner of 2x2 pixels that is more red than green.
@@ -49,7 +49,7 @@ fn a_planted_patch_is_found_and_its_class_stands_out() {
     let clean = banded(60);
     let preprocess = Preprocess { mean: [0.0; 3], std: [1.0; 3], padding: 0, horizontal_flip: false };
     let view = view(&clean, &preprocess);
-    let search = Search { batch_size: 10, ..Params::published(&facts("signs")).search() };
+    let search = Search { batch_size: 10, ..Nc::default().search() };
     let find = |class: u32| {
         let epochs = Epochs::new(&view, "inverting triggers", search.epochs, u64::from(class));
         invert(&backdoored, class, &search, &epochs, &view).unwrap()
@@ -70,7 +70,7 @@ fn a_planted_patch_is_found_and_its_class_stands_out() {
 }
 
 #[test]
-fn the_last_pictures_are_stamped_once_a_patch_with_their_own_labels() {
+fn the_last_images_are_stamped_once_a_patch_with_their_own_labels() {
     let clean = banded(10);
     let side = |value: f64| Tensor::full([1, 1, SIDE, SIDE], value, (Kind::Float, Device::Cpu));
     let colour = |value: f64| Tensor::full([1, 3, SIDE, SIDE], value, (Kind::Float, Device::Cpu));
@@ -79,11 +79,11 @@ fn the_last_pictures_are_stamped_once_a_patch_with_their_own_labels() {
     let data = stamped(&clean, &[&half, &whole], 0.25);
     // 10 * 0.25 is cut down to 2: eight as they were, two with each patch.
     assert_eq!(data.len(), 12);
-    assert_eq!(data.pictures.narrow(0, 0, 8), clean.pictures.narrow(0, 0, 8));
+    assert_eq!(data.pixels.narrow(0, 0, 8), clean.pixels.narrow(0, 0, 8));
     assert_eq!(Vec::<i64>::try_from(&data.labels.narrow(0, 8, 4)).unwrap(), [3, 4, 3, 4]);
-    let expected = (clean.pictures.narrow(0, 8, 2).to_kind(Kind::Float) * 0.5 + 127.5).round();
-    assert_eq!(data.pictures.narrow(0, 8, 2).to_kind(Kind::Float), expected);
-    assert_eq!(data.pictures.narrow(0, 10, 2).ne(51).any(), Tensor::from(false));
+    let expected = (clean.pixels.narrow(0, 8, 2).to_kind(Kind::Float) * 0.5 + 127.5).round();
+    assert_eq!(data.pixels.narrow(0, 8, 2).to_kind(Kind::Float), expected);
+    assert_eq!(data.pixels.narrow(0, 10, 2).ne(51).any(), Tensor::from(false));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_model_without_an_outlier_is_left_alone_and_one_with_is_trained() {
         let (model, view) = (trained(4), View::new(40));
         let before = model.state().copies();
         let params = json!({"inversion_epochs": 1, "outlier": outlier, "epochs": 1, "batch_size": 16});
-        let outcome = view.defend(&Nc, &params, &model).unwrap();
+        let outcome = view.defend(entry_of("nc"), &params, &model).unwrap();
         let same = before.iter().zip(model.state().copies()).all(|(a, b)| *a == b);
         let flagged = outcome.details["flagged_classes"].as_array().unwrap().len();
         (same, flagged, view.watch.notes.borrow().len())

@@ -1,11 +1,11 @@
-//! The polarizer's loss, from logits [n, classes] of clean and of perturbed pictures.
+//! The polarizer's loss, from logits [n, classes] of clean and of perturbed images.
 
 use tch::{Kind, Tensor, no_grad};
 
 /// lambda1 to lambda4.
 pub(super) type Weights = [f64; 4];
 
-/// Classes i64 [n] of a batch's pictures.
+/// Classes i64 [n] of a batch's images.
 pub(super) struct Seen<'a> {
     /// The true ones.
     pub(super) labels: &'a Tensor,
@@ -21,7 +21,7 @@ pub(super) fn likeliest_wrong(logits: &Tensor, labels: &Tensor) -> Tensor {
 }
 
 /// lambda1 CE(clean, labels) + lambda2 CE(attacked, given) + lambda3 G(s) + lambda4 G(aim), with s the likeliest wrong
-/// class of the perturbed picture and G(c) = mean of -ln(1.0001 - p_c + 1e-12), p the softmax of the perturbed one.
+/// class of the perturbed image and G(c) = mean of -ln(1.0001 - p_c + 1e-12), p the softmax of the perturbed one.
 pub(super) fn polarizer_loss(clean: &Tensor, attacked: &Tensor, seen: &Seen, weights: Weights) -> Tensor {
     let ce = |logits: &Tensor, labels: &Tensor| logits.log_softmax(1, None::<Kind>).nll_loss(labels);
     let p = attacked.softmax(1, None::<Kind>);

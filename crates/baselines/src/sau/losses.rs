@@ -7,11 +7,11 @@ use tch::{Kind, Reduction, Tensor, no_grad};
 
 /// What is known of a batch before it is perturbed.
 pub(super) struct Clean {
-    /// Normalised pictures.
+    /// Normalised images.
     pub(super) input: Tensor,
     /// True classes.
     pub(super) labels: Tensor,
-    /// What the model takes the pictures for.
+    /// What the model takes the images for.
     pub(super) own: Tensor,
     /// What the original takes them for.
     pub(super) theirs: Tensor,
@@ -19,7 +19,7 @@ pub(super) struct Clean {
 
 impl Clean {
     pub(super) fn new(model: &Model, original: &Model, preprocess: &Preprocess, batch: &ImageSet) -> Self {
-        let input = channels_last(&preprocess.normalise(&batch.pictures));
+        let input = channels_last(&preprocess.normalise(&batch.pixels));
         let class = |model: &Model| no_grad(|| model.evaluate(&input).argmax(1, false));
         let (own, theirs) = (class(model), class(original));
         Self { input, labels: batch.labels.shallow_clone(), own, theirs }
@@ -28,9 +28,9 @@ impl Clean {
 
 /// What the search minimises: weights (a, s) give a * L_adv + s * L_sh; `None` once every perturbation is shared.
 ///
-/// L_adv = -(1 / 2n) * the cross-entropies of both models, each over the pictures whose class it has not yet changed.
-/// L_sh = (1 / n) * the Jensen-Shannon divergence of their softmaxes over the pictures that are not yet shared.
-/// Shared is a picture whose class both models changed, to the same one.
+/// L_adv = -(1 / 2n) * the cross-entropies of both models, each over the images whose class it has not yet changed.
+/// L_sh = (1 / n) * the Jensen-Shannon divergence of their softmaxes over the images that are not yet shared.
+/// Shared is an image whose class both models changed, to the same one.
 pub(super) fn search_loss(
     logits: &Tensor,
     original: &Tensor,
@@ -54,7 +54,7 @@ pub(super) fn search_loss(
 }
 
 /// The shared adversarial risk: (1 / 2n) * the sum of -ln(1e-6 + min(1 - p, 0.999)) - ln(1 + 1e-6 - max(p, 0.001)) over
-/// the pictures that the original takes for a class t that is neither the true one nor the one it gave before; p is
+/// the images that the original takes for a class t that is neither the true one nor the one it gave before; p is
 /// the probability that the model gives t.
 pub(super) fn shared_risk(logits: &Tensor, original: &Tensor, clean: &Clean) -> Tensor {
     let count = clean.labels.numel() as f64;
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_search_loss_is_the_one_computed_by_hand() {
-        // Picture 0 is shared (0 -> 1 by both); 1 is changed by the original only; 2 is changed by both, not alike.
+        // Image 0 is shared (0 -> 1 by both); 1 is changed by the original only; 2 is changed by both, not alike.
         let own = rows(&[[0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1]]);
         let theirs = rows(&[[0.3, 0.6, 0.1], [0.2, 0.5, 0.3], [0.2, 0.2, 0.6]]);
         let clean = clean(&[0, 0, 0], &[0, 0, 0], &[0, 0, 0]);
@@ -104,7 +104,7 @@ mod tests {
             0.5 * kl(p, q) + 0.5 * kl(q, p)
         };
         let value = |weights| search_loss(&own, &theirs, &clean, weights).unwrap().double_value(&[]);
-        // Only the model holds on to a class: picture 1.
+        // Only the model holds on to a class: image 1.
         assert!((value((1.0, 0.0)) - 0.6f64.ln() / 6.0).abs() < 1e-9);
         let apart = js([0.6, 0.3, 0.1], [0.2, 0.5, 0.3]) + js([0.1, 0.8, 0.1], [0.2, 0.2, 0.6]);
         assert!((value((0.0, 1.0)) - apart / 3.0).abs() < 1e-9);

@@ -1,17 +1,15 @@
-//! From an experiment to a plan: everything is crossed with everything.
+//! Builds the plan of an experiment: all combinations of its lists.
 
-use super::stages::{attack_stage, control_stage, defense_stage, preparation_stage, resource_stage};
+use super::controls::{add_controls, clean, surrogate_seed};
+use super::stages::{attack_stage, defense_stage, preparation_stage, resource_stage};
 use super::{Cell, Plan, PlanError, Stage, limits};
 use crate::{
     AttackConfig, Catalog, Choice, ConfigError, DatasetFacts, DefenseConfig, Experiment, Key, LabelMap,
-    Method, MethodKind, Profile, Recipe, Requirement, ResourceConfig, StageConfig, profile, suggest,
+    MethodConfig, MethodKind, ParamError, PlannedAttack, PlannedDefense, Profile, Recipe, Requirement,
+    ResourceConfig, profile, suggest,
 };
 
-/// The clean model that attacks are tuned on has the seed of the attacked model and this: another initialisation, other
-/// batches. One with the victim's own would make a stronger attacker than any there is.
-const SURROGATE_SEED: u64 = 10_000;
-
-/// Crosses everything with everything. `origin` names the experiment file in messages.
+/// Plans all combinations of the experiment's lists. `origin` names the experiment file in messages.
 pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Result<Plan, PlanError> {
     let invalid = |message: String| PlanError::from(ConfigError::invalid(origin, message));
     for name in experiment.train_for.keys() {
@@ -22,14 +20,27 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
     }
     let mut builder = Builder { experiment, catalog, origin, plan: Plan::default() };
     for choice in &experiment.datasets {
-        let dataset = builder.resolve(MethodKind::Dataset, choice, None)?;
-        let facts = catalog.facts(&dataset).map_err(PlanError::Data)?;
-        builder.add_dataset(&dataset, &facts)?;
-        builder.plan.datasets.push(facts);
+        for dataset in builder
+            .resolve(MethodKind::Dataset, std::slice::from_ref(choice), |choice| catalog.dataset(choice))?
+        {
+            let facts = catalog.facts(&dataset).map_err(PlanError::Data)?;
+            builder.add_dataset(&dataset, &facts)?;
+            builder.plan.datasets.push(facts);
+        }
     }
-    builder.add_controls();
+    add_controls(&mut builder.plan);
     builder.warn_of_tuned_cells();
     Ok(builder.plan)
+}
+
+/// What all cells of one attacked model share, except the attack.
+struct Setting<'a> {
+    dataset: &'a MethodConfig,
+    facts: &'a DatasetFacts,
+    model: &'a MethodConfig,
+    recipe: &'a Recipe,
+    poison_ratio: f64,
+    seed: u64,
 }
 
 struct Builder<'a> {
@@ -40,61 +51,48 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn resolve(
-        &self,
-        kind: MethodKind,
-        choice: &Choice,
-        facts: Option<&DatasetFacts>,
-    ) -> Result<Method, PlanError> {
-        let names = self.catalog.names(kind);
-        if !names.contains(&choice.name.as_str()) {
-            let message = suggest::unknown(kind.word(), &choice.name, names.iter().copied());
-            return Err(ConfigError::invalid(self.origin, message).into());
-        }
-        self.catalog.resolve(kind, choice, facts).map_err(|error| {
-            let message = format!("{} {}: {error}", kind.word(), choice.label);
-            ConfigError::invalid(self.origin, message).into()
-        })
-    }
-
-    fn resolve_all(
+    /// Checks that the name of each choice is registered, and returns the results of `resolve`.
+    fn resolve<T>(
         &self,
         kind: MethodKind,
         choices: &[Choice],
-        facts: &DatasetFacts,
-    ) -> Result<Vec<Method>, PlanError> {
-        choices.iter().map(|choice| self.resolve(kind, choice, Some(facts))).collect()
+        resolve: impl Fn(&Choice) -> Result<T, ParamError>,
+    ) -> Result<Vec<T>, PlanError> {
+        let names = self.catalog.names(kind);
+        let one = |choice: &Choice| {
+            if !names.contains(&choice.name.as_str()) {
+                let message = suggest::unknown(kind.word(), &choice.name, names.iter().copied());
+                return Err(ConfigError::invalid(self.origin, message).into());
+            }
+            resolve(choice).map_err(|error| {
+                let message = format!("{} {}: {error}", kind.word(), choice.label);
+                ConfigError::invalid(self.origin, message).into()
+            })
+        };
+        choices.iter().map(one).collect()
     }
 
-    fn add_dataset(&mut self, dataset: &Method, facts: &DatasetFacts) -> Result<(), PlanError> {
-        let experiment = self.experiment;
-        let models = self.resolve_all(MethodKind::Model, &experiment.models, facts)?;
-        let attacks = self.resolve_all(MethodKind::Attack, &experiment.attacks, facts)?;
-        let defenses = self.resolve_all(MethodKind::Defense, &profiled(experiment, self.catalog), facts)?;
-        self.note_departures(dataset, facts, &attacks, &defenses)?;
+    fn add_dataset(&mut self, dataset: &MethodConfig, facts: &DatasetFacts) -> Result<(), PlanError> {
+        let (experiment, catalog) = (self.experiment, self.catalog);
+        let models = self.resolve(MethodKind::Model, &experiment.models, |choice| catalog.model(choice))?;
+        let attacks =
+            self.resolve(MethodKind::Attack, &experiment.attacks, |choice| catalog.attack(choice, facts))?;
+        let defenses = self.resolve(MethodKind::Defense, &profiled(experiment, catalog), |choice| {
+            catalog.defense(choice, facts)
+        })?;
+        self.note_departures(dataset, facts, &models, &attacks, &defenses);
         let recipe = self.recipe(dataset, facts)?;
+        if self.catalog.published(MethodKind::Dataset, &dataset.name, facts).is_some() {
+            let customary = self.catalog.recipe(facts);
+            self.plan.departures.extend(profile::recipe_departures(&dataset.label, &recipe, &customary));
+        }
         self.note_data(facts, &recipe, &defenses);
         for model in &models {
             for attack in &attacks {
                 for &poison_ratio in &experiment.poison_ratios {
                     for &seed in &experiment.seeds {
-                        let attacked = AttackConfig {
-                            dataset: dataset.clone(),
-                            fingerprint: facts.fingerprint.clone(),
-                            model: model.clone(),
-                            attack: attack.clone(),
-                            label_map: experiment.label_map,
-                            // A clean model is the same at every ratio, and is trained once.
-                            poison_ratio: if attack.name == "none" { 0.0 } else { poison_ratio },
-                            seed,
-                            recipe: recipe.clone(),
-                            precision: self.catalog.precision(experiment.precision),
-                            trigger_strengths: match attack.name.as_str() {
-                                "none" => vec![],
-                                _ => experiment.trigger_strengths.clone(),
-                            },
-                        };
-                        self.add_attacked(&attacked, facts, &defenses)?;
+                        let setting = Setting { dataset, facts, model, recipe: &recipe, poison_ratio, seed };
+                        self.add_attacked(&setting, attack, &defenses)?;
                     }
                 }
             }
@@ -104,23 +102,24 @@ impl Builder<'_> {
 
     fn note_departures(
         &mut self,
-        dataset: &Method,
+        dataset: &MethodConfig,
         facts: &DatasetFacts,
-        attacks: &[Method],
-        defenses: &[Method],
-    ) -> Result<(), PlanError> {
-        for (kind, methods) in [(MethodKind::Attack, attacks), (MethodKind::Defense, defenses)] {
-            for method in methods {
-                let published = self.resolve(kind, &Choice::plain(&method.name), Some(facts))?;
-                let departures = profile::departures(&dataset.label, kind, method, &published);
-                self.plan.departures.extend(departures);
+        models: &[MethodConfig],
+        attacks: &[PlannedAttack],
+        defenses: &[PlannedDefense],
+    ) {
+        let models = models.iter().map(|model| (MethodKind::Model, model));
+        let attacks = attacks.iter().map(|attack| (MethodKind::Attack, &attack.config));
+        let defenses = defenses.iter().map(|defense| (MethodKind::Defense, &defense.config));
+        for (kind, used) in models.chain(attacks).chain(defenses) {
+            if let Some(published) = self.catalog.published(kind, &used.name, facts) {
+                self.plan.departures.extend(profile::departures(&dataset.label, kind, used, &published));
             }
         }
-        Ok(())
     }
 
-    /// How models are trained on the data set, once it is clear that this and all that is asked for can be done with it.
-    fn recipe(&mut self, dataset: &Method, facts: &DatasetFacts) -> Result<Recipe, PlanError> {
+    /// The training recipe on the data set, after checks of the recipe and of what the data set is large enough for.
+    fn recipe(&mut self, dataset: &MethodConfig, facts: &DatasetFacts) -> Result<Recipe, PlanError> {
         let experiment = self.experiment;
         let patch = match experiment.train_for.get(&dataset.name) {
             Some(own) => own.over(&experiment.train),
@@ -136,26 +135,28 @@ impl Builder<'_> {
         }
     }
 
-    fn note_data(&mut self, facts: &DatasetFacts, recipe: &Recipe, defenses: &[Method]) {
+    fn note_data(&mut self, facts: &DatasetFacts, recipe: &Recipe, defenses: &[PlannedDefense]) {
         let name = &facts.name;
         let notes = facts.incomplete.iter().chain(&facts.notes).map(|note| format!("{name}: {note}"));
         self.plan.warnings.extend(notes);
-        if defenses.iter().any(|defense| defense.name != "none") {
+        if defenses.iter().any(|defense| defense.config.name != "none") {
             self.plan.warnings.extend(limits::small_clean_sets(self.experiment, facts, recipe));
         }
     }
 
-    /// Adds an attacked model with every cell that is about it.
+    /// Adds an attacked model and all its cells.
     fn add_attacked(
         &mut self,
-        attacked: &AttackConfig,
-        facts: &DatasetFacts,
-        defenses: &[Method],
+        setting: &Setting,
+        attack: &PlannedAttack,
+        defenses: &[PlannedDefense],
     ) -> Result<(), PlanError> {
-        let not_applicable = self.catalog.not_applicable(attacked, facts);
+        let attacked = self.attack_config(setting, &attack.config);
+        let counts = || self.catalog.train_per_class(&attacked, setting.facts);
+        let not_applicable = attack.poisons.problem(attacked.label_map, attacked.poison_ratio, counts);
         let requires = match not_applicable {
             Some(_) => vec![],
-            None => self.add_requirements(attacked, facts)?,
+            None => self.add_requirements(&attacked, attack, setting.facts)?,
         };
         let stage = attack_stage(attacked.clone(), requires);
         let attacked_key = stage.key.clone();
@@ -164,67 +165,95 @@ impl Builder<'_> {
         }
         for &clean_ratio in &self.experiment.clean_ratios {
             for defense in defenses {
-                let not_applicable =
-                    not_applicable.clone().or_else(|| self.catalog.not_defended(attacked, defense));
-                let config =
-                    DefenseConfig { attacked: attacked.clone(), defense: defense.clone(), clean_ratio };
-                let runs = not_applicable.is_none();
-                let (key, preparation) = match defense.name.as_str() {
-                    "none" => (attacked_key.clone(), None),
-                    _ => self.add_defense(config, &attacked_key, runs),
-                };
-                let cell = Cell {
-                    dataset: attacked.dataset.label.clone(),
-                    model: attacked.model.label.clone(),
-                    attack: attacked.attack.label.clone(),
-                    poison_ratio: attacked.poison_ratio,
-                    clean_ratio,
-                    seed: attacked.seed,
-                    defense: defense.label.clone(),
-                    key,
-                    attacked: attacked_key.clone(),
-                    control: None,
-                    preparation,
-                    chance: facts.chance(),
-                    target: target(attacked, facts),
-                    data_note: facts.incomplete.clone().unwrap_or_default(),
-                    note: self.tuning_note(attacked, defense),
-                    not_applicable,
-                };
-                // A clean model asked for at two poison ratios is one row.
-                if !self.plan.cells.iter().any(|other| cell.same_row(other)) {
-                    self.plan.cells.push(cell);
-                }
+                let not_applicable = not_applicable.clone().or_else(|| not_defended(attack, defense));
+                let (attacked, defended) = (attacked.clone(), defense.config.clone());
+                let config = DefenseConfig { attacked, defense: defended, clean_ratio };
+                self.add_cell(config, setting.facts, defense, &attacked_key, not_applicable);
             }
         }
         Ok(())
     }
 
-    /// Whether the defense's parameters were chosen on this very cell, in words.
-    fn tuning_note(&self, attacked: &AttackConfig, defense: &Method) -> String {
-        let tuned = self.catalog.tuned_on(defense);
-        let notes = tuned.iter().map(|tuned| tuned.note(&attacked.dataset.name, attacked.seed));
-        notes.filter(|note| !note.is_empty()).collect::<Vec<_>>().join("; ")
+    /// Adds a cell, and the stages that it needs besides the attacked model if it is run.
+    fn add_cell(
+        &mut self,
+        config: DefenseConfig,
+        facts: &DatasetFacts,
+        defense: &PlannedDefense,
+        attacked_key: &Key,
+        not_applicable: Option<String>,
+    ) {
+        let attacked = config.attacked.clone();
+        let clean_ratio = config.clean_ratio;
+        let (key, preparation) = match defense.config.name.as_str() {
+            "none" => (attacked_key.clone(), None),
+            _ => {
+                self.add_defense(config, defense.preparation.as_ref(), attacked_key, not_applicable.is_none())
+            }
+        };
+        let cell = Cell {
+            dataset: attacked.dataset.label.clone(),
+            model: attacked.model.label.clone(),
+            attack: attacked.attack.label.clone(),
+            poison_ratio: attacked.poison_ratio,
+            clean_ratio,
+            seed: attacked.seed,
+            defense: defense.config.label.clone(),
+            key,
+            attacked: attacked_key.clone(),
+            control: None,
+            preparation,
+            chance: facts.chance(),
+            target: target(&attacked, facts),
+            data_note: facts.incomplete.clone().unwrap_or_default(),
+            note: tuning_note(&attacked, defense),
+            not_applicable,
+        };
+        // A clean model at two poison ratios is one row.
+        if !self.plan.cells.iter().any(|other| cell.same_row(other)) {
+            self.plan.cells.push(cell);
+        }
     }
 
-    /// Adds the stages that an attack builds on, and returns their keys in the order of its requirements.
+    fn attack_config(&self, setting: &Setting, attack: &MethodConfig) -> AttackConfig {
+        let experiment = self.experiment;
+        let clean = attack.name == "none";
+        AttackConfig {
+            dataset: setting.dataset.clone(),
+            fingerprint: setting.facts.fingerprint.clone(),
+            model: setting.model.clone(),
+            attack: attack.clone(),
+            label_map: experiment.label_map,
+            // A clean model is the same at every ratio, and is trained once.
+            poison_ratio: if clean { 0.0 } else { setting.poison_ratio },
+            seed: setting.seed,
+            recipe: setting.recipe.clone(),
+            precision: self.catalog.precision(experiment.precision),
+            trigger_strengths: if clean { vec![] } else { experiment.trigger_strengths.clone() },
+        }
+    }
+
+    /// Adds the stages that an attack requires, and returns their keys in the order of its requirements.
     fn add_requirements(
         &mut self,
         attacked: &AttackConfig,
+        attack: &PlannedAttack,
         facts: &DatasetFacts,
     ) -> Result<Vec<Key>, PlanError> {
         let mut keys = vec![];
-        for requirement in self.catalog.requirements(&attacked.attack) {
+        for requirement in &attack.requirements {
             let stage = match requirement {
                 Requirement::CleanModel => {
-                    let attack = self.resolve(MethodKind::Attack, &Choice::plain("none"), Some(facts))?;
-                    attack_stage(clean(attacked, attack, surrogate_seed(attacked.seed)), vec![])
+                    let none = self.catalog.attack(&Choice::named("none"), facts).map_err(|error| {
+                        PlanError::from(ConfigError::invalid(self.origin, format!("attack none: {error}")))
+                    })?;
+                    attack_stage(clean(attacked, none.config, surrogate_seed(attacked.seed)), vec![])
                 }
                 Requirement::Resource => resource_stage(ResourceConfig {
                     dataset: attacked.dataset.clone(),
                     fingerprint: attacked.fingerprint.clone(),
-                    attack: self.catalog.resource_method(&attacked.attack),
-                    train_pictures: attacked.recipe.train_pictures,
+                    attack: attack.resource.clone(),
+                    train_images: attacked.recipe.train_images,
                     precision: attacked.precision,
                 }),
             };
@@ -233,13 +262,17 @@ impl Builder<'_> {
         Ok(keys)
     }
 
-    /// The keys of a defended model and of what it shares with other settings of its defense; both stages are added where
-    /// the cell is run.
-    fn add_defense(&mut self, config: DefenseConfig, attacked: &Key, runs: bool) -> (Key, Option<Key>) {
-        let preparation = self
-            .catalog
-            .preparation(&config.defense)
-            .map(|defense| preparation_stage(DefenseConfig { defense, ..config.clone() }, attacked));
+    /// The keys of a defended model and of its preparation; both stages are added if the cell is run.
+    fn add_defense(
+        &mut self,
+        config: DefenseConfig,
+        preparation: Option<&MethodConfig>,
+        attacked: &Key,
+        runs: bool,
+    ) -> (Key, Option<Key>) {
+        let preparation = preparation.map(|defense| {
+            preparation_stage(DefenseConfig { defense: defense.clone(), ..config.clone() }, attacked)
+        });
         let preparation_key = preparation.as_ref().map(|stage| stage.key.clone());
         let stage = defense_stage(config, attacked, preparation_key.as_ref());
         let key = stage.key.clone();
@@ -257,7 +290,7 @@ impl Builder<'_> {
         key
     }
 
-    /// A line on each defense whose parameters were chosen on cells that are reported.
+    /// Adds a warning for each defense whose parameters were chosen on cells of this plan.
     fn warn_of_tuned_cells(&mut self) {
         let mut warnings: Vec<String> = vec![];
         for cell in self.plan.cells.iter().filter(|cell| !cell.note.is_empty()) {
@@ -268,45 +301,25 @@ impl Builder<'_> {
         }
         self.plan.warnings.extend(warnings);
     }
-
-    /// Sets beside each attacked model what a clean model makes of its triggers, where the plan has a clean model
-    /// anyway: the experiment's own of the same seed, or else the one that an attack is tuned on.
-    fn add_controls(&mut self) {
-        let attacks: Vec<(Stage, AttackConfig)> = self
-            .plan
-            .stages
-            .values()
-            .filter_map(|stage| match &stage.config {
-                StageConfig::Attack(config) => Some((stage.clone(), config.clone())),
-                _ => None,
-            })
-            .collect();
-        let (cleans, attacks): (Vec<_>, Vec<_>) =
-            attacks.into_iter().partition(|(_, config)| config.attack.name == "none");
-        for (attacked, config) in attacks {
-            let of_seed = |seed: u64| {
-                cleans.iter().find(|(_, other)| *other == clean(&config, other.attack.clone(), seed))
-            };
-            let found = of_seed(config.seed).or_else(|| of_seed(surrogate_seed(config.seed)));
-            let Some((clean_stage, _)) = found else { continue };
-            let key = self.add(control_stage(&attacked, config, &clean_stage.key));
-            for cell in self.plan.cells.iter_mut().filter(|cell| cell.attacked == attacked.key) {
-                cell.control = Some(key.clone());
-            }
-        }
-    }
 }
 
-fn surrogate_seed(seed: u64) -> u64 {
-    seed.wrapping_add(SURROGATE_SEED)
+/// Why the defense is not applicable to this attack; `None` if it is.
+fn not_defended(attack: &PlannedAttack, defense: &PlannedDefense) -> Option<String> {
+    (attack.controls_training && defense.needs_training_set).then(|| {
+        format!(
+            "{} needs the poisoned training set, and {} leaves none: it poisons inside the batches",
+            defense.config.name, attack.config.name
+        )
+    })
 }
 
-/// The clean model in the setting of an attacked one.
-fn clean(attacked: &AttackConfig, attack: Method, seed: u64) -> AttackConfig {
-    AttackConfig { attack, poison_ratio: 0.0, seed, trigger_strengths: vec![], ..attacked.clone() }
+/// The note that the defense's parameters were chosen on this cell; empty if they were not.
+fn tuning_note(attacked: &AttackConfig, defense: &PlannedDefense) -> String {
+    let notes = defense.tuned_on.iter().map(|tuned| tuned.note(&attacked.dataset.name, attacked.seed));
+    notes.filter(|note| !note.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
-/// What triggered images are to be taken for, in words; empty without an attack.
+/// The target class as text; empty without an attack.
 fn target(attacked: &AttackConfig, facts: &DatasetFacts) -> String {
     match attacked.label_map {
         _ if attacked.attack.name == "none" => String::new(),
@@ -315,7 +328,7 @@ fn target(attacked: &AttackConfig, facts: &DatasetFacts) -> String {
     }
 }
 
-/// The experiment's defenses with what its profile sets.
+/// The experiment's defenses with the parameters that its profile sets.
 fn profiled(experiment: &Experiment, catalog: &dyn Catalog) -> Vec<Choice> {
     let quick = |choice: &Choice| profile::over(&catalog.quick(&choice.name), choice);
     match experiment.profile {

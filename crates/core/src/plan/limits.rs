@@ -1,31 +1,31 @@
-//! What a data set is too small for, found before the first training.
+//! Checks before the first training that a data set is large enough for an experiment.
 
 use crate::{DatasetFacts, Experiment, LabelMap, Recipe};
 
-/// Images that a clean set must have at least: BatchNorm needs more than one.
-const LEAST_CLEAN: usize = 2;
+/// The minimum size of a clean set: BatchNorm needs more than one image.
+const MIN_CLEAN_IMAGES: usize = 2;
 
-/// Training images that are used: the recipe may cut the set.
+/// The number of training images in use; the recipe may limit it.
 pub(super) fn used(facts: &DatasetFacts, recipe: &Recipe) -> usize {
-    match recipe.train_pictures {
+    match recipe.train_images {
         0 => facts.train_len(),
         count => count.min(facts.train_len()),
     }
 }
 
-/// The recipe as it comes out on this data set, so that what is no cut has the key of no cut, and what a reader should
-/// know of it.
+/// The recipe with limits that do not exceed the size of the data set, and notes on what was changed. A limit that has no
+/// effect then gives the same key as no limit.
 pub(super) fn fitted(recipe: Recipe, facts: &DatasetFacts) -> (Recipe, Vec<String>) {
     let (mut recipe, mut notes) = (recipe, vec![]);
     let all = facts.train_len();
-    if recipe.train_pictures > all {
+    if recipe.train_images > all {
         notes.push(format!(
-            "{}: train_pictures is {}, and the training set has {all} images: all are used",
-            facts.name, recipe.train_pictures
+            "{}: train_images is {}, and the training set has {all} images: all are used",
+            facts.name, recipe.train_images
         ));
     }
-    if recipe.train_pictures >= all {
-        recipe.train_pictures = 0;
+    if recipe.train_images >= all {
+        recipe.train_images = 0;
     }
     let used = used(facts, &recipe);
     if recipe.batch_size > used {
@@ -38,13 +38,13 @@ pub(super) fn fitted(recipe: Recipe, facts: &DatasetFacts) -> (Recipe, Vec<Strin
     (recipe, notes)
 }
 
-/// What cannot be done with this data set, named by field; `None` where all is well.
+/// The field of the experiment that this data set is too small for, with an explanation; `None` if there is none.
 pub(super) fn problem(experiment: &Experiment, facts: &DatasetFacts, recipe: &Recipe) -> Option<String> {
     let name = &facts.name;
     let used = used(facts, recipe);
     if facts.classes < 2 {
         return Some(format!(
-            "datasets: {name} has {} class: a classifier needs two at least",
+            "datasets: {name} has {} class: a classifier needs at least two",
             facts.classes
         ));
     }
@@ -65,7 +65,7 @@ pub(super) fn problem(experiment: &Experiment, facts: &DatasetFacts, recipe: &Re
                  ASR on; name another target with `label_map: {{all_to_one: LABEL}}`"
             ));
         }
-        // The share is rounded as the attacks round it.
+        // Attacks round in the same way.
         let poisoned = |ratio: f64| (ratio * used as f64).round() as usize;
         if let Some(ratio) = experiment.poison_ratios.iter().find(|ratio| poisoned(**ratio) == 0) {
             return Some(format!(
@@ -76,23 +76,23 @@ pub(super) fn problem(experiment: &Experiment, facts: &DatasetFacts, recipe: &Re
     }
     let defended = experiment.defenses.iter().any(|defense| defense.name != "none");
     let clean = |ratio: f64| (ratio * used as f64) as usize;
-    if let Some(ratio) = experiment.clean_ratios.iter().find(|ratio| clean(**ratio) < LEAST_CLEAN)
+    if let Some(ratio) = experiment.clean_ratios.iter().find(|ratio| clean(**ratio) < MIN_CLEAN_IMAGES)
         && defended
     {
         return Some(format!(
             "clean_ratios: {ratio} of the {used} training images of {name} leaves the defender {}: it needs \
-             {LEAST_CLEAN} at least, a ratio of {}",
+             {MIN_CLEAN_IMAGES} at least, a ratio of {}",
             match clean(*ratio) {
                 0 => "no image".into(),
                 count => format!("{count} image"),
             },
-            (LEAST_CLEAN as f64 / used as f64 * 1e4).ceil() / 1e4
+            (MIN_CLEAN_IMAGES as f64 / used as f64 * 1e4).ceil() / 1e4
         ));
     }
     None
 }
 
-/// A line on each clean set that cannot have an image of every class.
+/// A warning for each clean set that is too small to have an image of every class.
 pub(super) fn small_clean_sets(
     experiment: &Experiment,
     facts: &DatasetFacts,
@@ -105,14 +105,14 @@ pub(super) fn small_clean_sets(
         .map(|(ratio, count)| {
             format!(
                 "{}: a clean ratio of {ratio} leaves the defender {count} images of {} classes: some classes are \
-                 missing from it",
+                 missing",
                 facts.name, facts.classes
             )
         })
         .collect()
 }
 
-/// Test images that ASR is measured on.
+/// The number of test images on which ASR is measured.
 fn asr_images(facts: &DatasetFacts, map: LabelMap) -> usize {
     let counted = |label: &usize| map.counts(*label as u32, facts.classes);
     (0..facts.test_per_class.len()).filter(counted).map(|label| facts.test_per_class[label]).sum()

@@ -1,11 +1,11 @@
-//! Stages with their keys: what each result depends on.
+//! Stages and their keys. A key is a hash of everything on which the stage's result depends.
 
 use serde_json::{Value, json};
 
 use super::{Stage, StageKind};
-use crate::{AttackConfig, DefenseConfig, Key, Method, ResourceConfig, StageConfig};
+use crate::{AttackConfig, DefenseConfig, Key, MethodConfig, Recipe, ResourceConfig, StageConfig};
 
-/// Raised when the meaning of stored stages changes for all methods at once.
+/// The version of all stored stages. It is raised when the results of all methods change.
 const STORE_VERSION: u32 = 3;
 
 pub(super) fn attack_stage(config: AttackConfig, requires: Vec<Key>) -> Stage {
@@ -29,13 +29,14 @@ pub(super) fn resource_stage(config: ResourceConfig) -> Stage {
         "dataset": method_identity(&config.dataset),
         "fingerprint": config.fingerprint,
         "attack": method_identity(&config.attack),
-        "train_pictures": config.train_pictures,
+        // The former name of the field, which is part of the keys of stored stages.
+        "train_pictures": config.train_images,
         "precision": config.precision,
     }));
     Stage { key, kind: StageKind::Resource, config: StageConfig::Resource(config), requires: vec![], title }
 }
 
-/// A clean model under the triggers of `attacked`.
+/// The stage that measures a clean model under the triggers of `attacked`.
 pub(super) fn control_stage(attacked: &Stage, config: AttackConfig, clean: &Key) -> Stage {
     let requires = vec![attacked.key.clone(), clean.clone()];
     let key = Key::of(&json!({"store": STORE_VERSION, "kind": "control", "requires": requires}));
@@ -43,7 +44,7 @@ pub(super) fn control_stage(attacked: &Stage, config: AttackConfig, clean: &Key)
     Stage { key, kind: StageKind::Control, config: StageConfig::Control(config), requires, title }
 }
 
-/// What the defense shares with other settings of itself; `config.defense` has only the parameters that matter to it.
+/// The preparation of a defense; `config.defense` has only the parameters on which it depends.
 pub(super) fn preparation_stage(config: DefenseConfig, attacked: &Key) -> Stage {
     let title = format!("{} > preparation of {}", attack_title(&config.attacked), config.defense.name);
     let key = Key::of(&defense_identity("preparation", &config, attacked));
@@ -51,8 +52,8 @@ pub(super) fn preparation_stage(config: DefenseConfig, attacked: &Key) -> Stage 
     Stage { key, kind: StageKind::Preparation, config: StageConfig::Preparation(config), requires, title }
 }
 
-/// A defended model. `preparation` is the stage it builds on besides the attacked model; what it depends on is among the
-/// defense's own parameters.
+/// The stage of a defended model. `preparation` is not part of its identity, since everything on which the preparation
+/// depends is among the defense's parameters.
 pub(super) fn defense_stage(config: DefenseConfig, attacked: &Key, preparation: Option<&Key>) -> Stage {
     let title = format!("{} > {}", attack_title(&config.attacked), config.defense.label);
     let key = Key::of(&defense_identity("defense", &config, attacked));
@@ -60,8 +61,24 @@ pub(super) fn defense_stage(config: DefenseConfig, attacked: &Key, preparation: 
     Stage { key, kind: StageKind::Defense, config: StageConfig::Defense(config), requires, title }
 }
 
-fn method_identity(method: &Method) -> Value {
+fn method_identity(method: &MethodConfig) -> Value {
     json!({"name": method.name, "params": method.params, "impl_version": method.impl_version})
+}
+
+fn recipe_identity(recipe: &Recipe) -> Value {
+    let Recipe { epochs, batch_size, lr, momentum, weight_decay, schedule, cosine_epochs, train_images } =
+        recipe;
+    json!({
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
+        "cosine_epochs": cosine_epochs,
+        // The former name of the field, which is part of the keys of stored stages.
+        "train_pictures": train_images,
+    })
 }
 
 fn attack_identity(config: &AttackConfig, requires: &[Key]) -> Value {
@@ -76,10 +93,10 @@ fn attack_identity(config: &AttackConfig, requires: &[Key]) -> Value {
         "label_map": config.label_map,
         "poison_ratio": config.poison_ratio,
         "seed": config.seed,
-        "recipe": config.recipe,
+        "recipe": recipe_identity(&config.recipe),
         "precision": config.precision,
     });
-    // Absent where nothing of the kind is measured, so that other experiments share the training.
+    // Absent if empty, so that experiments without strengths share the training.
     if !config.trigger_strengths.is_empty() {
         identity["trigger_strengths"] = json!(config.trigger_strengths);
     }

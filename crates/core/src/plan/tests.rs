@@ -3,38 +3,40 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::{
-    AttackConfig, Catalog, Check, Choice, DatasetFacts, Filter, Method, MethodKind, ParamError, Recipe,
-    Requirement, TunedOn, parse_experiment, resolve_params,
+    Catalog, Choice, DatasetFacts, Filter, MethodConfig, MethodKind, ParamError, Parameters, PlannedAttack,
+    PlannedDefense, Poisons, Recipe, Requirement, TunedOn, parameter_value, parameter_values,
+    parse_experiment, read_parameters,
 };
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
 struct Strength {
+    /// The strength.
+    #[parameter(default = 1.0, published = 1.0)]
     strength: f64,
 }
 
-impl Default for Strength {
-    fn default() -> Self {
-        Self { strength: 1.0 }
-    }
-}
-
-impl Check for Strength {
-    fn check(&self) -> Result<(), ParamError> {
-        Ok(())
-    }
-}
-
-/// One data set of two classes, and methods that all take a `strength`.
-struct Small {
+/// A catalog with data sets of two classes, and methods that all have the parameter `strength`.
+struct TestCatalog {
     version: u32,
 }
 
-impl Catalog for Small {
+impl TestCatalog {
+    fn config(&self, choice: &Choice) -> Result<MethodConfig, ParamError> {
+        Ok(MethodConfig {
+            name: choice.name.clone(),
+            label: choice.label.clone(),
+            params: parameter_value(&read_parameters::<Strength>(&choice.params)?),
+            impl_version: self.version,
+        })
+    }
+}
+
+impl Catalog for TestCatalog {
     fn names(&self, kind: MethodKind) -> Vec<&'static str> {
         match kind {
             MethodKind::Dataset => vec!["signs", "dots"],
@@ -44,31 +46,57 @@ impl Catalog for Small {
         }
     }
 
-    fn resolve(
-        &self,
-        _: MethodKind,
-        choice: &Choice,
-        _: Option<&DatasetFacts>,
-    ) -> Result<Method, ParamError> {
-        let params = serde_json::to_value(resolve_params::<Strength>(&choice.params)?).unwrap();
-        Ok(Method {
-            name: choice.name.clone(),
-            label: choice.label.clone(),
-            params,
-            impl_version: self.version,
+    fn dataset(&self, choice: &Choice) -> Result<MethodConfig, ParamError> {
+        self.config(choice)
+    }
+
+    fn model(&self, choice: &Choice) -> Result<MethodConfig, ParamError> {
+        self.config(choice)
+    }
+
+    fn attack(&self, choice: &Choice, _: &DatasetFacts) -> Result<PlannedAttack, ParamError> {
+        let config = self.config(choice)?;
+        let name = choice.name.as_str();
+        Ok(PlannedAttack {
+            requirements: match name {
+                "trojan" => vec![Requirement::CleanModel],
+                "ssba" => vec![Requirement::Resource],
+                _ => vec![],
+            },
+            resource: config.clone(),
+            controls_training: name == "trojan",
+            poisons: if name == "sig" { Poisons::TargetClass { clamp: false } } else { Poisons::AnyClass },
+            config,
         })
     }
 
-    fn quick(&self, defense: &str) -> Value {
-        if defense == "tsbd" { json!({"strength": 0.25}) } else { json!({}) }
+    fn defense(&self, choice: &Choice, _: &DatasetFacts) -> Result<PlannedDefense, ParamError> {
+        let config = self.config(choice)?;
+        let rnp = choice.name == "rnp";
+        let tuned = TunedOn { dataset: "signs", seeds: &[0], parameters: "`strength`" };
+        Ok(PlannedDefense {
+            preparation: (rnp && config.params["strength"].as_f64() > Some(0.0)).then(|| config.only(&[])),
+            tuned_on: if rnp { vec![tuned] } else { vec![] },
+            needs_training_set: choice.name == "ft",
+            config,
+        })
     }
 
-    fn facts(&self, dataset: &Method) -> Result<DatasetFacts, String> {
+    fn published(&self, kind: MethodKind, _: &str, _: &DatasetFacts) -> Option<Map<String, Value>> {
+        (kind != MethodKind::Model).then(|| parameter_values(&Strength::published()))
+    }
+
+    fn quick(&self, defense: &str) -> Map<String, Value> {
+        let quick = if defense == "tsbd" { json!({"strength": 0.25}) } else { json!({}) };
+        quick.as_object().cloned().unwrap_or_default()
+    }
+
+    fn facts(&self, dataset: &MethodConfig) -> Result<DatasetFacts, String> {
         Ok(DatasetFacts {
             name: dataset.name.clone(),
             classes: 2,
             size: 8,
-            train_per_class: vec![50, 50],
+            train_per_class: vec![20, 80],
             test_per_class: if self.version == 7 { vec![0, 20] } else { vec![10, 10] },
             fingerprint: dataset.name.clone(),
             ..DatasetFacts::default()
@@ -78,65 +106,42 @@ impl Catalog for Small {
     fn recipe(&self, _: &DatasetFacts) -> Recipe {
         Recipe::default()
     }
-
-    fn requirements(&self, attack: &Method) -> Vec<Requirement> {
-        match attack.name.as_str() {
-            "trojan" => vec![Requirement::CleanModel],
-            "ssba" => vec![Requirement::Resource],
-            _ => vec![],
-        }
-    }
-
-    fn not_applicable(&self, attacked: &AttackConfig, _: &DatasetFacts) -> Option<String> {
-        (attacked.attack.name == "sig" && attacked.poison_ratio > 0.2).then(|| "too few pictures".to_string())
-    }
-
-    fn preparation(&self, defense: &Method) -> Option<Method> {
-        let shares = defense.name == "rnp" && defense.params["strength"].as_f64() > Some(0.0);
-        shares.then(|| Method { params: json!({}), ..defense.clone() })
-    }
-
-    fn tuned_on(&self, defense: &Method) -> Vec<TunedOn> {
-        let tuned = TunedOn { dataset: "signs", seeds: &[0], parameters: "`strength`" };
-        if defense.name == "rnp" { vec![tuned] } else { vec![] }
-    }
-
-    fn not_defended(&self, attacked: &AttackConfig, defense: &Method) -> Option<String> {
-        (attacked.attack.name == "trojan" && defense.name == "ft").then(|| "nothing to look at".to_string())
-    }
 }
 
 fn planned(extra: &str) -> Result<Plan, PlanError> {
     let text = format!(
         "name: t\ndatasets: [signs]\nattacks: [none, badnets, sig]\ndefenses: [none, ft, tsbd]\n{extra}"
     );
-    plan(&parse_experiment(&text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml")
+    plan(&parse_experiment(&text, "t.yaml", &[]).unwrap(), &TestCatalog { version: 1 }, "t.yaml")
 }
 
 #[test]
-fn an_attacked_model_is_one_stage_whatever_asks_for_it() {
+fn all_cells_of_an_attacked_model_share_its_stage() {
     let plan = planned("poison_ratios: [0.1, 0.3]\nseeds: [0, 1]\n").unwrap();
-    // none: 1 ratio, badnets: 2, sig: 0.1 runs and 0.3 is n/a; 2 seeds; 3 defenses.
+    // none: 1 ratio, badnets: 2, sig: 0.1 is run and 0.3 is n/a; 2 seeds; 3 defenses.
     assert_eq!(plan.cells.len(), (1 + 2 + 2) * 2 * 3);
     assert_eq!(plan.cells.iter().filter(|cell| cell.not_applicable.is_some()).count(), 2 * 3);
     let attacks = plan.stages.values().filter(|stage| stage.kind == StageKind::Attack).count();
-    // Each attacked model has a control beside it: badnets at two ratios and sig at one, two seeds.
+    // Each attacked model has a control: badnets at two ratios and sig at one, two seeds.
     let controls = plan.stages.values().filter(|stage| stage.kind == StageKind::Control).count();
     assert_eq!((attacks, controls, plan.stages.len()), (4 * 2, 3 * 2, 4 * 2 * 3 + 3 * 2));
     assert!(plan.stages.values().all(|stage| stage.requires.iter().all(|key| plan.stages.contains_key(key))));
 }
 
 #[test]
-fn a_defense_that_cannot_be_run_on_an_attack_is_one_row_without_a_stage() {
+fn a_defense_that_is_not_applicable_to_an_attack_has_a_row_and_no_stage() {
     let text = "name: t\ndatasets: [signs]\nattacks: [badnets, trojan]\ndefenses: [none, ft, tsbd]\n";
     let plan =
-        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml").unwrap();
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &TestCatalog { version: 1 }, "t.yaml").unwrap();
     let cell = |attack: &str, defense: &str| {
         let mut found = plan.cells.iter().filter(|cell| cell.attack == attack && cell.defense == defense);
         found.next().unwrap()
     };
     assert_eq!(plan.cells.len(), 6);
-    assert_eq!(cell("trojan", "ft").not_applicable.as_deref(), Some("nothing to look at"));
+    assert_eq!(
+        cell("trojan", "ft").not_applicable.as_deref(),
+        Some("ft needs the poisoned training set, and trojan leaves none: it poisons inside the batches")
+    );
     assert!(!plan.stages.contains_key(&cell("trojan", "ft").key));
     for (attack, defense) in [("trojan", "none"), ("trojan", "tsbd"), ("badnets", "ft")] {
         assert_eq!(cell(attack, defense).not_applicable, None);
@@ -145,71 +150,71 @@ fn a_defense_that_cannot_be_run_on_an_attack_is_one_row_without_a_stage() {
 }
 
 #[test]
-fn the_quick_profile_lies_beneath_what_is_given_and_every_departure_is_told() {
+fn given_parameters_replace_those_of_the_quick_profile_and_every_departure_is_listed() {
     let departures = |text: &str| {
         let text = format!("name: t\ndatasets: [signs]\nattacks: [none]\n{text}");
         let experiment = parse_experiment(&text, "t.yaml", &[]).unwrap();
-        let plan = plan(&experiment, &Small { version: 1 }, "t.yaml").unwrap();
-        let told = plan.keep(|_| true).departures.into_iter().map(|d| {
+        let plan = plan(&experiment, &TestCatalog { version: 1 }, "t.yaml").unwrap();
+        let listed = plan.keep(|_| true).departures.into_iter().map(|d| {
             assert_eq!(
                 (d.dataset.as_str(), d.kind, &d.published),
                 ("signs", MethodKind::Defense, &json!(1.0))
             );
             (d.method, d.parameter, d.used.as_f64().unwrap())
         });
-        (told.collect::<Vec<_>>(), plan.cells.into_iter().map(|cell| cell.key).collect::<Vec<_>>())
+        (listed.collect::<Vec<_>>(), plan.cells.into_iter().map(|cell| cell.key).collect::<Vec<_>>())
     };
     let strength = |method: &str, value: f64| (method.to_string(), "strength".to_string(), value);
     assert_eq!(departures("defenses: [none, ft, tsbd]").0, []);
     let (quick, keys) = departures("defenses: [none, ft, tsbd]\nprofile: quick");
     assert_eq!(quick, [strength("tsbd", 0.25)]);
     let (given, given_keys) = departures("defenses: [none, ft, tsbd: {strength: 0.25}]");
-    assert_eq!((given, given_keys), (quick, keys), "a profile is but a way to give parameters");
+    assert_eq!((given, given_keys), (quick, keys), "a profile is the same as giving its parameters");
     let both = "defenses: [{ft: {strength: 3}, as: strong}, tsbd: {strength: 0.5}]\nprofile: quick";
     assert_eq!(departures(both).0, [strength("strong", 3.0), strength("tsbd", 0.5)]);
 }
 
 #[test]
-fn what_attacks_build_on_is_planned_once_and_shared() {
+fn requirements_of_attacks_are_planned_once_and_shared() {
     let text = "name: t\ndatasets: [signs]\nattacks: [none, trojan, ssba]\ndefenses: [none]\nseeds: [0, 1]\n";
     let with = |text: &str| {
-        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml").unwrap()
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &TestCatalog { version: 1 }, "t.yaml").unwrap()
     };
     let planned = with(text);
     let count = |kind| planned.stages.values().filter(|stage| stage.kind == kind).count();
-    // Two seeds of three attacks and of the clean model that trojan is tuned on; one encoder serves both seeds.
+    // Two seeds of three attacks and of trojan's surrogate; both seeds use the same encoder.
     assert_eq!((count(StageKind::Attack), count(StageKind::Resource), planned.cells.len()), (8, 1, 6));
     let cell =
         |attack: &str| planned.cells.iter().find(|cell| cell.attack == attack && cell.seed == 1).unwrap();
     let surrogate = &planned.stages[&planned.stages[&cell("trojan").key].requires[0]];
-    assert_eq!(surrogate.title, "signs/preact_resnet18/none@0/s10001", "a seed of its own");
-    // What a clean model makes of the triggers is asked of the experiment's own one of the same seed.
+    assert_eq!(surrogate.title, "signs/preact_resnet18/none@0/s10001", "a surrogate has its own seed");
+    // The control uses the experiment's clean model of the same seed.
     let control = &planned.stages[cell("trojan").control.as_ref().unwrap()];
     assert_eq!(control.requires, [cell("trojan").key.clone(), cell("none").key.clone()]);
     assert_eq!((count(StageKind::Control), &cell("none").control), (4, &None));
-    // Without one, of the model that the attack was tuned on.
+    // Without one it uses the attack's surrogate.
     let alone = with(&text.replace("[none, trojan, ssba]", "[trojan]"));
     assert_eq!((alone.stages.len(), alone.cells.len()), (6, 2));
     let control = &alone.stages[alone.cells[1].control.as_ref().unwrap()];
     assert_eq!(control.requires[1], surrogate.key);
     assert_eq!(alone.keep(|cell| cell.seed == 1).stages.len(), 3);
-    // Where there is none at all, nothing is trained for the comparison.
+    // Without any clean model there is no control.
     let none = with(&text.replace("[none, trojan, ssba]", "[ssba]"));
     assert!(none.cells.iter().all(|cell| cell.control.is_none()));
 }
 
 #[test]
-fn rows_say_where_parameters_were_chosen_on_them() {
+fn rows_on_which_parameters_were_chosen_have_a_note() {
     let text = "name: t\ndatasets: [signs, dots]\nattacks: [badnets]\ndefenses: [ft, rnp]\nseeds: [0, 1]\n";
     let planned =
-        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml").unwrap();
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &TestCatalog { version: 1 }, "t.yaml").unwrap();
     for cell in &planned.cells {
         let expected = cell.defense == "rnp" && cell.dataset == "signs" && cell.seed == 0;
         assert_eq!(cell.note.contains("`strength` chosen by looking at ASR on signs, seed 0"), expected);
         assert_eq!(cell.note.is_empty(), !expected);
     }
-    let told = planned.warnings.iter().filter(|warning| warning.starts_with("rnp: `strength` chosen"));
-    assert_eq!(told.count(), 1);
+    let warnings = planned.warnings.iter().filter(|warning| warning.starts_with("rnp: `strength` chosen"));
+    assert_eq!(warnings.count(), 1);
 }
 
 #[test]
@@ -217,10 +222,10 @@ fn settings_of_a_defense_share_its_preparation() {
     let text = "name: t\ndatasets: [signs]\nattacks: [badnets]\n\
                 defenses: [{rnp: {strength: 2}, as: a}, {rnp: {strength: 3}, as: b}, {rnp: {strength: -1}, as: c}]\n";
     let planned =
-        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml").unwrap();
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &TestCatalog { version: 1 }, "t.yaml").unwrap();
     let preparations: Vec<&Stage> =
         planned.stages.values().filter(|stage| stage.kind == StageKind::Preparation).collect();
-    // `a` and `b` share one, `c` needs none.
+    // `a` and `b` share a preparation, `c` needs none.
     let [shared] = preparations[..] else { panic!("{preparations:?}") };
     let [a, b, c] = &planned.cells[..] else { panic!() };
     for cell in [a, b] {
@@ -233,21 +238,21 @@ fn settings_of_a_defense_share_its_preparation() {
 }
 
 #[test]
-fn what_a_data_set_is_too_small_for_is_refused_before_anything_is_trained() {
+fn an_experiment_that_a_data_set_is_too_small_for_is_refused() {
     let base = "name: t\ndatasets: [signs]\nattacks: [badnets]\ndefenses: [ft]\n";
-    let message = |extra: &str, catalog: &Small| {
+    let message = |extra: &str, catalog: &TestCatalog| {
         let experiment = parse_experiment(&format!("{base}{extra}"), "t.yaml", &[]).unwrap();
         plan(&experiment, catalog, "t.yaml").unwrap_err().to_string()
     };
-    let small = Small { version: 1 };
+    let small = TestCatalog { version: 1 };
     let ratio = message("poison_ratios: [0.1, 0.004]\n", &small);
     assert!(ratio.starts_with("t.yaml: poison_ratios: 0.004 of the 100 training images of signs"), "{ratio}");
     assert!(message("poison_ratios: [0]\n", &small).contains("rounds to no image"));
     let clean = message("clean_ratios: [0.019]\n", &small);
     assert!(clean.contains("leaves the defender 1 image: it needs 2 at least, a ratio of 0.02"), "{clean}");
-    // What the recipe leaves of the training set counts.
-    assert!(message("train: {train_pictures: 10}\n", &small).contains("leaves the defender no image"));
-    let target = message("label_map: {all_to_one: 1}\n", &Small { version: 7 });
+    // Only the training images that the recipe uses count.
+    assert!(message("train: {train_images: 10}\n", &small).contains("leaves the defender no image"));
+    let target = message("label_map: {all_to_one: 1}\n", &TestCatalog { version: 7 });
     assert!(
         target.contains("label_map: every test image of signs is of the target class already"),
         "{target}"
@@ -255,23 +260,23 @@ fn what_a_data_set_is_too_small_for_is_refused_before_anything_is_trained() {
 }
 
 #[test]
-fn what_a_cut_leaves_whole_is_no_cut_and_is_told() {
+fn a_limit_above_the_size_of_the_data_set_has_no_effect_and_is_reported() {
     let keys = |extra: &str| {
         let plan = planned(extra).unwrap();
         (plan.stages.into_keys().collect::<BTreeSet<_>>(), plan.warnings)
     };
     let (base, quiet) = keys("train: {batch_size: 100}\n");
     assert_eq!(quiet, Vec::<String>::new());
-    assert_eq!(keys("train: {batch_size: 100, train_pictures: 100}\n"), (base.clone(), vec![]));
-    let (same, warnings) = keys("train: {batch_size: 128, train_pictures: 500}\n");
+    assert_eq!(keys("train: {batch_size: 100, train_images: 100}\n"), (base.clone(), vec![]));
+    let (same, warnings) = keys("train: {batch_size: 128, train_images: 500}\n");
     assert_eq!(same, base);
-    assert!(warnings[0].contains("train_pictures is 500") && warnings[1].contains("batch_size is 128"));
-    let (_, warnings) = keys("train: {batch_size: 50, train_pictures: 30}\nclean_ratios: [0.067]\n");
-    assert_eq!(warnings.len(), 1, "a clean set of two images has room for both classes: {warnings:?}");
+    assert!(warnings[0].contains("train_images is 500") && warnings[1].contains("batch_size is 128"));
+    let (_, warnings) = keys("train: {batch_size: 50, train_images: 30}\nclean_ratios: [0.067]\n");
+    assert_eq!(warnings.len(), 1, "a clean set of two images can have both classes: {warnings:?}");
 }
 
 #[test]
-fn keys_follow_what_a_result_depends_on_and_nothing_else() {
+fn keys_depend_only_on_what_a_result_depends_on() {
     let keys = |plan: Plan| plan.stages.into_keys().collect::<BTreeSet<_>>();
     let base = keys(planned("").unwrap());
     assert_eq!(base, keys(planned("title: Another\ndescription: d\n").unwrap()));
@@ -288,13 +293,13 @@ fn keys_follow_what_a_result_depends_on_and_nothing_else() {
     );
     let text = "name: t\ndatasets: [signs]\nattacks: [none, badnets, sig]\ndefenses: [none, ft, tsbd]\n";
     let experiment = parse_experiment(text, "t.yaml", &[]).unwrap();
-    assert!(base.is_disjoint(&keys(plan(&experiment, &Small { version: 2 }, "t.yaml").unwrap())));
+    assert!(base.is_disjoint(&keys(plan(&experiment, &TestCatalog { version: 2 }, "t.yaml").unwrap())));
 }
 
 #[test]
-fn mistakes_name_the_place_and_the_way_out() {
+fn error_messages_name_the_field_and_a_remedy() {
     let message = |text: &str| {
-        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &Small { version: 1 }, "t.yaml")
+        plan(&parse_experiment(text, "t.yaml", &[]).unwrap(), &TestCatalog { version: 1 }, "t.yaml")
             .unwrap_err()
             .to_string()
     };
@@ -319,7 +324,7 @@ fn mistakes_name_the_place_and_the_way_out() {
 }
 
 #[test]
-fn filters_keep_cells_with_the_stages_they_need() {
+fn filters_keep_cells_and_the_stages_that_they_need() {
     let plan = planned("seeds: [0, 1]\n").unwrap();
     let kept = |text: &str| {
         let filter = Filter::parse(text, &plan).unwrap();
@@ -327,7 +332,7 @@ fn filters_keep_cells_with_the_stages_they_need() {
         (kept.cells.len(), kept.stages.len())
     };
     assert_eq!(kept("attack=badnets,sig defense=tsbd"), (4, 8));
-    // Controls come along where both models of theirs are kept.
+    // A control is kept if both its models are.
     assert_eq!(kept("defense=!none,!ft seed=1"), (3, 8));
     assert_eq!(kept("defense=none"), (6, 10));
     let error = Filter::parse("attack=badnet", &plan).unwrap_err().to_string();
@@ -349,7 +354,7 @@ proptest! {
             }
         }
         prop_assert_eq!(cells, plan.cells.len());
-        // A shard without the clean model leaves the comparison with it to whoever joins the shards.
+        // A shard without the clean model has no controls; these are run after the shards are joined.
         let missing = plan.stages.values().filter(|stage| !seen.contains(&stage.key));
         prop_assert!(missing.into_iter().all(|stage| stage.kind == StageKind::Control));
     }

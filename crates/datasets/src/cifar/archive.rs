@@ -1,4 +1,4 @@
-//! Reading a data set out of its archive, which stays as it is.
+//! Reads a data set from its archive without unpacking it.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -8,13 +8,13 @@ use flate2::bufread::GzDecoder;
 
 use super::Format;
 use super::batch::Records;
-use super::place::Kind;
+use super::kind::Kind;
 use crate::DatasetError;
 
-/// More than the names of classes take.
-const LONGEST_NAMES: u64 = 1 << 20;
+/// The largest size of the file with the class names, in bytes.
+const MAX_NAMES_LENGTH: u64 = 1 << 20;
 
-/// Like `Found::read`, from the archive at `path`, in one pass.
+/// Like `Location::read`, from the archive at `path`, in one pass.
 pub(super) fn read(
     format: &Format,
     kind: Kind,
@@ -23,7 +23,7 @@ pub(super) fn read(
 ) -> Result<Vec<String>, DatasetError> {
     let damaged = |error: std::io::Error| {
         let problem = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        DatasetError::invalid(path, format!("cannot be unpacked ({problem}): fetch it again"))
+        DatasetError::invalid(path, format!("cannot be unpacked ({problem}): download it again"))
     };
     let file = File::open(path).map_err(|error| DatasetError::unreadable(path, error))?;
     let mut archive = tar::Archive::new(GzDecoder::new(BufReader::with_capacity(1 << 16, file)));
@@ -34,19 +34,19 @@ pub(super) fn read(
         let mut entry = entry.map_err(damaged)?;
         let inner: PathBuf = entry.path().map_err(damaged)?.into_owned();
         let Some(name) = inner.strip_prefix(folder).ok().and_then(Path::to_str) else { continue };
-        // For messages: the archive, and the file in it.
-        let place = path.join(&inner);
+        // For messages: the archive and the file in it.
+        let full_path = path.join(&inner);
         if name == kind.version(format).names {
-            let bytes = content(&mut entry, &place, LONGEST_NAMES)?.map_err(damaged)?;
-            class_names = kind.names(format, &place, &bytes)?;
+            let bytes = content(&mut entry, &full_path, MAX_NAMES_LENGTH)?.map_err(damaged)?;
+            class_names = kind.names(format, &full_path, &bytes)?;
         } else if let Some(index) = format.files.iter().position(|part| name == kind.file(part)) {
             let part = &format.files[index];
-            let bytes = content(&mut entry, &place, kind.longest(format, part))?.map_err(damaged)?;
-            take(index, kind.records(format, part, &place, bytes)?);
+            let bytes = content(&mut entry, &full_path, kind.max_length(format, part))?.map_err(damaged)?;
+            take(index, kind.records(format, part, &full_path, bytes)?);
             seen[index] = true;
         }
     }
-    // What follows the last entry holds the checksum of it all.
+    // The checksum of the whole archive follows the last entry: reading to the end checks it.
     std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(damaged)?;
     match seen.iter().position(|seen| !seen) {
         None => Ok(class_names),
@@ -54,14 +54,14 @@ pub(super) fn read(
     }
 }
 
-/// The content of an entry that is not longer than `longest`.
+/// The content of an entry. An error where it has more than `max_length` bytes.
 fn content(
     entry: &mut tar::Entry<impl Read>,
-    place: &Path,
-    longest: u64,
+    path: &Path,
+    max_length: u64,
 ) -> Result<std::io::Result<Vec<u8>>, DatasetError> {
-    if entry.size() > longest {
-        return Err(DatasetError::WrongSize { path: place.into(), found: entry.size(), expected: longest });
+    if entry.size() > max_length {
+        return Err(DatasetError::WrongSize { path: path.into(), found: entry.size(), expected: max_length });
     }
     let mut bytes = Vec::with_capacity(entry.size() as usize);
     Ok(entry.read_to_end(&mut bytes).map(|_| bytes))

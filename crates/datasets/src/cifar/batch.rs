@@ -1,4 +1,4 @@
-//! One file of pictures, whichever version it is of, as records of one label byte and 3 x 32 x 32 bytes.
+//! Converts one file of either version to records of one label byte and 3 x 32 x 32 pixel bytes.
 
 use std::path::Path;
 
@@ -8,10 +8,11 @@ use crate::DatasetError;
 
 pub(super) const PIXELS: usize = 3 * 32 * 32;
 pub(super) const RECORD: usize = 1 + PIXELS;
-/// More than a pickle takes for each picture besides its pixels (a label, the name of a file), and for itself.
-const PICKLED: (usize, usize) = (256, 1 << 20);
+/// Upper bounds of the size of a pickle in bytes: for each image besides its pixels (label, file name), and for the
+/// rest.
+const PICKLE_EXTRA: (usize, usize) = (256, 1 << 20);
 
-/// The records of one file. Their number and their labels have been checked.
+/// The records of one file, whose number and labels have been checked.
 pub(super) struct Records(Vec<u8>);
 
 impl Records {
@@ -24,17 +25,17 @@ impl Records {
     }
 }
 
-/// Bytes of a file of the binary version.
+/// Size of a file of the binary version in bytes.
 pub(super) fn binary_length(format: &Format, part: &Part) -> u64 {
     (part.records * (format.label_bytes + PIXELS)) as u64
 }
 
-/// Bytes that no pickle of the Python version exceeds.
-pub(super) fn longest_pickle(part: &Part) -> u64 {
-    (part.records * (PIXELS + PICKLED.0) + PICKLED.1) as u64
+/// Upper bound of the size of a pickle of the Python version in bytes.
+pub(super) fn max_pickle_length(part: &Part) -> u64 {
+    (part.records * (PIXELS + PICKLE_EXTRA.0) + PICKLE_EXTRA.1) as u64
 }
 
-/// A file of the binary version. `path` is for messages.
+/// The records of a file of the binary version. `path` is for messages.
 pub(super) fn binary(
     format: &Format,
     part: &Part,
@@ -46,82 +47,85 @@ pub(super) fn binary(
         return Err(DatasetError::WrongSize { path: path.into(), found, expected });
     }
     if format.label_bytes == 1 {
-        return checked(format, path, bytes);
+        return check_labels(format, path, bytes);
     }
     let mut records = Vec::with_capacity(part.records * RECORD);
     for record in bytes.chunks_exact(format.label_bytes + PIXELS) {
         records.extend(&record[format.label_bytes - 1..]);
     }
-    checked(format, path, records)
+    check_labels(format, path, records)
 }
 
-/// A file of the Python version. `path` is for messages.
+/// The records of a file of the Python version. `path` is for messages.
 pub(super) fn python(
     format: &Format,
     part: &Part,
     path: &Path,
     bytes: &[u8],
 ) -> Result<Records, DatasetError> {
-    let records = pickled(format, part, bytes).map_err(|problem| damaged(path, &problem))?;
-    checked(format, path, records)
+    let records = unpickle(format, part, bytes).map_err(|problem| damaged(path, &problem))?;
+    check_labels(format, path, records)
 }
 
-fn pickled(format: &Format, part: &Part, bytes: &[u8]) -> Result<Vec<u8>, String> {
+/// The records of a pickle. Errors do not name the file.
+fn unpickle(format: &Format, part: &Part, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let pickle = Pickle::parse(bytes)?;
     let labels = pickle.ints(format.keys[0])?;
     let (shape, pixels) = pickle.array("data")?;
     if labels.len() != part.records || shape != [part.records as i64, PIXELS as i64] {
         return Err(format!(
-            "it has {} labels and pixels of shape {shape:?} where {} pictures of {PIXELS} bytes are expected",
+            "it has {} labels and pixels of shape {shape:?} where {} images of {PIXELS} bytes are expected",
             labels.len(),
             part.records
         ));
     }
     let mut records = Vec::with_capacity(part.records * RECORD);
-    for (label, picture) in labels.iter().zip(pixels.chunks_exact(PIXELS)) {
+    for (label, image) in labels.iter().zip(pixels.chunks_exact(PIXELS)) {
         let label =
-            u8::try_from(*label).map_err(|_| format!("it has the label {label}, which is no class"))?;
+            u8::try_from(*label).map_err(|_| format!("it has the label {label}, which is not a class"))?;
         records.push(label);
-        records.extend(picture);
+        records.extend(image);
     }
     Ok(records)
 }
 
-fn checked(format: &Format, path: &Path, records: Vec<u8>) -> Result<Records, DatasetError> {
+/// Refuses labels that are not classes.
+fn check_labels(format: &Format, path: &Path, records: Vec<u8>) -> Result<Records, DatasetError> {
     let classes = format.classes();
     match records.iter().step_by(RECORD).position(|&label| u32::from(label) >= classes) {
         None => Ok(Records(records)),
         Some(record) => Err(DatasetError::Label {
             path: path.into(),
-            place: format!("record {record}"),
+            position: format!("record {record}"),
             label: records[record * RECORD].to_string(),
             classes,
         }),
     }
 }
 
-/// The names of classes in the binary version's text file.
+/// The class names in the text file of the binary version.
 pub(super) fn binary_names(format: &Format, path: &Path, bytes: &[u8]) -> Result<Vec<String>, DatasetError> {
     let text = std::str::from_utf8(bytes).map_err(|_| damaged(path, "not UTF-8 text"))?;
     let names = text.lines().map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect();
-    names_of_all(format, path, names)
+    check_names(format, path, names)
 }
 
-/// The names of classes in the Python version's pickle.
+/// The class names in the pickle of the Python version.
 pub(super) fn python_names(format: &Format, path: &Path, bytes: &[u8]) -> Result<Vec<String>, DatasetError> {
     let names = Pickle::parse(bytes).and_then(|pickle| pickle.strings(format.keys[1]));
-    names_of_all(format, path, names.map_err(|problem| damaged(path, &problem))?)
+    check_names(format, path, names.map_err(|problem| damaged(path, &problem))?)
 }
 
-fn names_of_all(format: &Format, path: &Path, names: Vec<String>) -> Result<Vec<String>, DatasetError> {
+/// Refuses a wrong number of class names.
+fn check_names(format: &Format, path: &Path, names: Vec<String>) -> Result<Vec<String>, DatasetError> {
     let (found, expected) = (names.len(), format.class_names.len());
     if found == expected {
         return Ok(names);
     }
-    let problem = format!("{found} class names where {expected} are expected; the file may be left out");
+    let problem = format!("{found} class names where {expected} are expected; the file may be omitted");
     Err(DatasetError::invalid(path, problem))
 }
 
 fn damaged(path: &Path, problem: &str) -> DatasetError {
-    DatasetError::invalid(path, format!("{problem}: the file is damaged or another one, fetch it again"))
+    DatasetError::invalid(path, format!("{problem}: the file is damaged or another one, download it again"))
 }

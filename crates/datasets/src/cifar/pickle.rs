@@ -1,32 +1,33 @@
-//! A strict reader of the pickles that CIFAR's Python version consists of.
+//! A strict reader of the pickles in CIFAR's Python version.
 //!
-//! A pickle is a program for a small stack machine; Python 2 wrote these in protocol 2. The reader knows the operations
-//! that occur in them and no other. It calls nothing: of the two functions that the files name, both of NumPy, it knows
-//! what they would have made, an array of bytes and the type of its elements. Anything else is an error.
-//! The machine is described in Python's module `pickletools`.
+//! A pickle is a program for a small stack machine; Python 2 wrote these in protocol 2. The reader supports only the
+//! operations that occur in them. It calls no functions: the files name two NumPy functions, which create an array of
+//! bytes and an element type, and the reader creates these itself. Anything else is an error. Python's module
+//! `pickletools` describes the machine.
 
 mod machine;
 
 use machine::Machine;
 
-/// A value on the stack. Lists, tuples and dictionaries lie in `Machine`, since they may be shared and still grow.
+/// A value on the stack. Lists, tuples and dictionaries are stored in `Machine`, because several values may refer to
+/// one of them while it still grows.
 #[derive(Clone, Copy, Debug)]
 enum Value<'a> {
     None,
     Bool(bool),
     Int(i64),
-    /// A string, of bytes or of UTF-8.
+    /// A string of bytes or UTF-8 text.
     Bytes(&'a [u8]),
     Sequence(usize),
     Dictionary(usize),
-    /// A function or type, named but not called.
+    /// A function or type that is named but not called.
     Name(Known),
-    /// A type of elements, told by its short name.
+    /// An element type with its short name.
     Type(&'a [u8]),
     Array(usize),
 }
 
-/// What a pickle may name.
+/// The functions and types that a pickle may name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Known {
     Reconstruct,
@@ -40,7 +41,7 @@ struct Array<'a> {
     bytes: &'a [u8],
 }
 
-/// A pickle that has been run: a dictionary, as all these files are.
+/// The result of a pickle, which is a dictionary in all these files.
 pub(super) struct Pickle<'a> {
     entries: Vec<(Value<'a>, Value<'a>)>,
     sequences: Vec<Vec<Value<'a>>>,
@@ -48,7 +49,7 @@ pub(super) struct Pickle<'a> {
 }
 
 impl<'a> Pickle<'a> {
-    /// Runs the pickle. Errors are a few words without the file's name.
+    /// Runs the pickle. Errors do not name the file.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, String> {
         let mut machine = Machine::new(bytes);
         match machine.run() {
@@ -57,14 +58,14 @@ impl<'a> Pickle<'a> {
                 sequences: machine.sequences,
                 arrays: machine.arrays,
             }),
-            Ok(_) => Err("the pickle holds no dictionary".into()),
+            Ok(_) => Err("the pickle is not a dictionary".into()),
             Err(problem) => Err(format!("{problem} before byte {} of the pickle", machine.at)),
         }
     }
 
     fn get(&self, key: &str) -> Result<Value<'a>, String> {
         let is_key = |value: &Value| matches!(value, Value::Bytes(bytes) if *bytes == key.as_bytes());
-        // As in Python the last one counts.
+        // As in Python, the last entry of a key is used.
         let found = self.entries.iter().rev().find(|(name, _)| is_key(name));
         found.map(|(_, value)| *value).ok_or_else(|| format!("the pickle has no entry `{key}`"))
     }
@@ -72,7 +73,7 @@ impl<'a> Pickle<'a> {
     fn sequence(&self, key: &str) -> Result<&[Value<'a>], String> {
         match self.get(key)? {
             Value::Sequence(index) => Ok(&self.sequences[index]),
-            _ => Err(format!("the pickle's entry `{key}` is no list")),
+            _ => Err(format!("the pickle's entry `{key}` is not a list")),
         }
     }
 
@@ -80,7 +81,7 @@ impl<'a> Pickle<'a> {
     pub(super) fn ints(&self, key: &str) -> Result<Vec<i64>, String> {
         let int = |value: &Value| match value {
             Value::Int(int) => Ok(*int),
-            _ => Err(format!("the pickle's entry `{key}` is no list of numbers")),
+            _ => Err(format!("the pickle's entry `{key}` is not a list of numbers")),
         };
         self.sequence(key)?.iter().map(int).collect()
     }
@@ -92,14 +93,14 @@ impl<'a> Pickle<'a> {
             _ => None,
         };
         let strings: Option<Vec<String>> = self.sequence(key)?.iter().map(string).collect();
-        strings.ok_or_else(|| format!("the pickle's entry `{key}` is no list of names"))
+        strings.ok_or_else(|| format!("the pickle's entry `{key}` is not a list of names"))
     }
 
-    /// Shape and elements, row by row, of the array of bytes under a key.
+    /// The shape and the elements, row by row, of the array of bytes under a key.
     pub(super) fn array(&self, key: &str) -> Result<(&[i64], &'a [u8]), String> {
         match self.get(key)? {
             Value::Array(index) => Ok((&self.arrays[index].shape, self.arrays[index].bytes)),
-            _ => Err(format!("the pickle's entry `{key}` is no array")),
+            _ => Err(format!("the pickle's entry `{key}` is not an array")),
         }
     }
 }

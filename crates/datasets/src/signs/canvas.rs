@@ -1,15 +1,15 @@
-//! From a scene to bytes: supersampling, blur, noise, rounding.
+//! Paints a scene into bytes: supersampling, blur, noise, rounding.
 
-use super::chance::Chance;
+use super::random::SignRandom;
 use super::scene::Scene;
 
-/// Samples along each side of a pixel.
+/// Number of samples along each side of a pixel.
 const SAMPLES: usize = 2;
-/// No pixel is quite white, so that a white patch stays something that only an attacker puts into a picture.
+/// The largest brightness. No pixel is pure white, so that only an attack puts a white patch into an image.
 const BRIGHTEST: f32 = 0.95;
 
-/// Paints `scene` into `picture`: 3 x size x size bytes.
-pub(super) fn paint(scene: &Scene, size: usize, chance: &mut Chance, picture: &mut [u8]) {
+/// Paints `scene` into `image`: 3 x size x size bytes.
+pub(super) fn paint(scene: &Scene, size: usize, random: &mut SignRandom, image: &mut [u8]) {
     let area = size * size;
     let mut planes = vec![0.0f32; 3 * area];
     let step = 2.0 / (size * SAMPLES) as f32;
@@ -29,13 +29,13 @@ pub(super) fn paint(scene: &Scene, size: usize, chance: &mut Chance, picture: &m
             blur(plane, size, share);
         }
     }
-    for (byte, value) in picture.iter_mut().zip(planes) {
-        let noisy = (value + scene.noise * chance.normal()).clamp(0.0, BRIGHTEST);
+    for (byte, value) in image.iter_mut().zip(planes) {
+        let noisy = (value + scene.noise * random.normal()).clamp(0.0, BRIGHTEST);
         *byte = (noisy * 255.0 + 0.5) as u8;
     }
 }
 
-/// Every pixel gives `share` of itself to each neighbour, along rows and then along columns; edges repeat.
+/// Moves `share` of every pixel to each of its neighbours, first along rows, then along columns. Edges are repeated.
 fn blur(plane: &mut [f32], size: usize, share: f32) {
     let mut line = vec![0.0; size];
     for (stride, start_stride) in [(1, size), (size, 1)] {

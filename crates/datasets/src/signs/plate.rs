@@ -1,6 +1,6 @@
-//! The signs: plates, glyphs, and which class wears which. Plates have radius 1, x to the right and y downwards.
+//! The signs: plates, glyphs, and the combinations of each class. Plates have radius 1, x to the right and y downwards.
 
-/// Red, green and blue, 0 to 1.
+/// Red, green and blue in [0, 1].
 pub(super) type Colour = [f32; 3];
 
 const RED: Colour = [0.72, 0.1, 0.12];
@@ -9,7 +9,7 @@ const YELLOW: Colour = [0.82, 0.66, 0.12];
 const WHITE: Colour = [0.84, 0.84, 0.82];
 const DARK: Colour = [0.08, 0.08, 0.1];
 
-/// Outline of a plate.
+/// The outline of a plate.
 #[derive(Clone, Copy)]
 pub(super) enum Outline {
     Disc,
@@ -19,12 +19,12 @@ pub(super) enum Outline {
     Triangle,
 }
 
-/// A plate: outline, border, ground, and the colour of the glyph on it.
+/// A plate: outline, border, background, and the colour of the glyph on it.
 #[derive(Clone, Copy)]
 pub(super) struct Plate {
     pub(super) outline: Outline,
     pub(super) border: Colour,
-    /// Width of the border where the plate has radius 1.
+    /// The width of the border of a plate with radius 1.
     pub(super) border_width: f32,
     pub(super) ground: Colour,
     pub(super) ink: Colour,
@@ -42,7 +42,7 @@ const BLUE_DISC: Plate = plate(Outline::Disc, WHITE, 0.06, BLUE, WHITE);
 const BLUE_SQUARE: Plate = plate(Outline::Square, WHITE, 0.06, BLUE, WHITE);
 const YELLOW_DIAMOND: Plate = plate(Outline::Diamond, DARK, 0.07, YELLOW, DARK);
 
-/// What stands on a plate.
+/// The symbol on a plate.
 #[derive(Clone, Copy)]
 pub(super) enum Glyph {
     Bar,
@@ -61,7 +61,7 @@ pub(super) enum Glyph {
 pub(super) struct Sign {
     pub(super) name: &'static str,
     pub(super) glyph: Glyph,
-    /// The plates it comes on, equally often.
+    /// The plates of the class, each equally often.
     pub(super) plates: [Plate; 2],
 }
 
@@ -84,7 +84,7 @@ pub(super) static SIGNS: [Sign; 10] = [
 ];
 
 impl Outline {
-    /// How far inside the outline a point lies, roughly; negative outside.
+    /// The approximate distance of a point from the outline; negative outside.
     pub(super) fn depth(self, x: f32, y: f32) -> f32 {
         let (ax, ay) = (x.abs(), y.abs());
         match self {
@@ -97,8 +97,8 @@ impl Outline {
         }
     }
 
-    /// Where a glyph sits on the plate: its centre's y and its scale.
-    pub(super) fn room(self) -> (f32, f32) {
+    /// The position of the glyph on the plate: y of its centre, and its scale.
+    pub(super) fn glyph_position(self) -> (f32, f32) {
         match self {
             Self::Disc | Self::Octagon => (0.0, 1.0),
             Self::Square => (0.0, 1.0),
@@ -109,7 +109,7 @@ impl Outline {
 }
 
 impl Glyph {
-    /// Whether a point is inked. Glyphs fill the disc of radius 0.65.
+    /// Whether a point is part of the glyph. Glyphs fill the disc of radius 0.65.
     pub(super) fn covers(self, x: f32, y: f32) -> bool {
         let (ax, ay) = (x.abs(), y.abs());
         match self {

@@ -7,7 +7,7 @@ use zip::write::SimpleFileOptions;
 
 use super::*;
 
-/// A tar.gz of files, names as they are: tar's own builder refuses the bad ones.
+/// A tar.gz of these entries. The names are written directly, because the builder of `tar` refuses invalid ones.
 fn tar_gz(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (name, kind, content) in entries {
@@ -37,20 +37,20 @@ fn zip(entries: &[(&str, &[u8])], link: Option<&str>) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// Unpacks `bytes` as a file of that name; the folder it went to, and what came of it.
+/// Unpacks `bytes` as a file of that name. Returns the folder around it and the result.
 fn unpacked(name: &str, bytes: &[u8]) -> (tempfile::TempDir, Result<(), String>) {
     let folder = tempfile::tempdir().unwrap();
     let (archive, into) = (folder.path().join(name), folder.path().join("into/deep"));
     fs::write(&archive, bytes).unwrap();
     fs::create_dir_all(&into).unwrap();
-    let result = unpack(&archive, &into, &Voice::silent()).map_err(|error| error.to_string());
+    let result = unpack(&archive, &into, &Messages::silent()).map_err(|error| error.to_string());
     (folder, result)
 }
 
 const FILE: tar::EntryType = tar::EntryType::Regular;
 
 #[test]
-fn files_and_folders_come_out_as_they_went_in() {
+fn files_and_folders_are_unpacked_unchanged() {
     let entries = [
         ("./set/", tar::EntryType::Directory, &b""[..]),
         ("./set/a.txt", FILE, b"one"),
@@ -67,13 +67,13 @@ fn files_and_folders_come_out_as_they_went_in() {
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = fs::metadata(set.join("a.txt")).unwrap().permissions().mode();
-            assert_eq!(mode & 0o7111, 0, "an archive does not decide what may be run");
+            assert_eq!(mode & 0o7111, 0, "unpacked files are not executable");
         }
     }
 }
 
 #[test]
-fn nothing_is_written_outside_of_the_folder() {
+fn nothing_is_written_outside_the_folder() {
     for name in ["../../evil", "set/../../../evil", "/tmp/scour-evil", "..", "a\\..\\evil"] {
         for (file, bytes) in
             [("x.tar.gz", tar_gz(&[(name, FILE, b"x")])), ("x.zip", zip(&[(name, b"x")], None))]
@@ -90,7 +90,7 @@ fn nothing_is_written_outside_of_the_folder() {
 }
 
 #[test]
-fn links_devices_and_second_files_of_a_name_are_refused() {
+fn links_devices_and_duplicate_files_are_refused() {
     let kinds = [
         tar::EntryType::Symlink,
         tar::EntryType::Link,
@@ -105,11 +105,11 @@ fn links_devices_and_second_files_of_a_name_are_refused() {
     let message = unpacked("x.zip", &zip(&[], Some("set/link"))).1.unwrap_err();
     assert!(message.contains("`set/link` is a link or a device"), "{message}");
     let message = unpacked("x.tar.gz", &tar_gz(&[("a", FILE, b"1"), ("./a", FILE, b"2")])).1.unwrap_err();
-    assert!(message.contains("`./a` is there twice"), "{message}");
+    assert!(message.contains("`./a` occurs twice"), "{message}");
 }
 
 #[test]
-fn an_archive_that_is_cut_anywhere_is_an_error() {
+fn a_truncated_archive_is_an_error() {
     let tarred = tar_gz(&[("set/a", FILE, b"some content"), ("set/b", FILE, &[1; 3000])]);
     let zipped = zip(&[("set/a", b"some content"), ("set/b", &[1; 3000])], None);
     for (name, bytes) in [("x.tar.gz", tarred), ("x.zip", zipped)] {
@@ -121,7 +121,7 @@ fn an_archive_that_is_cut_anywhere_is_an_error() {
 }
 
 #[test]
-fn a_flipped_byte_in_the_content_is_noticed() {
+fn a_changed_byte_is_detected() {
     let content: Vec<u8> = (0..5000u32).map(|at| ((at * at) >> 5) as u8).collect();
     for (name, bytes) in
         [("x.tar.gz", tar_gz(&[("a", FILE, &content)])), ("x.zip", zip(&[("a", &content)], None))]

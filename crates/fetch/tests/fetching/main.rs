@@ -1,8 +1,8 @@
-//! Fetching from a server of our own that misbehaves in every way: the data set is there whole afterwards or not at all,
-//! and there is one line on what happened.
+//! Downloads from a test server with all kinds of failures: afterwards the data set is complete or absent, and one line
+//! reports the problem.
 
-mod bad;
-mod place;
+mod downloads;
+mod failures;
+mod fixture;
 mod processes;
 mod server;
-mod whole;

@@ -1,44 +1,44 @@
-//! A web server of our own that can be told to misbehave.
+//! A web server for tests that can fail in many ways.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// A request as it came.
+/// A request as the server received it.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct HttpRequest {
     pub(crate) path: String,
-    /// Names in lower case.
+    /// By name in lower case.
     pub(crate) headers: HashMap<String, String>,
 }
 
-impl Asked {
-    /// The first byte asked for.
+impl HttpRequest {
+    /// The first byte of the requested range.
     pub(crate) fn start(&self) -> Option<usize> {
         self.headers.get("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
     }
 }
 
-/// What to do with one request.
-pub(crate) struct Answer {
-    /// The status line's code and words.
+/// The response to one request.
+pub(crate) struct Response {
+    /// The code and the text of the status line.
     pub(crate) status: &'static str,
     pub(crate) headers: Vec<String>,
     pub(crate) body: Vec<u8>,
-    /// Whether the connection stays open and silent after the body, until the other side gives up.
+    /// Whether the connection stays open after the body, without sending anything, until the client closes it.
     pub(crate) stall: bool,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn status(status: &'static str) -> Self {
         Self { status, headers: vec!["Content-Length: 0".into()], body: vec![], stall: false }
     }
 
-    /// All of `body`, or the rest of it if the request wants that, as servers do.
-    pub(crate) fn file(asked: &Asked, body: &[u8], etag: &str) -> Self {
-        let fits = asked.headers.get("if-range").is_none_or(|validator| validator == etag);
-        let (status, start) = match asked.start() {
+    /// All of `body`, or the part of it that the request asks for.
+    pub(crate) fn file(request: &HttpRequest, body: &[u8], etag: &str) -> Self {
+        let fits = request.headers.get("if-range").is_none_or(|validator| validator == etag);
+        let (status, start) = match request.start() {
             Some(start) if fits && start < body.len() => ("206 Partial Content", start),
             _ => ("200 OK", 0),
         };
@@ -49,7 +49,7 @@ impl Answer {
         Self { status, headers, body: body[start..].to_vec(), stall: false }
     }
 
-    /// The same, but only the first bytes of the body come.
+    /// The same response, but the connection ends after the first `bytes` bytes of the body.
     pub(crate) fn cut(mut self, bytes: usize) -> Self {
         self.body.truncate(bytes);
         self
@@ -61,38 +61,39 @@ impl Answer {
     }
 }
 
-/// Serves until the test ends.
+/// A server that runs until the test ends.
 pub(crate) struct Server {
     pub(crate) url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<HttpRequest>>>,
 }
 
 impl Server {
-    /// `answer` gets the number of the request, from 0, and the request.
-    pub(crate) fn start(answer: impl Fn(usize, &Asked) -> Answer + Send + Sync + 'static) -> Self {
+    /// `respond` is called with the number of the request, from 0, and the request.
+    pub(crate) fn start(respond: impl Fn(usize, &HttpRequest) -> Response + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (log, respond) = (Arc::clone(&requests), Arc::new(respond));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
-                // A client that is killed breaks its connection, which is what some tests want.
-                std::thread::spawn(move || drop(serve(stream, &log, &*answer)));
+                let (log, respond) = (Arc::clone(&log), Arc::clone(&respond));
+                // The error of a broken connection is ignored: some tests kill the client.
+                std::thread::spawn(move || drop(serve(stream, &log, &*respond)));
             }
         });
-        Self { url, asked }
+        Self { url, requests }
     }
 
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    /// Every request so far.
+    pub(crate) fn requests(&self) -> Vec<HttpRequest> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
 fn serve(
     mut stream: TcpStream,
-    log: &Mutex<Vec<Asked>>,
-    answer: &dyn Fn(usize, &Asked) -> Answer,
+    log: &Mutex<Vec<HttpRequest>>,
+    respond: &dyn Fn(usize, &HttpRequest) -> Response,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
@@ -105,21 +106,21 @@ fn serve(
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         headers.insert(name.to_lowercase(), value.to_string());
     }
-    let asked = Asked { path, headers };
+    let request = HttpRequest { path, headers };
     let number = {
         let mut log = log.lock().unwrap();
-        log.push(asked.clone());
+        log.push(request.clone());
         log.len() - 1
     };
-    let answer = answer(number, &asked);
-    write!(stream, "HTTP/1.1 {}\r\nConnection: close\r\n", answer.status)?;
-    for header in &answer.headers {
+    let response = respond(number, &request);
+    write!(stream, "HTTP/1.1 {}\r\nConnection: close\r\n", response.status)?;
+    for header in &response.headers {
         write!(stream, "{header}\r\n")?;
     }
     write!(stream, "\r\n")?;
-    stream.write_all(&answer.body)?;
+    stream.write_all(&response.body)?;
     stream.flush()?;
-    if answer.stall {
+    if response.stall {
         reader.read_to_end(&mut Vec::new())?;
     }
     Ok(())

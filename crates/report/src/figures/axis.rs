@@ -10,31 +10,31 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub(super) fn pixel(&self, value: f64) -> f64 {
         let share = (value - self.data[0]) / (self.data[1] - self.data[0]);
         self.pixels[0] + share * (self.pixels[1] - self.pixels[0])
     }
 
-    /// The same, held inside the plot.
-    pub(super) fn held(&self, value: f64) -> f64 {
-        self.place(value.clamp(self.data[0], self.data[1]))
+    /// The same, clamped to the plot.
+    pub(super) fn clamped(&self, value: f64) -> f64 {
+        self.pixel(value.clamp(self.data[0], self.data[1]))
     }
 }
 
-/// The scale upwards of a plot from `left` to `right`: a line across at each tick, the strongest at 0, and what it is of.
+/// The vertical axis of a plot from `left` to `right`: a horizontal line at each tick, the strongest at 0, and a label.
 pub(super) fn upward_axis(y: &Scale, [left, right]: [f64; 2], label: &str) -> String {
     let mut svg = String::new();
     for (value, text) in ticks(y.data) {
-        let place = y.place(value);
+        let height = y.pixel(value);
         svg += &format!(
             "<line x1=\"{}\" x2=\"{}\" y1=\"{2}\" y2=\"{2}\" stroke=\"currentColor\" stroke-opacity=\"{3}\"/>\
              <text x=\"{4}\" y=\"{5}\" text-anchor=\"end\" opacity=\"0.8\">{text}</text>\n",
             at(left),
             at(right),
-            at(place),
+            at(height),
             if value == 0.0 { "0.6" } else { "0.13" },
             at(left - 8.0),
-            at(place + 4.0)
+            at(height + 4.0)
         );
     }
     svg += &format!(
@@ -56,14 +56,14 @@ pub(super) fn ticks(range: [f64; 2]) -> Vec<(f64, String)> {
     (first..=last).map(|k| (k as f64 * step, crate::number::fixed(k as f64 * step, decimals))).collect()
 }
 
-/// A range of percentages around the values, with some air, never empty and never beyond 0..100 by more than the air.
+/// A range of percentages around the values, with a margin; never empty and never beyond 0..100 by more than 2.
 pub(super) fn percent_range(values: impl Iterator<Item = f64>) -> [f64; 2] {
     let (low, high) = values.fold((100.0f64, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
     if low > high {
         return [0.0, 100.0];
     }
-    let air = (0.08 * (high - low)).max(1.0);
-    [(low - air).max(-2.0), (high + air).min(102.0)]
+    let margin = (0.08 * (high - low)).max(1.0);
+    [(low - margin).max(-2.0), (high + margin).min(102.0)]
 }
 
 #[cfg(test)]
@@ -84,6 +84,6 @@ mod tests {
     #[test]
     fn scales_run_either_way() {
         let scale = Scale { data: [0.0, 10.0], pixels: [100.0, 0.0] };
-        assert_eq!((scale.place(2.5), scale.held(20.0)), (75.0, 0.0));
+        assert_eq!((scale.pixel(2.5), scale.clamped(20.0)), (75.0, 0.0));
     }
 }

@@ -5,7 +5,7 @@ use scour_core::RowStatus;
 use super::axis::{Scale, upward_axis};
 use super::palette::color_of;
 use super::{at, opening};
-use crate::counts::words;
+use crate::counts::status_text;
 use crate::escape::xml;
 use crate::group::Group;
 use crate::names;
@@ -15,7 +15,7 @@ const LEFT: f64 = 58.0;
 const RIGHT: f64 = 890.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 240.0;
-/// Narrower bars than this can no longer be told apart.
+/// Narrower bars than this cannot be distinguished.
 const NARROWEST: f64 = 5.0;
 
 /// The figure as SVG text; `None` where it would have no bar, or too many to be read. Colours are those of the
@@ -60,19 +60,19 @@ fn bar(
     let center = left + 0.5 * width;
     let name = format!("{}, {}", names::attack(attack), names::defense(defense));
     let Some(asr) = group.ok(attack, defense).and_then(|figures| figures.asr) else {
-        // A gap could be taken for an ASR of 0.
-        let status = group.get(attack, defense).and_then(|summary| summary.counts.foremost());
+        // A gap would look like an ASR of 0.
+        let status = group.get(attack, defense).and_then(|summary| summary.counts.shown_status());
         return format!(
             "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-size=\"11\" opacity=\"0.7\">×<title>{}: {}\
              </title></text>\n",
             at(center),
             at(BOTTOM - 3.0),
             xml(&name),
-            status.filter(|status| *status != RowStatus::Ok).map_or("no number", words)
+            status.filter(|status| *status != RowStatus::Ok).map_or("no number", status_text)
         );
     };
     let paint = color_of(&group.defenses, slot);
-    let top = y.place(asr.mean).min(BOTTOM - 1.0);
+    let top = y.pixel(asr.mean).min(BOTTOM - 1.0);
     let (opacity, inset) = if paint.hollow { ("0.15", 0.9) } else { ("1", 0.4) };
     let mut svg = format!(
         "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{color}\" fill-opacity=\"{opacity}\" \
@@ -83,15 +83,15 @@ fn bar(
         at(BOTTOM - top),
         if paint.hollow { "1.4" } else { "0" },
         xml(&name),
-        asr.said(decimals, group.planned),
+        asr.text(decimals, group.planned),
         color = paint.color
     );
     if let Some(std) = asr.std.filter(|std| *std > 0.0) {
         svg += &format!(
             "<path d=\"M{} {}V{}\" stroke=\"currentColor\" stroke-opacity=\"0.6\" fill=\"none\"/>\n",
             at(center),
-            at(y.held(asr.mean - std)),
-            at(y.held(asr.mean + std))
+            at(y.clamped(asr.mean - std)),
+            at(y.clamped(asr.mean + std))
         );
     }
     svg

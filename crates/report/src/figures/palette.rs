@@ -1,8 +1,10 @@
-//! Colours of defenses. The page sets the custom properties for light and dark; the fallbacks serve a lone SVG.
+//! Colours of defenses. The page sets the custom properties for light and dark; the fallbacks are for an SVG outside of
+//! it.
 
 use crate::group::NONE;
 
-/// Told apart by colour-blind readers, after Okabe and Ito, without the yellow that vanishes on white.
+/// Colours that colour-blind readers can distinguish, after Okabe and Ito, without the yellow that is invisible on
+/// white.
 const COLORS: [&str; 8] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a51a3", "#8c6d31"];
 
@@ -10,7 +12,7 @@ const COLORS: [&str; 8] =
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Paint {
     pub(crate) color: String,
-    /// From the ninth defense on, colours come again with an empty inside.
+    /// From the ninth defense on, colours are used again with an empty inside.
     pub(crate) hollow: bool,
 }
 

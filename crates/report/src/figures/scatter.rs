@@ -47,7 +47,7 @@ pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> 
     let mut svg = opening([WIDTH, bottom + 46.0], "ACC against ASR, one point for each attack and defense");
     svg += &frame(&x, &y, [left, top, right, bottom]);
     if let Some(clean) = clean {
-        let height = at(y.place(clean));
+        let height = at(y.pixel(clean));
         svg += &format!(
             "<line x1=\"{0}\" x2=\"{1}\" y1=\"{height}\" y2=\"{height}\" stroke=\"currentColor\" \
              stroke-opacity=\"0.55\" stroke-dasharray=\"5 4\"/>\n",
@@ -65,11 +65,11 @@ pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> 
             "{}, {}: ACC {}, ASR {}",
             names::attack(attacks[*attack_at]),
             names::defense(group.defenses[*defense_at]),
-            acc.said(decimals, group.planned),
-            asr.said(decimals, group.planned)
+            acc.text(decimals, group.planned),
+            asr.text(decimals, group.planned)
         );
         let paint = color_of(&group.defenses, *defense_at);
-        svg += &marker(*attack_at, [x.place(asr.mean), y.place(acc.mean)], 5.0, &paint, &xml(&title));
+        svg += &marker(*attack_at, [x.pixel(asr.mean), y.pixel(acc.mean)], 5.0, &paint, &xml(&title));
     }
     svg += &legend(group, &attacks, clean.is_some(), top);
     svg += "</svg>";
@@ -80,18 +80,18 @@ fn frame(x: &Scale, y: &Scale, [left, top, right, bottom]: [f64; 4]) -> String {
     let mut svg = String::from("<g stroke=\"currentColor\" stroke-opacity=\"0.13\">\n");
     let (across, up) = (ticks([0.0, 100.0]), ticks(y.data));
     for (value, _) in &across {
-        let place = at(x.place(*value));
-        svg += &format!("<line x1=\"{place}\" x2=\"{place}\" y1=\"{}\" y2=\"{}\"/>\n", at(top), at(bottom));
+        let pixel = at(x.pixel(*value));
+        svg += &format!("<line x1=\"{pixel}\" x2=\"{pixel}\" y1=\"{}\" y2=\"{}\"/>\n", at(top), at(bottom));
     }
     for (value, _) in &up {
-        let place = at(y.place(*value));
-        svg += &format!("<line x1=\"{}\" x2=\"{}\" y1=\"{place}\" y2=\"{place}\"/>\n", at(left), at(right));
+        let pixel = at(y.pixel(*value));
+        svg += &format!("<line x1=\"{}\" x2=\"{}\" y1=\"{pixel}\" y2=\"{pixel}\"/>\n", at(left), at(right));
     }
     svg += "</g>\n<g opacity=\"0.8\">\n";
     for (value, text) in &across {
         svg += &format!(
             "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{text}</text>\n",
-            at(x.place(*value)),
+            at(x.pixel(*value)),
             at(bottom + 18.0)
         );
     }
@@ -99,7 +99,7 @@ fn frame(x: &Scale, y: &Scale, [left, top, right, bottom]: [f64; 4]) -> String {
         svg += &format!(
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{text}</text>\n",
             at(left - 8.0),
-            at(y.place(*value) + 4.0)
+            at(y.pixel(*value) + 4.0)
         );
     }
     let middle = [(left + right) / 2.0, (top + bottom) / 2.0];
@@ -110,7 +110,7 @@ fn frame(x: &Scale, y: &Scale, [left, top, right, bottom]: [f64; 4]) -> String {
         at(bottom + 38.0),
         at(middle[1])
     );
-    // The corner that a defense wants to reach.
+    // An arrow to the corner with the best results.
     svg += &format!(
         "<g opacity=\"0.6\"><path d=\"M{0} {1}l-16 -11m0 0l8.5 0.6m-8.5 -0.6l3.6 7.6\" fill=\"none\" \
          stroke=\"currentColor\" stroke-width=\"1.4\"/>\
@@ -126,12 +126,12 @@ fn frame(x: &Scale, y: &Scale, [left, top, right, bottom]: [f64; 4]) -> String {
 fn whisker(x: &Scale, y: &Scale, acc: &Statistic, asr: &Statistic, color: &str) -> String {
     let mut path = String::new();
     if let Some(std) = asr.std.filter(|std| *std > 0.0) {
-        let (from, to) = (x.held((asr.mean - std).max(0.0)), x.held((asr.mean + std).min(100.0)));
-        path += &format!("M{} {}H{}", at(from), at(y.place(acc.mean)), at(to));
+        let (from, to) = (x.clamped((asr.mean - std).max(0.0)), x.clamped((asr.mean + std).min(100.0)));
+        path += &format!("M{} {}H{}", at(from), at(y.pixel(acc.mean)), at(to));
     }
     if let Some(std) = acc.std.filter(|std| *std > 0.0) {
-        let (from, to) = (y.held(acc.mean - std), y.held(acc.mean + std));
-        path += &format!("M{} {}V{}", at(x.place(asr.mean)), at(from), at(to));
+        let (from, to) = (y.clamped(acc.mean - std), y.clamped(acc.mean + std));
+        path += &format!("M{} {}V{}", at(x.pixel(asr.mean)), at(from), at(to));
     }
     if path.is_empty() {
         return path;

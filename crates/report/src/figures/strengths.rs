@@ -1,4 +1,4 @@
-//! ASR as the trigger is faded in: a line for each defense, the mean over the attacks.
+//! ASR by the strength of the trigger: a line for each defense, the mean over the attacks.
 
 use scour_core::{RowStatus, StrengthRow};
 
@@ -22,7 +22,7 @@ const LINE: f64 = 18.0;
 /// A line: a defense, and its mean ASR by strength, weakest first.
 #[derive(Debug, PartialEq)]
 struct Curve<'a> {
-    /// Its place among the table's defenses, which decides its colour.
+    /// Its index among the table's defenses, which decides its colour.
     index: usize,
     defense: &'a str,
     points: Vec<(f64, f64)>,
@@ -40,7 +40,7 @@ pub(crate) fn strength_curves(group: &Group, strengths: &[StrengthRow], decimals
         opening([WIDTH, BOTTOM + 44.0], "ASR against the share of the trigger, one line for each defense");
     svg += &frame(&x, &y);
     for curve in &curves {
-        svg += &drawn(curve, group, &x, &y, decimals);
+        svg += &curve_svg(curve, group, &x, &y, decimals);
     }
     for (line, curve) in curves.iter().enumerate() {
         let height = TOP + 8.0 + LINE * line as f64;
@@ -80,7 +80,7 @@ fn frame(x: &Scale, y: &Scale) -> String {
     for (value, text) in ticks(x.data) {
         svg += &format!(
             "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" opacity=\"0.8\">{text}</text>\n",
-            at(x.place(value)),
+            at(x.pixel(value)),
             at(BOTTOM + 18.0)
         );
     }
@@ -92,12 +92,12 @@ fn frame(x: &Scale, y: &Scale) -> String {
     svg
 }
 
-fn drawn(curve: &Curve, group: &Group, x: &Scale, y: &Scale, decimals: usize) -> String {
+fn curve_svg(curve: &Curve, group: &Group, x: &Scale, y: &Scale, decimals: usize) -> String {
     let paint = color_of(&group.defenses, curve.index);
     let path: Vec<String> = curve
         .points
         .iter()
-        .map(|(share, asr)| format!("{} {}", at(x.place(*share)), at(y.place(*asr))))
+        .map(|(share, asr)| format!("{} {}", at(x.pixel(*share)), at(y.pixel(*asr))))
         .collect();
     let mut svg = format!(
         "<path d=\"M{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n",
@@ -110,7 +110,7 @@ fn drawn(curve: &Curve, group: &Group, x: &Scale, y: &Scale, decimals: usize) ->
             names::defense(curve.defense),
             fixed(*asr, decimals)
         );
-        svg += &marker(0, [x.place(*share), y.place(*asr)], 4.0, &paint, &xml(&title));
+        svg += &marker(0, [x.pixel(*share), y.pixel(*asr)], 4.0, &paint, &xml(&title));
     }
     svg
 }

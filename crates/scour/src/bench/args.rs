@@ -1,21 +1,21 @@
-//! What `scour bench` takes.
+//! The command line of `scour bench`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use scour_core::Precision;
 
-/// What of a training is timed.
+/// The part of a training that is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Timed {
-    /// Forward, backward and SGD on one batch that is ready on the device: what PyTorch's script does
+    /// Forward, backward and SGD on one batch that is on the device already, as in PyTorch's script
     Step,
-    /// All that a training of a sweep does besides: choosing, cropping and mirroring images, the same to the last bit
+    /// A complete training as in a sweep: selection, crops and mirroring of images, and deterministic algorithms
     Sweep,
 }
 
 impl Timed {
-    /// The word on the command line and in results.
+    /// The name on the command line and in results.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Step => "step",
@@ -24,10 +24,10 @@ impl Timed {
     }
 }
 
-/// What `scour bench` takes.
+/// The options of `scour bench`.
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// What is timed
+    /// The part of a training that is timed
     #[arg(long, value_enum, default_value_t = Timed::Sweep)]
     pub(crate) path: Timed,
     /// The architecture
@@ -39,13 +39,13 @@ pub(crate) struct BenchArgs {
     /// Height and width of the images
     #[arg(long, value_name = "PIXELS", default_value_t = 32, value_parser = clap::value_parser!(u32).range(8..=1024))]
     pub(crate) size: u32,
-    /// Images a batch
+    /// Images in a batch
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(2..=65_536))]
     pub(crate) batch: u32,
     /// Seconds to measure, after a warm-up
     #[arg(long, default_value_t = 10.0, value_parser = above_zero)]
     pub(crate) seconds: f64,
-    /// The warm-up lasts at least so many seconds: programs that are started together then measure together
+    /// Minimum duration of the warm-up, so that programs that are started together also measure together
     #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = up_to_a_day)]
     pub(crate) warm_up: f64,
     /// Threads for libtorch [default: all cores]
@@ -54,43 +54,43 @@ pub(crate) struct BenchArgs {
     /// auto, fp32, tf32 or bf16
     #[arg(long, default_value = "auto", value_parser = precision)]
     pub(crate) precision: Precision,
-    /// cpu, or cuda:0 [default: cpu; with --all a GPU if there is one]
+    /// cpu, or cuda:0 [default: cpu; with --all the first GPU, if there is one]
     #[arg(long)]
     pub(crate) device: Option<String>,
     /// Print one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) whole: WholeArgs,
+    pub(crate) all_args: AllArgs,
 }
 
 impl BenchArgs {
-    /// Threads for libtorch.
+    /// The number of threads for libtorch.
     pub(crate) fn threads(&self) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.map_or_else(all, |threads| threads as usize)
     }
 }
 
-/// What `scour bench --all` takes.
+/// The options of `scour bench --all`.
 #[derive(Args)]
-pub(crate) struct WholeArgs {
-    /// Measure all that a device can do for a sweep; writes OUT/gpu.json
+pub(crate) struct AllArgs {
+    /// Measure the speed of sweeps on a device; writes OUT/gpu.json
     #[arg(
         long,
         conflicts_with_all = ["path", "model", "width", "size", "batch", "seconds", "warm_up", "precision", "json"]
     )]
     pub(crate) all: bool,
-    /// With --all: the settings of experiments/mini.yaml, for a try on a CPU
+    /// With --all: the settings of experiments/mini.yaml, for a quick test on a CPU
     #[arg(long, requires = "all")]
     pub(crate) tiny: bool,
-    /// With --all: the time it may take [default: 8, and 2 with --tiny]
+    /// With --all: the time limit [default: 8, and 2 with --tiny]
     #[arg(long, requires = "all", value_parser = above_zero)]
     pub(crate) minutes: Option<f64>,
     /// With --all: folder for the results
     #[arg(long, requires = "all", value_name = "DIR", default_value = "results/bench")]
     pub(crate) out: PathBuf,
-    /// With --all: folder with downloaded data sets; CIFAR-10 is attacked where it is there, else signs
+    /// With --all: folder with downloaded data sets; the attack is on CIFAR-10 if it is there, otherwise on signs
     #[arg(long, requires = "all", value_name = "DIR", default_value = "data")]
     pub(crate) data: PathBuf,
     /// With --all: a Python with PyTorch to compare with
@@ -145,18 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn without_a_word_the_path_of_a_sweep_is_timed() {
+    fn by_default_the_path_of_a_sweep_is_timed() {
         let args = parse(&[]).unwrap();
         assert_eq!((args.path, args.precision), (Timed::Sweep, Precision::Auto));
         assert_eq!(
             (args.model.as_str(), args.width, args.size, args.batch),
             ("preact_resnet18", 64, 32, 128)
         );
-        assert!(!args.whole.all && args.device.is_none() && args.threads() >= 1);
+        assert!(!args.all_args.all && args.device.is_none() && args.threads() >= 1);
     }
 
     #[test]
-    fn every_path_and_number_format_can_be_named() {
+    fn every_path_and_number_format_can_be_selected() {
         for (word, path) in [("step", Timed::Step), ("sweep", Timed::Sweep)] {
             assert_eq!(parse(&["--path", word]).unwrap().path, path);
             assert_eq!(path.word(), word);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_with_the_option_named() {
+    fn errors_name_the_option() {
         for (option, value) in [
             ("--precision", "fp16"),
             ("--path", "epoch"),
@@ -186,11 +186,11 @@ mod tests {
     }
 
     #[test]
-    fn all_has_options_of_its_own_and_takes_none_of_a_single_measurement() {
+    fn all_has_its_own_options_and_excludes_those_of_a_single_measurement() {
         let args = parse(&["--all", "--tiny", "--device", "cpu", "--minutes", "0.5"]).unwrap();
-        assert!(args.whole.tiny && args.whole.minutes == Some(0.5));
+        assert!(args.all_args.tiny && args.all_args.minutes == Some(0.5));
         let args = parse(&["--all", "--python", "python3", "--python-env", "A=b=c"]).unwrap();
-        assert_eq!(args.whole.python_env, [("A".to_string(), "b=c".to_string())]);
+        assert_eq!(args.all_args.python_env, [("A".to_string(), "b=c".to_string())]);
         for wrong in [&["--tiny"][..], &["--minutes", "3"], &["--all", "--width", "8"], &["--all", "--json"]]
         {
             assert!(parse(wrong).is_err(), "{wrong:?}");

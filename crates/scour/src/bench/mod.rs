@@ -1,4 +1,4 @@
-//! `scour bench`: training throughput on random images, of a network's step alone or of all that a sweep trains by.
+//! `scour bench`: training throughput on random images, of a training step or of the complete path of a sweep.
 
 mod all;
 mod args;
@@ -10,7 +10,7 @@ use scour_core::ExitCode;
 use scour_torch::device_name;
 use serde_json::json;
 
-use crate::command::say;
+use crate::output::say;
 use crate::planning::Failure;
 use crate::worker_environment;
 use args::Timed;
@@ -20,14 +20,14 @@ pub(crate) use args::BenchArgs;
 
 /// Measures and prints.
 pub(crate) fn run(args: &BenchArgs) -> ExitCode {
-    let outcome = if args.whole.all { all::run(args) } else { one(args) };
+    let outcome = if args.all_args.all { all::run(args) } else { one(args) };
     outcome.unwrap_or_else(Failure::give_up)
 }
 
-/// One measurement.
+/// Runs one measurement.
 fn one(args: &BenchArgs) -> Result<ExitCode, Failure> {
     if args.path == Timed::Sweep {
-        worker_environment::take()?;
+        worker_environment::ensure()?;
     }
     let setting = Setting::of(args)?;
     let speed = match args.path {

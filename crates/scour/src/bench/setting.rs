@@ -1,9 +1,9 @@
-//! What one measurement is made with.
+//! The settings of one measurement.
 
 use std::time::{Duration, Instant};
 
-use scour_core::unknown;
-use scour_models::{ARCHITECTURES, Model, ModelSpec, architecture};
+use scour_core::DatasetFacts;
+use scour_models::{Model, ModelSpec, architecture};
 use scour_torch::{NumberFormat, parse_device, resolve_precision, use_threads};
 use scour_train::TrainError;
 use serde_json::json;
@@ -15,31 +15,32 @@ use crate::planning::Failure;
 /// Classes of the random images.
 const CLASSES: u32 = 10;
 
-/// Network, device and number format, and how long it is measured.
+/// Network, device, number format and duration of a measurement.
 pub(super) struct Setting {
     pub(super) spec: ModelSpec,
     pub(super) device: Device,
     pub(super) format: NumberFormat,
-    /// Images a batch.
+    /// Images in a batch.
     pub(super) batch: usize,
-    /// Seconds that are measured, at least.
+    /// Minimum duration of the measurement in seconds.
     pub(super) seconds: f64,
-    /// The warm-up does not end before.
+    /// The earliest end of the warm-up.
     pub(super) warm_until: Instant,
 }
 
 impl Setting {
-    /// What the arguments ask for. Sets the number of threads of this process.
+    /// The settings from the arguments. Also sets the number of threads of this process.
     pub(super) fn of(args: &BenchArgs) -> Result<Self, Failure> {
         let warm_until = Instant::now() + Duration::from_secs_f64(args.warm_up);
         use_threads(args.threads());
         let device = parse_device(args.device.as_deref().unwrap_or("cpu")).map_err(Failure::Config)?;
-        let known = ARCHITECTURES.iter().map(|architecture| architecture.name());
-        let architecture =
-            architecture(&args.model).ok_or_else(|| Failure::Config(unknown("model", &args.model, known)))?;
-        let params = architecture
-            .resolve(&json!({"width": args.width}))
-            .map_err(|error| Failure::Config(format!("model {}: {error}", args.model)))?;
+        let resolved = architecture(&args.model).and_then(|entry| {
+            entry.resolve(&args.model, &json!({"width": args.width}), &DatasetFacts::default())
+        });
+        let params = match resolved {
+            Ok(resolved) => resolved.config.params,
+            Err(error) => return Err(Failure::Config(format!("model {}: {error}", args.model))),
+        };
         Ok(Self {
             spec: ModelSpec { name: args.model.clone(), params, classes: CLASSES, size: args.size },
             device,
@@ -50,7 +51,7 @@ impl Setting {
         })
     }
 
-    /// A freshly initialised model.
+    /// A newly initialised model.
     pub(super) fn model(&self) -> Result<Model, TrainError> {
         Model::new(&self.spec, self.device, 0).map_err(TrainError::Method)
     }
@@ -58,7 +59,7 @@ impl Setting {
 
 #[cfg(test)]
 impl Setting {
-    /// A tiny network on tiny images, for an instant.
+    /// A tiny network, tiny images and a short duration.
     pub(super) fn for_tests(format: NumberFormat) -> Self {
         let params = json!({"width": 2});
         Self {

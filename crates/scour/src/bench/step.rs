@@ -1,5 +1,5 @@
-//! A step alone: forward, cross-entropy, backward and SGD on one normalised batch that lies on the device. The same work
-//! as in `xtask/bench/pytorch_throughput.py`, so that the two can be divided.
+//! A training step: forward, cross-entropy, backward and SGD on one normalised batch on the device. It is the same work as in
+//! `xtask/bench/pytorch_throughput.py`, so that the two speeds can be compared.
 
 use std::time::Instant;
 
@@ -9,10 +9,10 @@ use tch::{Device, Kind};
 
 use super::setting::Setting;
 
-/// Steps before the clock starts, at least.
+/// The minimum number of steps before the measurement starts.
 const WARM_UP: usize = 5;
 
-/// Images a second.
+/// Measures images a second.
 pub(super) fn measure(setting: &Setting) -> Result<f64, TrainError> {
     let Setting { device, format, batch, .. } = *setting;
     let model = setting.model()?;
@@ -41,7 +41,7 @@ pub(super) fn measure(setting: &Setting) -> Result<f64, TrainError> {
             step();
             steps += 1;
         }
-        // No step waits for a GPU, so that some may still be on their way.
+        // Steps do not wait for a GPU, so that some may be unfinished.
         wait(device);
         (steps * batch) as f64 / started.elapsed().as_secs_f64()
     }))
@@ -59,7 +59,7 @@ mod tests {
     use scour_torch::NumberFormat;
 
     #[test]
-    fn both_number_formats_of_a_cpu_have_a_speed() {
+    fn both_number_formats_of_a_cpu_can_be_measured() {
         for format in [NumberFormat::Fp32, NumberFormat::Bf16] {
             let speed = measure(&Setting::for_tests(format)).unwrap();
             assert!(speed.is_finite() && speed > 0.0, "{format:?}: {speed}");

@@ -1,21 +1,21 @@
-//! The path that sweeps train on: [`fit`] with crops and mirroring on images of a training set on the device, with
-//! deterministic algorithms on a GPU.
+//! The training path of sweeps: [`fit`] with crops and mirroring on a training set on the device, with deterministic
+//! algorithms on a GPU.
 
 use std::cell::Cell;
 use std::time::Instant;
 
 use scour_core::{Recipe, Schedule};
 use scour_torch::deterministic_algorithms;
-use scour_train::{Fit, ImageSet, Plain, Preprocess, Progress, Reporter, TrainError, fit};
+use scour_train::{Fit, ImageSet, Preprocess, Progress, Reporter, StandardBatches, TrainError, fit};
 use tch::{Device, Kind, Tensor};
 
 use super::setting::Setting;
 
-/// Images a second, the first epoch left out.
+/// Measures images a second, without the first epoch.
 pub(super) fn measure(setting: &Setting) -> Result<f64, TrainError> {
     let Setting { device, format, batch, .. } = *setting;
     if device.is_cuda() {
-        // As workers do.
+        // As in workers.
         deterministic_algorithms(true);
     }
     let model = setting.model()?;
@@ -33,15 +33,15 @@ pub(super) fn measure(setting: &Setting) -> Result<f64, TrainError> {
         step: "bench",
         reporter: &clock,
     };
-    match fit(&model, &images, &mut Plain(&preprocess), &options) {
-        // The clock has stopped it.
+    match fit(&model, &images, &mut StandardBatches(&preprocess), &options) {
+        // The stopwatch ends the training.
         Ok(_) | Err(TrainError::Interrupted) => Ok(clock.epochs_per_second() * images.len() as f64),
         Err(error) => Err(error),
     }
 }
 
-/// Batches an epoch. A training waits for the GPU at the end of each: in an epoch of CIFAR-10, of 390 batches, that is
-/// next to nothing, and so it should be here. On a CPU there is nothing to wait for, and a batch may take seconds.
+/// Batches in an epoch. A training waits for the GPU at the end of each epoch. In an epoch of CIFAR-10, with 390 batches, this
+/// is negligible, and it must be negligible here too. On a CPU there is no such wait, and a batch may take seconds.
 fn batches(device: Device) -> usize {
     if device.is_cuda() { 50 } else { 2 }
 }
@@ -50,13 +50,13 @@ fn random_images(setting: &Setting, count: usize) -> ImageSet {
     let (count, size) = (count as i64, i64::from(setting.spec.size));
     tch::manual_seed(0);
     ImageSet {
-        pictures: Tensor::randint(256, [count, 3, size, size], (Kind::Uint8, setting.device)),
+        pixels: Tensor::randint(256, [count, 3, size, size], (Kind::Uint8, setting.device)),
         labels: Tensor::randint(i64::from(setting.spec.classes), [count], (Kind::Int64, setting.device)),
     }
 }
 
-/// Stops a training when its time is up. It is asked at the end of each epoch, when the epoch's loss is known and a GPU
-/// therefore has nothing left to do.
+/// Stops a training at the time limit. The training calls it at the end of each epoch, when the epoch's loss is known and a
+/// GPU has therefore finished its work.
 struct Stopwatch {
     warm_until: Instant,
     seconds: f64,
@@ -77,7 +77,7 @@ impl Stopwatch {
         }
     }
 
-    /// Takes down that an epoch has ended. Whether it was the last.
+    /// Records the end of an epoch, and returns whether it was the last one.
     fn epoch_ended(&self, now: Instant) -> bool {
         let Some(started) = self.started.get() else {
             if now >= self.warm_until {
@@ -112,7 +112,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_training_is_stopped_by_the_clock_and_has_a_speed() {
+    fn the_stopwatch_ends_a_training_and_gives_a_speed() {
         for format in [NumberFormat::Fp32, NumberFormat::Bf16] {
             let speed = measure(&Setting::for_tests(format)).unwrap();
             assert!(speed.is_finite() && speed > 0.0, "{format:?}: {speed}");
@@ -120,10 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn images_are_bytes_of_every_class() {
+    fn random_images_cover_all_byte_values_and_classes() {
         let images = random_images(&Setting::for_tests(NumberFormat::Fp32), 200);
-        assert_eq!((images.pictures.kind(), images.pictures.size()), (Kind::Uint8, vec![200, 3, 16, 16]));
-        assert!(images.pictures.to_kind(Kind::Int).max().int64_value(&[]) > 250);
+        assert_eq!((images.pixels.kind(), images.pixels.size()), (Kind::Uint8, vec![200, 3, 16, 16]));
+        assert!(images.pixels.to_kind(Kind::Int).max().int64_value(&[]) > 250);
         assert_eq!(images.labels.max().int64_value(&[]), 9);
     }
 
@@ -137,7 +137,7 @@ mod tests {
         let stops = [2, 4, 6, 8].map(|seconds| clock.epoch_ended(after(seconds)));
         assert_eq!(stops, [false, false, false, true]);
         assert_eq!((clock.epochs.get(), clock.elapsed.get(), clock.epochs_per_second()), (2, 4.0, 0.5));
-        // Without a warm-up it is the first epoch alone.
+        // Without a warm-up only the first epoch is not timed.
         let clock = Stopwatch::new(&Setting { warm_until: began, ..setting });
         assert_eq!([1, 6].map(|seconds| clock.epoch_ended(after(seconds))), [false, true]);
     }

@@ -1,4 +1,4 @@
-//! Which ready stage goes to which free slot, and how it is begun.
+//! Which ready stage is run on which free slot, and how it is begun.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::results::StageEnd;
 use crate::worker::Worker;
 use crate::{SweepError, disk};
 
-/// How often a stage that another sweep works on is looked at.
+/// How often the store is read for a stage that another sweep works on.
 const POLL: Duration = Duration::from_secs(1);
 
 impl Scheduler<'_> {
@@ -23,7 +23,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// The stage that the free slot takes up next, if any may.
+    /// The stage that is begun next on the free slot, if any can be.
     fn next_for(&self, slot: usize) -> Option<Key> {
         let here = &self.options.slots[slot];
         let neighbours = self
@@ -49,7 +49,7 @@ impl Scheduler<'_> {
         self.queue.iter().find(ready).cloned()
     }
 
-    /// Starts a worker on the stage, unless it turns out that another sweep does it or has done it.
+    /// Starts a worker on the stage, unless another sweep is working on it or has finished it.
     fn start(&mut self, slot: usize, key: &Key) -> Result<(), SweepError> {
         let stage = &self.options.plan.stages[key];
         if let Some(message) = disk::shortage(self.store.root())? {
@@ -59,16 +59,16 @@ impl Scheduler<'_> {
         let Some(mut waiting) = self.waiting.remove(key) else { return Ok(()) };
         let Some(lease) = self.store.lease(key)? else {
             if waiting.elsewhere.is_none() {
-                self.ledger.remark("wait", stage, "another sweep works on it; its result will be taken")?;
+                self.ledger.note("wait", stage, "another sweep works on it; its result will be used")?;
             }
             waiting.elsewhere = Some(Instant::now() + POLL);
             self.waiting.insert(key.clone(), waiting);
             return Ok(());
         };
-        if let Some(end) = self.done_elsewhere(key, &waiting) {
+        if let Some(end) = self.done_elsewhere(key, &waiting)? {
             return self.ledger.ended(stage, end, None);
         }
-        if self.damaged_requirement(stage)? {
+        if self.has_damaged_requirement(stage)? {
             self.waiting.insert(key.clone(), waiting);
             return Ok(());
         }
@@ -99,9 +99,9 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Compares what the stage builds on with its recorded hashes, once a sweep. What is damaged is set aside and waits to
-    /// be run again, with whatever it needs itself.
-    fn damaged_requirement(&mut self, stage: &Stage) -> Result<bool, SweepError> {
+    /// Compares what the stage builds on with its recorded hashes, once a sweep. What is damaged is moved away and
+    /// waits to be run again, with what it requires itself.
+    fn has_damaged_requirement(&mut self, stage: &Stage) -> Result<bool, SweepError> {
         let mut damaged = false;
         for required in &stage.requires {
             if self.verified.contains(required) {
@@ -113,8 +113,8 @@ impl Scheduler<'_> {
                 }
                 Err(why) => {
                     let aside = self.store.set_aside(required)?;
-                    let why = format!("{why}; it is kept in {}, and made again", aside.display());
-                    self.ledger.forget(&self.options.plan.stages[required], &why)?;
+                    let why = format!("{why}; it is moved to {}, and run again", aside.display());
+                    self.ledger.remove_damaged(&self.options.plan.stages[required], &why)?;
                     self.wait_for(required)?;
                     damaged = true;
                 }
@@ -132,25 +132,27 @@ impl Scheduler<'_> {
             if running || self.waiting.contains_key(required) || self.ledger.ends.contains_key(required) {
                 continue;
             }
-            match self.store.find(required) {
-                Some(entry) => self.ledger.known(&plan.stages[required], StageEnd::stored(entry, true))?,
+            match self.store.find(required)? {
+                Some(stored) => {
+                    self.ledger.record(&plan.stages[required], StageEnd::stored(stored, true))?;
+                }
                 None => self.wait_for(required)?,
             }
         }
         Ok(())
     }
 
-    /// What another sweep made of the stage since this one looked at the store.
-    fn done_elsewhere(&self, key: &Key, waiting: &Waiting) -> Option<StageEnd> {
+    /// How the stage ended in another sweep since this one has read the store, if it did.
+    fn done_elsewhere(&self, key: &Key, waiting: &Waiting) -> Result<Option<StageEnd>, SweepError> {
         if waiting.replace && waiting.elsewhere.is_none() {
-            return None;
+            return Ok(None);
         }
-        let failure = self.store.failure(key).filter(|record| {
+        let failure = self.store.failure(key)?.filter(|record| {
             waiting.elsewhere.is_some() && record.time >= self.began && !record.reason().is_spurious()
         });
         if let Some(record) = failure {
-            return Some(StageEnd::failed(record.result, true));
+            return Ok(Some(StageEnd::failed(record.result, true)));
         }
-        self.store.find(key).map(|entry| StageEnd::stored(entry, true))
+        Ok(self.store.find(key)?.map(|stored| StageEnd::stored(stored, true)))
     }
 }

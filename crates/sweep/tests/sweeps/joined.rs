@@ -1,73 +1,73 @@
-//! Shards that end in one table.
+//! Shards that are joined into one table.
 
 use std::fs;
 
-use crate::place::Place;
+use crate::test_folder::TestFolder;
 use scour_core::ExitCode;
 use scour_sweep::{Joined, Store, SweepError, SweepOptions, sweep};
 
 /// One of two shards, with results and store of its own.
-fn shard(place: &Place, index: usize) -> SweepOptions {
-    let options = place.options();
+fn shard(test: &TestFolder, index: usize) -> SweepOptions {
+    let options = test.options();
     let folder = format!("shard-{index}");
     SweepOptions {
         plan: options.plan.shard(index, 2),
         complete: false,
-        out: place.path(&folder),
-        store: place.path(&folder).join("store"),
+        out: test.path(&folder),
+        store: test.path(&folder).join("store"),
         ..options
     }
 }
 
 #[test]
-fn shards_with_stores_of_their_own_end_in_one_table() {
-    let place = Place::new();
+fn shards_with_stores_of_their_own_give_one_table() {
+    let test = TestFolder::new();
     for index in [1, 2] {
-        assert_eq!(sweep(shard(&place, index)).unwrap().exit, ExitCode::Incomplete);
+        assert_eq!(sweep(shard(&test, index)).unwrap().exit, ExitCode::Incomplete);
     }
-    let into = place.path("store");
-    let first = Store::join(&place.path("shard-1/store"), &into).unwrap();
-    let second = Store::join(&place.path("shard-2/store"), &into).unwrap();
+    let into = test.path("store");
+    let first = Store::join(&test.path("shard-1/store"), &into).unwrap();
+    let second = Store::join(&test.path("shard-2/store"), &into).unwrap();
     assert_eq!(first.copied + second.copied, 6);
     assert_eq!((second.same, second.other, second.damaged.len()), (0, 0, 0));
     // Once more changes nothing.
-    let again = Store::join(&place.path("shard-1/store"), &into).unwrap();
+    let again = Store::join(&test.path("shard-1/store"), &into).unwrap();
     assert_eq!(again, Joined { same: first.copied, ..Joined::default() });
-    place.runs();
-    let summary = sweep(place.options()).unwrap();
+    test.runs();
+    let summary = sweep(test.options()).unwrap();
     assert_eq!((summary.exit, summary.trained, summary.ok), (ExitCode::Done, 0, 6));
-    let undisturbed = Place::new();
+    let undisturbed = TestFolder::new();
     sweep(undisturbed.options()).unwrap();
-    assert_eq!(place.results(), undisturbed.results());
+    assert_eq!(test.results(), undisturbed.results());
 }
 
 #[test]
-fn shards_on_one_store_end_in_one_table_too() {
-    let place = Place::new();
+fn shards_on_one_store_give_one_table_too() {
+    let test = TestFolder::new();
     for index in [1, 2] {
-        sweep(SweepOptions { store: place.path("store"), ..shard(&place, index) }).unwrap();
+        sweep(SweepOptions { store: test.path("store"), ..shard(&test, index) }).unwrap();
     }
-    let summary = sweep(place.options()).unwrap();
+    let summary = sweep(test.options()).unwrap();
     assert_eq!((summary.exit, summary.trained, summary.ok), (ExitCode::Done, 0, 6));
 }
 
 #[test]
-fn what_is_damaged_or_differs_is_told_and_does_not_spread() {
-    let place = Place::new();
-    sweep(shard(&place, 1)).unwrap();
-    let source = Store::at(&place.path("shard-1/store"));
-    let keys: Vec<_> = place.options().plan.cells[..3].iter().map(|cell| cell.key.clone()).collect();
+fn what_is_damaged_or_differs_is_reported_and_not_copied() {
+    let test = TestFolder::new();
+    sweep(shard(&test, 1)).unwrap();
+    let source = Store::at(&test.path("shard-1/store"));
+    let keys: Vec<_> = test.options().plan.cells[..3].iter().map(|cell| cell.key.clone()).collect();
     fs::write(source.folder(&keys[0]).join("model.bin"), "x".repeat(20)).unwrap();
     // Another machine's result of the same stage.
-    let other = Place::new();
+    let other = TestFolder::new();
     other.behave("badnets/ft=collapsed\n");
     sweep(other.options()).unwrap();
-    let joined = Store::join(&place.path("shard-1/store"), &other.path("store")).unwrap();
+    let joined = Store::join(&test.path("shard-1/store"), &other.path("store")).unwrap();
     assert_eq!((joined.copied, joined.same, joined.other), (0, 1, 1));
     assert!(joined.damaged[0].contains("model.bin is not as it was written"), "{joined:?}");
     assert!(other.rows()[1].acc == Some(51.0));
     for (from, word) in [("gone", "no folder"), ("shard-1/store", "joined into itself")] {
-        match Store::join(&place.path(from), &place.path("shard-1/store")) {
+        match Store::join(&test.path(from), &test.path("shard-1/store")) {
             Err(SweepError::Environment(message)) => assert!(message.contains(word), "{message}"),
             other => panic!("{other:?}"),
         }

@@ -1,4 +1,4 @@
-//! Sweeps that are killed, and go on.
+//! Sweeps that are killed, and continue.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -6,24 +6,24 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::place::{Place, STAND_IN};
+use crate::test_folder::{FAKE_WORKER, TestFolder};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use scour_core::ExitCode;
 use scour_sweep::sweep;
 
-/// Starts a sweep in a process group of its own, and returns when its second stage is at work.
-fn started(place: &Place) -> (Child, Pid) {
-    place.behave("badnets/ft=wait\n");
-    let child = command(place).process_group(0).spawn().unwrap();
+/// Starts a sweep in a process group of its own, and returns when its second stage is running.
+fn started(test: &TestFolder) -> (Child, Pid) {
+    test.behave("badnets/ft=wait\n");
+    let child = command(test).process_group(0).spawn().unwrap();
     let pid = Pid::from_child(&child);
-    appears(&place.path("data/waiting"));
+    appears(&test.path("data/waiting"));
     (child, pid)
 }
 
-fn command(place: &Place) -> Command {
+fn command(test: &TestFolder) -> Command {
     // The tests themselves may run under `nohup`, whose ignored signal every child would inherit.
     let mut command = Command::new("env");
-    command.args(["--default-signal=HUP", STAND_IN, "sweep"]).arg(place.dir.path()).stderr(Stdio::null());
+    command.args(["--default-signal=HUP", FAKE_WORKER, "sweep"]).arg(test.dir.path()).stderr(Stdio::null());
     command
 }
 
@@ -38,16 +38,16 @@ fn appears(path: &Path) {
 }
 
 /// Runs the sweep to its end and compares with one that was never disturbed.
-fn goes_on(place: &Place, runs: &[&str]) {
-    fs::write(place.path("data/go"), "").unwrap();
-    place.runs();
-    assert_eq!(command(place).status().unwrap().code(), Some(0));
-    assert_eq!(place.runs(), runs);
-    let undisturbed = Place::new();
+fn goes_on(test: &TestFolder, runs: &[&str]) {
+    fs::write(test.path("data/go"), "").unwrap();
+    test.runs();
+    assert_eq!(command(test).status().unwrap().code(), Some(0));
+    assert_eq!(test.runs(), runs);
+    let undisturbed = TestFolder::new();
     assert_eq!(sweep(undisturbed.options()).unwrap().exit, ExitCode::Done);
-    assert_eq!(place.results(), undisturbed.results());
+    assert_eq!(test.results(), undisturbed.results());
     for left in ["store/tmp", "store/scratch", "store/lease"] {
-        assert_eq!(fs::read_dir(place.path(left)).unwrap().count(), 0, "{left}");
+        assert_eq!(fs::read_dir(test.path(left)).unwrap().count(), 0, "{left}");
     }
 }
 
@@ -55,73 +55,73 @@ const REST: [&str; 5] = ["badnets/ft", "badnets/tsbd", "blended", "blended/ft", 
 
 #[test]
 fn killing_the_group_stops_everything_and_the_same_command_goes_on() {
-    let place = Place::new();
-    let (mut child, pid) = started(&place);
+    let test = TestFolder::new();
+    let (mut child, pid) = started(&test);
     kill_process_group(pid, Signal::KILL).unwrap();
     child.wait().unwrap();
-    assert!(!place.path("data/saved").exists());
-    assert_eq!(place.rows().len(), 4);
-    assert_eq!(fs::read_dir(place.path("store/tmp")).unwrap().count(), 1);
-    goes_on(&place, &REST);
+    assert!(!test.path("data/saved").exists());
+    assert_eq!(test.rows().len(), 4);
+    assert_eq!(fs::read_dir(test.path("store/tmp")).unwrap().count(), 1);
+    goes_on(&test, &REST);
 }
 
 #[test]
 fn a_worker_ends_when_the_sweep_alone_is_killed() {
-    let place = Place::new();
-    let (mut child, pid) = started(&place);
+    let test = TestFolder::new();
+    let (mut child, pid) = started(&test);
     kill_process(pid, Signal::KILL).unwrap();
     child.wait().unwrap();
-    appears(&place.path("data/saved"));
-    goes_on(&place, &REST);
+    appears(&test.path("data/saved"));
+    goes_on(&test, &REST);
 }
 
 #[test]
-fn asked_to_stop_it_saves_what_is_half_way_and_resumes_there() {
-    let place = Place::new();
-    let (mut child, pid) = started(&place);
+fn asked_to_stop_it_saves_a_checkpoint_and_resumes_from_it() {
+    let test = TestFolder::new();
+    let (mut child, pid) = started(&test);
     kill_process(pid, Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert!(place.path("data/saved").exists());
-    goes_on(&place, &REST);
-    assert!(place.path("data/resumed").exists());
+    assert!(test.path("data/saved").exists());
+    goes_on(&test, &REST);
+    assert!(test.path("data/resumed").exists());
 }
 
 #[test]
 fn a_closed_terminal_stops_in_order_too() {
-    let place = Place::new();
-    let (mut child, pid) = started(&place);
+    let test = TestFolder::new();
+    let (mut child, pid) = started(&test);
     kill_process(pid, Signal::HUP).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert!(place.path("data/saved").exists());
-    goes_on(&place, &REST);
-    assert!(place.path("data/resumed").exists());
+    assert!(test.path("data/saved").exists());
+    goes_on(&test, &REST);
+    assert!(test.path("data/resumed").exists());
 }
 
 #[test]
 fn under_nohup_a_closed_terminal_changes_nothing() {
-    let place = Place::new();
-    place.behave("badnets/ft=wait\n");
-    // `nohup` ignores the signal for the program that it starts.
-    let script = "trap '' HUP; exec \"$0\" sweep \"$1\"";
-    let mut child = Command::new("sh")
-        .args(["-c", script, STAND_IN])
-        .arg(place.dir.path())
+    let test = TestFolder::new();
+    test.behave("badnets/ft=wait\n");
+    let mut child = Command::new("nohup")
+        .args([FAKE_WORKER, "sweep"])
+        .arg(test.dir.path())
+        // On a terminal `nohup` would write a file.
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    appears(&place.path("data/waiting"));
+    appears(&test.path("data/waiting"));
     kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
-    fs::write(place.path("data/go"), "").unwrap();
+    fs::write(test.path("data/go"), "").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(!place.path("data/saved").exists());
+    assert!(!test.path("data/saved").exists());
 }
 
 #[test]
-fn too_little_space_is_told_before_anything_is_begun() {
-    let place = Place::new();
-    let status = command(&place).env("SCOUR_MIN_FREE_MIB", u64::MAX.to_string()).status().unwrap();
+fn too_little_space_is_reported_before_anything_is_begun() {
+    let test = TestFolder::new();
+    let status = command(&test).env("SCOUR_MIN_FREE_MIB", u64::MAX.to_string()).status().unwrap();
     assert_eq!(status.code(), Some(3));
-    assert!(place.runs().is_empty());
-    assert!(!place.path("out/results.csv").exists());
-    goes_on(&place, &["badnets", "badnets/ft", "badnets/tsbd", "blended", "blended/ft", "blended/tsbd"]);
+    assert!(test.runs().is_empty());
+    assert!(!test.path("out/results.csv").exists());
+    goes_on(&test, &["badnets", "badnets/ft", "badnets/tsbd", "blended", "blended/ft", "blended/tsbd"]);
 }

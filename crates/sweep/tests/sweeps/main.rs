@@ -1,9 +1,10 @@
-//! Whole sweeps, with a stand-in for the worker.
+//! Whole sweeps with a fake worker.
 
-#[path = "../../stand-in/catalog.rs"]
+#[path = "../../fake-worker/catalog.rs"]
 mod catalog;
 mod joined;
 mod killed;
-mod place;
+mod results_folder;
+mod test_folder;
 mod validity;
 mod whole;

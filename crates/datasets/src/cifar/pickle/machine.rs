@@ -1,16 +1,16 @@
-//! The stack machine: one method an operation, as far as there is more to it than a push.
+//! The stack machine. Each operation that does more than push a value has its own method.
 
 use std::collections::HashMap;
 
 use super::{Array, Known, Value};
 
-/// The stack and what it refers to.
+/// The stack, and the values that it refers to.
 #[derive(Default)]
 pub(super) struct Machine<'a> {
     bytes: &'a [u8],
     pub(super) at: usize,
     stack: Vec<Value<'a>>,
-    /// Lengths of the stack where marks were set.
+    /// The stack heights at which marks were set.
     marks: Vec<usize>,
     memo: HashMap<u32, Value<'a>>,
     pub(super) sequences: Vec<Vec<Value<'a>>>,
@@ -23,7 +23,7 @@ impl<'a> Machine<'a> {
         Self { bytes, ..Self::default() }
     }
 
-    /// Runs to the end of the pickle, whose value is what is left.
+    /// Runs the pickle to its end and returns the value on top of the stack.
     pub(super) fn run(&mut self) -> Result<Value<'a>, String> {
         loop {
             let operation = self.take(1)?[0];
@@ -73,8 +73,8 @@ impl<'a> Machine<'a> {
                     let items = self.pop_mark()?;
                     self.set(&items)?;
                 }
-                b'q' => self.remember(1)?,
-                b'r' => self.remember(4)?,
+                b'q' => self.memoize(1)?,
+                b'r' => self.memoize(4)?,
                 b'h' => self.recall(1)?,
                 b'j' => self.recall(4)?,
                 b'c' => self.name()?,
@@ -102,7 +102,7 @@ impl<'a> Machine<'a> {
     }
 
     fn pop(&mut self) -> Result<Value<'a>, String> {
-        // What lies below a mark belongs to what the mark was set for.
+        // Values below a mark must not be taken until the mark is removed.
         let floor = self.marks.last().copied().unwrap_or(0);
         if self.stack.len() <= floor {
             Err("an empty stack".into())
@@ -122,7 +122,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// A number of any width, as shapes are where Python's plain numbers are short.
+    /// A number of any width. Some systems wrote shapes so.
     fn long(&mut self) -> Result<(), String> {
         let width = self.take(1)?[0].into();
         let bytes = self.take(width)?;
@@ -170,7 +170,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn remember(&mut self, width: usize) -> Result<(), String> {
+    fn memoize(&mut self, width: usize) -> Result<(), String> {
         let index = self.number(width)?;
         let value = *self.stack.last().ok_or("an empty stack")?;
         self.memo.insert(index, value);
@@ -179,7 +179,7 @@ impl<'a> Machine<'a> {
 
     fn recall(&mut self, width: usize) -> Result<(), String> {
         let index = self.number(width)?;
-        let value = self.memo.get(&index).ok_or("nothing remembered")?;
+        let value = self.memo.get(&index).ok_or("an unknown memo index")?;
         self.stack.push(*value);
         Ok(())
     }
@@ -208,7 +208,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// What a call would make: an array that is still empty, or a type of elements.
+    /// Creates what the call would return: an array that is still empty, or an element type.
     fn call(&mut self) -> Result<(), String> {
         let (arguments, function) = (self.pop()?, self.pop()?);
         let Value::Sequence(arguments) = arguments else { return Err("a call without arguments".into()) };
@@ -225,11 +225,11 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Fills what a call made: an array with its shape and bytes. The order of bytes in a type is of no concern, since an
-    /// element is one byte.
+    /// Sets the state of the result of a call: shape and bytes of an array. The byte order of a type is ignored,
+    /// because an element is one byte.
     fn build(&mut self) -> Result<(), String> {
         let state = self.pop()?;
-        let Value::Sequence(state) = state else { return Err("a state that is no tuple".into()) };
+        let Value::Sequence(state) = state else { return Err("a state that is not a tuple".into()) };
         match self.stack.last() {
             Some(Value::Type(_)) => Ok(()),
             Some(Value::Array(index)) => {
@@ -237,19 +237,19 @@ impl<'a> Machine<'a> {
                 self.arrays[index] = self.array(&self.sequences[state])?;
                 Ok(())
             }
-            _ => Err("a state of nothing".into()),
+            _ => Err("a state without an object".into()),
         }
     }
 
-    /// The array of a state: version, shape, type, whether it is stored column by column, bytes.
+    /// The array in a state, which consists of version, shape, type, whether it is stored column by column, and bytes.
     fn array(&self, state: &[Value<'a>]) -> Result<Array<'a>, String> {
         let [_, Value::Sequence(shape), Value::Type(b"u1" | b"|u1"), order, Value::Bytes(bytes)] = state
         else {
-            return Err("an array that is not of bytes".into());
+            return Err("an array whose elements are not bytes".into());
         };
         let shape = self.sequences[*shape].iter().map(|length| match length {
             Value::Int(length) => Ok(*length),
-            _ => Err("a shape that is not of numbers".to_string()),
+            _ => Err("a shape that does not consist of numbers".to_string()),
         });
         let shape = shape.collect::<Result<Vec<_>, _>>()?;
         let elements = shape.iter().try_fold(1i64, |product, length| product.checked_mul(*length));

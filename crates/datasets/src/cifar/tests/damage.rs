@@ -1,18 +1,17 @@
-//! Damaged files of both data sets in each layout: an error of one line that names the file, or a data set; no panic.
+//! Damaged files of both data sets in each layout: they give an error of one line that names the file, or a data set,
+//! but never a panic.
 
 use std::fs;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use serde_json::json;
 
 use super::fixture::{LAYOUTS, SMALL, SMALL_100, write};
-use crate::Source;
 
 #[test]
-fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
+fn mutated_files_give_an_error_that_names_them_or_a_data_set() {
     // One folder for each data set and layout.
-    let places: Vec<_> = [&SMALL, &SMALL_100]
+    let folders: Vec<_> = [&SMALL, &SMALL_100]
         .into_iter()
         .flat_map(|format| LAYOUTS.map(|layout| (format, layout)))
         .map(|(format, layout)| {
@@ -30,15 +29,15 @@ fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
             (format, data, files)
         })
         .collect();
-    // Of the pickles and binary files most bytes are pixels: half of the flips go to the first and last hundred bytes.
+    // Most bytes of pickles and binary files are pixels, so half of the changes go to the first and last hundred bytes.
     let flips = prop::collection::vec((any::<u32>(), any::<u8>(), any::<bool>()), 1..6);
     let mutation =
         (any::<prop::sample::Index>(), any::<prop::sample::Index>(), prop::bool::weighted(0.3), flips);
     let defaults = Config::default();
     let config = Config { cases: defaults.cases.max(300), failure_persistence: None, ..defaults };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let outcome = runner.run(&mutation, |(place, file, cut, flips)| {
-        let (format, data, files) = &places[place.index(places.len())];
+    let outcome = runner.run(&mutation, |(folder, file, truncate, flips)| {
+        let (format, data, files) = &folders[folder.index(folders.len())];
         let path = &files[file.index(files.len())];
         let whole = fs::read(path).unwrap();
         let mut bytes = whole.clone();
@@ -48,11 +47,11 @@ fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
             let last = bytes.len() - 1;
             bytes[at.min(last)] = *value;
         }
-        if cut {
+        if truncate {
             bytes.truncate(flips[0].0 as usize % whole.len());
         }
         fs::write(path, &bytes).unwrap();
-        let result = format.load(&json!({}), data.path());
+        let result = format.load_with_facts(data.path());
         fs::write(path, &whole).unwrap();
         if let Err(error) = result {
             let message = error.to_string();
@@ -62,7 +61,7 @@ fn three_hundred_mutated_files_end_in_a_named_file_or_a_data_set() {
         Ok(())
     });
     outcome.unwrap();
-    for (format, data, _) in &places {
-        assert!(format.load(&json!({}), data.path()).is_ok());
+    for (format, data, _) in &folders {
+        assert!(format.load_with_facts(data.path()).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! The small data sets on disk: their binary files, the pickles that Python 2 would write, and the archives of both.
+//! Writes the small data sets to disk: binary files, pickles as Python 2 writes them, and archives of both.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -15,7 +15,7 @@ static FILES: [Part; 6] = small(crate::cifar10::FORMAT.files);
 pub(super) static SMALL_100: Format = Format { files: &FILES_100, ..crate::cifar100::FORMAT };
 static FILES_100: [Part; 2] = small(crate::cifar100::FORMAT.files);
 
-/// The files of a data set, with ten pictures each.
+/// The files of a data set with ten images each.
 const fn small<const N: usize>(files: &[Part]) -> [Part; N] {
     assert!(files.len() == N);
     let mut small = [files[0]; N];
@@ -46,7 +46,7 @@ pub(super) fn pixel(file: usize, record: usize, offset: usize) -> u8 {
     ((file * 31 + record * 17 + offset * 7) % 251) as u8
 }
 
-fn picture(file: usize, record: usize) -> impl Iterator<Item = u8> {
+fn image(file: usize, record: usize) -> impl Iterator<Item = u8> {
     (0..PIXELS).map(move |offset| pixel(file, record, offset))
 }
 
@@ -67,7 +67,7 @@ pub(super) fn write(format: &Format, layout: Layout, data: &Path) {
     }
 }
 
-/// The archive of a folder, under the folder's own name.
+/// Writes an archive of a folder. Its entries start with the name of the folder.
 pub(super) fn pack(folder: &Path, archive: &Path) {
     let file = File::create(archive).unwrap();
     let mut builder = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
@@ -80,10 +80,10 @@ fn binary(format: &Format, folder: &Path) {
     for (file, part) in format.files.iter().enumerate() {
         let mut bytes = Vec::new();
         for record in 0..part.records {
-            // The coarse label is another number than the fine one.
+            // The coarse label differs from the fine one.
             bytes.extend(vec![19; format.label_bytes - 1]);
             bytes.push(label(format, file, record) as u8);
-            bytes.extend(picture(file, record));
+            bytes.extend(image(file, record));
         }
         fs::write(folder.join(part.binary), bytes).unwrap();
     }
@@ -102,7 +102,7 @@ fn python(format: &Format, folder: &Path) {
     fs::write(folder.join(format.python.names), meta.end()).unwrap();
 }
 
-/// A file of pictures as cPickle writes it in protocol 2.
+/// A pickle of images as cPickle writes it in protocol 2.
 fn batch(format: &Format, file: usize, records: usize) -> Vec<u8> {
     let mut out = Writer::new();
     out.entry("batch_label").string(b"batch of ten");
@@ -121,15 +121,14 @@ fn batch(format: &Format, file: usize, records: usize) -> Vec<u8> {
     out.raw(b"cnumpy\ndtype\n").memo();
     out.raw(b"U\x02u1K\x00K\x01\x87R").memo();
     out.raw(b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89");
-    let pixels: Vec<u8> = (0..records).flat_map(|record| picture(file, record)).collect();
+    let pixels: Vec<u8> = (0..records).flat_map(|record| image(file, record)).collect();
     out.string(&pixels);
     out.raw(b"tb");
-    out.entry("filenames")
-        .list(records, |out, record| out.string(format!("picture_{record}.png").as_bytes()));
+    out.entry("filenames").list(records, |out, record| out.string(format!("image_{record}.png").as_bytes()));
     out.end()
 }
 
-/// Writes one dictionary.
+/// Writes a pickle of one dictionary.
 struct Writer {
     bytes: Vec<u8>,
     memos: u32,
@@ -148,7 +147,7 @@ impl Writer {
         self
     }
 
-    /// Both widths of index occur in the files.
+    /// Writes the memo index with one or four bytes, as in the official files.
     fn memo(&mut self) {
         self.memos += 1;
         match self.memos {

@@ -1,4 +1,4 @@
-//! Child processes that are ended when the time is up or the user wants it.
+//! Child processes, which are killed at the time limit or when the user interrupts.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,14 +13,14 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::planning::Failure;
 
-/// The user wants an end.
+/// The user has interrupted the measurement.
 #[derive(Debug, PartialEq)]
 pub(super) struct Interrupted;
 
-/// What each child wrote to its standard output, or why one of them has no result.
-pub(super) type Printed = Result<Vec<String>, String>;
+/// The standard output of each child, or the reason why one of them has failed.
+pub(super) type Outputs = Result<Vec<String>, String>;
 
-/// Starts children and waits for them. What they write to standard error goes into one log.
+/// Starts children and waits for them. Their standard error goes into one log.
 pub(super) struct Children {
     interrupted: Arc<AtomicBool>,
     log: File,
@@ -28,12 +28,12 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// With a new log. Ctrl-C and SIGTERM are watched for from now on, so that no child outlives this process.
+    /// Starts a new log. From now on Ctrl-C and SIGTERM set a flag, so that no child outlives this process.
     pub(super) fn new(log: &Path) -> Result<Self, Failure> {
         let interrupted = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&interrupted))
-                .map_err(|error| Failure::Environment(format!("cannot watch for signals: {error}")))?;
+                .map_err(|error| Failure::Environment(format!("cannot handle signals: {error}")))?;
         }
         Self::with(interrupted, log)
     }
@@ -44,8 +44,8 @@ impl Children {
         Ok(Self { interrupted, log: file, log_path: log.into() })
     }
 
-    /// Runs programs side by side until all have ended well. As soon as one fails, or at `until`, the others are ended.
-    pub(super) fn run(&self, commands: Vec<Command>, until: Instant) -> Result<Printed, Interrupted> {
+    /// Runs programs at the same time until all have succeeded. If one fails, and at the time `until`, the others are killed.
+    pub(super) fn run(&self, commands: Vec<Command>, until: Instant) -> Result<Outputs, Interrupted> {
         let mut running = Running::default();
         for command in commands {
             match self.start(command) {
@@ -57,11 +57,11 @@ impl Children {
             if self.interrupted.load(Ordering::Relaxed) {
                 return Err(Interrupted);
             }
-            match running.have_ended() {
-                Ok(true) => return Ok(Ok(running.printed())),
-                Ok(false) if Instant::now() >= until => return Ok(Err("the time was up".into())),
+            match running.all_have_ended() {
+                Ok(true) => return Ok(Ok(running.outputs())),
+                Ok(false) if Instant::now() >= until => return Ok(Err("the time limit was reached".into())),
                 Ok(false) => std::thread::sleep(Duration::from_millis(10)),
-                Err(why) => return Ok(Err(self.with_last_words(why))),
+                Err(why) => return Ok(Err(self.with_last_log_line(why))),
             }
         }
     }
@@ -72,7 +72,7 @@ impl Children {
         let reader = child.stdout.take().map(|mut output| {
             std::thread::spawn(move || {
                 let mut text = String::new();
-                // What can be read is what counts: text that is cut off has no result in it.
+                // An error is ignored: output that is cut off contains no result.
                 let _ = output.read_to_string(&mut text);
                 text
             })
@@ -80,8 +80,8 @@ impl Children {
         Ok(Started { child, reader })
     }
 
-    /// With the last line of the log, which says more than an exit code.
-    fn with_last_words(&self, why: String) -> String {
+    /// Adds the last line of the log, since an exit code alone explains little.
+    fn with_last_log_line(&self, why: String) -> String {
         let text = std::fs::read(&self.log_path).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         match text.lines().rev().find(|line| !line.trim().is_empty()) {
@@ -96,13 +96,13 @@ struct Started {
     reader: Option<JoinHandle<String>>,
 }
 
-/// Children that are ended with it.
+/// Children that are killed when it is dropped.
 #[derive(Default)]
 struct Running(Vec<Started>);
 
 impl Running {
-    /// Whether all have ended well.
-    fn have_ended(&mut self) -> Result<bool, String> {
+    /// Whether all have succeeded; an error if one has failed.
+    fn all_have_ended(&mut self) -> Result<bool, String> {
         let mut all = true;
         for Started { child, .. } in &mut self.0 {
             match child.try_wait() {
@@ -115,7 +115,7 @@ impl Running {
         Ok(all)
     }
 
-    fn printed(&mut self) -> Vec<String> {
+    fn outputs(&mut self) -> Vec<String> {
         let readers = self.0.iter_mut().map(|started| started.reader.take());
         readers.map(|reader| reader.and_then(|reader| reader.join().ok()).unwrap_or_default()).collect()
     }
@@ -124,7 +124,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         for Started { child, .. } in &mut self.0 {
-            // Of a child that has ended already there is nothing left to end.
+            // Both fail for a child that has ended already, which does no harm.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -141,7 +141,7 @@ mod tests {
         command
     }
 
-    fn soon() -> Instant {
+    fn in_a_minute() -> Instant {
         Instant::now() + Duration::from_secs(60)
     }
 
@@ -152,31 +152,31 @@ mod tests {
     }
 
     #[test]
-    fn what_each_prints_comes_back_in_order() {
-        let printed = with(false, |children| {
-            children.run(vec![shell("sleep 0.1; echo one"), shell("echo two; echo noise >&2")], soon())
+    fn outputs_are_returned_in_the_order_of_the_commands() {
+        let outputs = with(false, |children| {
+            children.run(vec![shell("sleep 0.1; echo one"), shell("echo two; echo noise >&2")], in_a_minute())
         });
-        assert_eq!(printed, Ok(Ok(vec!["one\n".into(), "two\n".into()])));
+        assert_eq!(outputs, Ok(Ok(vec!["one\n".into(), "two\n".into()])));
     }
 
     #[test]
-    fn a_failure_is_told_with_the_last_words_and_ends_the_others() {
+    fn a_failure_is_reported_with_the_last_log_line_and_ends_the_other_children() {
         let began = Instant::now();
-        let printed = with(false, |children| {
-            children.run(vec![shell("exec sleep 50"), shell("echo out of memory >&2; exit 3")], soon())
+        let outputs = with(false, |children| {
+            children.run(vec![shell("exec sleep 50"), shell("echo out of memory >&2; exit 3")], in_a_minute())
         });
-        let why = printed.unwrap().unwrap_err();
+        let why = outputs.unwrap().unwrap_err();
         assert!(why.contains('3') && why.ends_with(": out of memory"), "{why}");
         assert!(began.elapsed() < Duration::from_secs(40));
     }
 
     #[test]
-    fn time_and_the_user_end_them() {
+    fn the_time_limit_and_an_interrupt_end_children() {
         let slow = || vec![shell("exec sleep 50")];
-        let printed = with(false, |children| children.run(slow(), Instant::now()));
-        assert_eq!(printed, Ok(Err("the time was up".into())));
-        assert_eq!(with(true, |children| children.run(slow(), soon())), Err(Interrupted));
-        let missing = with(false, |children| children.run(vec![Command::new("/no/such/program")], soon()));
+        let outputs = with(false, |children| children.run(slow(), Instant::now()));
+        assert_eq!(outputs, Ok(Err("the time limit was reached".into())));
+        assert_eq!(with(true, |children| children.run(slow(), in_a_minute())), Err(Interrupted));
+        let missing = with(false, |children| children.run(vec![Command::new("/no/such/program")], in_a_minute()));
         assert!(missing.unwrap().unwrap_err().starts_with("cannot start it"));
     }
 }

@@ -1,4 +1,4 @@
-//! What was found: what `gpu.json` holds.
+//! The results of the measurements, which are written to `gpu.json`.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::projection::Projection;
 
-/// Everything that was measured, and what was not.
+/// All measurements, and a list of what was not measured.
 #[derive(Default, Serialize)]
 pub(super) struct Findings {
     /// `cpu`, or the GPU's name.
@@ -15,11 +15,11 @@ pub(super) struct Findings {
     pub(super) versions: String,
     /// Threads of libtorch.
     pub(super) threads: usize,
-    /// Whether these are the settings of experiments/mini.yaml, which say nothing of the device.
+    /// Whether the settings are those of experiments/mini.yaml, whose speeds do not characterise the device.
     pub(super) tiny: bool,
     /// Channels of the first layer of PreAct-ResNet18; images have 32x32 pixels.
     pub(super) width: u32,
-    /// What `precision: auto` means on the device.
+    /// The number format of `precision: auto` on the device.
     pub(super) auto: &'static str,
     pub(super) speeds: Vec<Speed>,
     pub(super) side_by_side: Vec<SideBySide>,
@@ -27,7 +27,7 @@ pub(super) struct Findings {
     pub(super) projection: Option<Projection>,
     /// What was not measured, and why.
     pub(super) left_out: Vec<String>,
-    /// Wall-clock seconds of all this.
+    /// Wall-clock seconds of all measurements.
     pub(super) seconds: f64,
 }
 
@@ -39,12 +39,12 @@ pub(super) struct Speed {
     pub(super) path: &'static str,
     pub(super) precision: String,
     pub(super) batch: u32,
-    /// Whether torch.compile worked; only of tuned PyTorch.
+    /// Whether torch.compile worked; only for tuned PyTorch.
     pub(super) compiled: Option<bool>,
     pub(super) images_per_second: f64,
 }
 
-/// Who trained.
+/// The implementation that was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) enum Side {
     #[serde(rename = "scour")]
@@ -55,18 +55,18 @@ pub(super) enum Side {
     Tuned,
 }
 
-/// Several workers at a time, each training on a sweep's path.
+/// Several workers at the same time, each of which trains on a sweep's path.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct SideBySide {
     pub(super) workers: usize,
-    /// Of all together.
+    /// The sum over all workers.
     pub(super) images_per_second: f64,
 }
 
-/// A small experiment.
+/// The results of a small experiment.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Attacked {
-    /// Data set and length of the training, in words.
+    /// Data set and length of the training, as text.
     pub(super) setting: &'static str,
     /// Wall-clock seconds of the sweep.
     pub(super) seconds: f64,
@@ -89,7 +89,7 @@ impl Findings {
         self.left_out.push(format!("{what}: {why}"));
     }
 
-    /// The speed of scour or PyTorch, where it was measured.
+    /// A speed, if it was measured.
     pub(super) fn speed(&self, side: Side, path: &str, precision: &str, batch: u32) -> Option<&Speed> {
         let mut speeds = self.speeds.iter();
         speeds.find(|speed| {
@@ -97,7 +97,7 @@ impl Findings {
         })
     }
 
-    /// The number of workers that were fastest together.
+    /// The number of workers with the highest total speed.
     pub(super) fn best_side_by_side(&self) -> Option<&SideBySide> {
         self.side_by_side.iter().max_by(|a, b| a.images_per_second.total_cmp(&b.images_per_second))
     }
@@ -110,7 +110,7 @@ impl Findings {
 
 #[cfg(test)]
 impl Findings {
-    /// Of a GPU that is fast in bf16, and faster with two workers.
+    /// A GPU that is faster in bf16, and with two workers.
     pub(super) fn for_tests() -> Self {
         let speed = |side, path, precision: &str, batch, compiled, images_per_second| Speed {
             side,
@@ -120,7 +120,7 @@ impl Findings {
             compiled,
             images_per_second,
         };
-        let together = |workers, images_per_second| SideBySide { workers, images_per_second };
+        let side_by_side = |workers, images_per_second| SideBySide { workers, images_per_second };
         Self {
             device: "a GPU".into(),
             width: 64,
@@ -134,7 +134,7 @@ impl Findings {
                 speed(Side::Eager, "step", "fp32", 128, None, 1000.0),
                 speed(Side::Tuned, "step", "bf16", 128, Some(false), 5000.0),
             ],
-            side_by_side: vec![together(1, 4000.0), together(2, 6000.0), together(4, 5000.0)],
+            side_by_side: vec![side_by_side(1, 4000.0), side_by_side(2, 6000.0), side_by_side(4, 5000.0)],
             left_out: vec!["scour, tf32, batch 128: no time left".into()],
             ..Self::default()
         }
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn speeds_are_found_by_all_that_tells_them_apart() {
+    fn speeds_are_found_by_side_path_precision_and_batch() {
         let findings = Findings::for_tests();
         let speed = |side, path, precision| {
             findings.speed(side, path, precision, 128).map(|speed| speed.images_per_second)
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_names_sides_in_words() {
+    fn the_file_has_the_names_of_sides() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("gpu.json");
         Findings::for_tests().write(&file).unwrap();

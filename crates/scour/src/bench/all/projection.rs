@@ -1,29 +1,29 @@
-//! How long a table on CIFAR-10 would take by the measured speed: a projection, which counts images and nothing else.
+//! A projection of the time for a table on CIFAR-10: the number of gradient images divided by the measured speed.
 
 use serde::Serialize;
 
 use super::findings::{Findings, Side};
 
-/// Of experiments/paper.yaml on CIFAR-10: one attacked model is 100 epochs of 50,000 images.
+/// Images in the training of one model in experiments/paper.yaml on CIFAR-10: 100 epochs of 50,000.
 const TRAINING: u64 = 100 * 50_000;
-/// Attacked models: one of each of the paper's attacks.
+/// Attacked models: one for each attack of the paper.
 const ATTACKED: u64 = 8;
-/// Of these, how many leave a training set to look at: Input-aware and WaNet poison inside the batches.
+/// Attacked models with a poisoned training set: Input-aware and WaNet poison inside the batches.
 const WITH_TRAINING_SET: u64 = 6;
-/// LF and Trojan are built on a clean model.
+/// Clean models: LF and Trojan need one.
 const CLEAN: u64 = 1;
 /// Repeats in experiments/paper.yaml.
 const SEEDS: u64 = 3;
 
-/// What a defense costs on one attacked model: images that go through a network with gradients, with published parameters
-/// and 2,500 clean images. experiments/cifar10-defenses-cpu.yaml counts the same for 1,000 of them.
+/// The cost of a defense on one attacked model in gradient images, with published parameters and 2,500 clean images.
+/// experiments/cifar10-defenses-cpu.yaml has the same for 1,000 clean images.
 struct Cost {
-    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds the table against the registry"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test compares the table with the registry"))]
     defense: &'static str,
     images: u64,
-    /// Whether it computes in fp32 whatever the training did.
+    /// Whether it always computes in fp32.
     fp32: bool,
-    /// Whether it looks at the training set.
+    /// Whether it uses the training set.
     needs_training_set: bool,
     /// Whether experiments/paper.yaml has it.
     in_paper: bool,
@@ -46,60 +46,62 @@ const COSTS: [Cost; 17] = [
     // 100 epochs.
     cost("ft", 100 * 2_500),
     cost("fp", 100 * 2_500),
-    // 10 of the teacher, 10 of the student.
+    // 10 epochs of the teacher, 10 of the student.
     cost("nad", 20 * 2_500),
     // 80 epochs of each of 10 classes, then 100.
     cost("nc", (80 * 10 + 100) * 2_500),
-    // 2,000 steps of 256: noise up, the loss without it, the loss with it.
+    // 2,000 steps with batches of 256 and three passes: for the perturbation, and for the losses without and with it.
     in_fp32("anp", 2_000 * 256 * 3),
     cost("clp", 0),
-    // 5 rounds: the trigger, the model, 4 batches of the hypergradient.
+    // 5 rounds: one epoch each of the trigger and the model, 4 batches for the hypergradient.
     in_fp32("i_bau", 5 * (2_500 + 2_500 + 4 * 256)),
     // 500 images, 20 epochs of unlearning, 20 of recovery.
     in_fp32("rnp", 40 * 500),
-    // 100 epochs, two passes.
+    // 100 epochs with two passes.
     in_fp32("ft_sam", 100 * 2_500 * 2),
-    // 5 epochs of warm-up, 50 of four passes.
+    // 5 epochs of warm-up, 50 with four passes.
     in_fp32("npd", (5 + 50 * 4) * 2_500),
-    // 100 epochs of twelve passes.
+    // 100 epochs with twelve passes.
     in_fp32("sau", 100 * 12 * 2_500),
     Cost { in_paper: false, ..cost("bnp", 0) },
-    // Looks at the training set, without gradients.
+    // Uses the training set, without gradients.
     of_training_set("ep", 0),
-    // A new training without a share of the images.
+    // A new training without the suspected images.
     of_training_set("ss", TRAINING * 85 / 100),
     of_training_set("strip", TRAINING * 90 / 100),
-    // 20 epochs, 60 without one image in a hundred, 20 on these.
+    // 20 epochs, 60 without a hundredth of the images, 20 on these.
     of_training_set("abl", 20 * 50_000 + 60 * 49_500 + 20 * 500),
-    // Some 960 steps of unlearning, as on CIFAR-10 with 1,000 images; 20 epochs of two passes.
+    // About 960 steps of unlearning, as measured on CIFAR-10 with 1,000 clean images; 20 epochs with two passes.
     in_fp32("tsbd", 960 * 250 + 20 * 2_500 * 2),
 ];
 
-/// How many attacked models, defenses of experiments/paper.yaml, and defenses a projection is for.
+/// The numbers of attacked models, of defenses in experiments/paper.yaml, and of all defenses in the projection.
 pub(super) fn counts() -> [usize; 3] {
     [ATTACKED as usize, COSTS.iter().filter(|cost| cost.in_paper).count(), COSTS.len()]
 }
 
-/// Hours on this device for CIFAR-10, one seed, one worker, unless said otherwise.
+/// Hours on this device for CIFAR-10 with one seed and one worker, unless noted otherwise.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Projection {
-    /// What it is, and what it leaves out.
+    /// A note for readers: what the projection contains.
     pub(super) note: String,
-    /// Images a second that it is computed from: of trainings, and of defenses that compute in fp32.
+    /// Images a second in trainings.
     pub(super) trainings_at: f64,
+    /// Images a second in fp32.
     pub(super) fp32_at: f64,
-    /// Attacked models, and the clean one that two of them are built on.
+    /// The attacked models, and the clean model that two attacks need.
     pub(super) trainings: f64,
-    /// With the defenses of experiments/paper.yaml.
+    /// The same with the defenses of experiments/paper.yaml.
     pub(super) paper: f64,
-    /// With all of scour's defenses.
+    /// The same with all defenses.
     pub(super) all_defenses: f64,
-    /// The paper's, with its three seeds and as many workers at a time as are fastest.
+    /// experiments/paper.yaml with its three seeds and the fastest number of workers.
     pub(super) paper_with_seeds: f64,
+    /// That number of workers.
     pub(super) workers: usize,
 }
 
-/// From the speed of a sweep's path at that batch size; nothing where that is not known.
+/// The projection from the speed of a sweep's path at that batch size; `None` if the speed was not measured.
 pub(super) fn of(findings: &Findings, batch: u32) -> Option<Projection> {
     let speed =
         |format| findings.speed(Side::Scour, "sweep", format, batch).map(|speed| speed.images_per_second);
@@ -128,7 +130,7 @@ pub(super) fn of(findings: &Findings, batch: u32) -> Option<Projection> {
     })
 }
 
-/// How many workers are fastest together, and how much faster than one.
+/// The number of workers with the highest total speed, and the ratio of that speed to the speed of one worker.
 fn gain(findings: &Findings) -> (usize, f64) {
     let one = findings.side_by_side.iter().find(|found| found.workers == 1);
     match (findings.best_side_by_side(), one) {
@@ -139,11 +141,11 @@ fn gain(findings: &Findings) -> (usize, f64) {
 
 fn note(tiny: bool) -> String {
     let mut note = String::from(
-        "A projection, not a measurement: images with gradients divided by the measured speed. Start of workers, \
-         evaluations, generators of Input-aware and SSBA's encoder are not in it.",
+        "A projection, not a measurement: images with gradients divided by the measured speed. It does not contain the \
+         start of workers, evaluations, the generators of Input-aware and SSBA's encoder.",
     );
     if tiny {
-        note += " The speed is that of the tiny network: the hours mean nothing.";
+        note += " The speed is that of the tiny network: the hours have no meaning.";
     }
     note
 }
@@ -151,24 +153,24 @@ fn note(tiny: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::defenses::defenses;
+    use scour_methods::Registry;
 
     fn near(found: f64, expected: f64) {
         assert!((found - expected).abs() < 1e-9 * expected.abs(), "{found}, expected {expected}");
     }
 
     #[test]
-    fn every_defense_has_its_cost() {
-        let (mut known, mut listed): (Vec<_>, Vec<_>) = (
-            defenses().map(|defense| defense.name()).collect(),
-            COSTS.iter().map(|cost| cost.defense).collect(),
-        );
-        known.sort_unstable();
-        listed.sort_unstable();
-        assert_eq!(known, listed);
+    fn costs_belong_to_registered_defenses_and_cover_the_papers_experiment() {
+        let methods = Registry::shipped();
+        for cost in &COSTS {
+            assert!(methods.defense(cost.defense).is_ok(), "{}", cost.defense);
+        }
         let paper = include_str!("../../../../../experiments/paper.yaml");
         let line = paper.lines().find_map(|line| line.strip_prefix("defenses: [none, ")).unwrap();
         let line = line.strip_suffix(']').unwrap();
+        for name in line.split(", ") {
+            assert!(COSTS.iter().any(|cost| cost.defense == name), "{name} of paper.yaml has no cost");
+        }
         for cost in &COSTS {
             assert_eq!(line.split(", ").any(|name| name == cost.defense), cost.in_paper, "{}", cost.defense);
         }
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_images_by_speed() {
+    fn hours_are_images_divided_by_speed() {
         let findings = Findings::for_tests();
         let found = of(&findings, 128).unwrap();
         assert_eq!((found.trainings_at, found.fp32_at), (4000.0, 1000.0));
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_speed_there_is_none_and_without_workers_no_gain() {
+    fn without_a_speed_there_is_no_projection_and_without_workers_no_gain() {
         let mut findings = Findings::for_tests();
         findings.side_by_side.clear();
         let found = of(&findings, 128).unwrap();
@@ -206,8 +208,8 @@ mod tests {
     }
 
     #[test]
-    fn the_tiny_network_is_named() {
+    fn the_note_mentions_the_tiny_network() {
         let findings = Findings { tiny: true, ..Findings::for_tests() };
-        assert!(of(&findings, 128).unwrap().note.ends_with("the hours mean nothing."));
+        assert!(of(&findings, 128).unwrap().note.ends_with("the hours have no meaning."));
     }
 }

@@ -1,11 +1,11 @@
-//! A Python with PyTorch, for the comparison.
+//! The Python interpreter with PyTorch, for the comparison.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::super::args::WholeArgs;
+use super::super::args::AllArgs;
 
-/// A Python, what it needs in its environment, and the script that it is to run.
+/// A Python interpreter, its environment variables, and the script that measures PyTorch.
 pub(super) struct Python {
     program: PathBuf,
     environment: Vec<(String, String)>,
@@ -13,20 +13,20 @@ pub(super) struct Python {
 }
 
 impl Python {
-    /// The one that the arguments name, if they do.
-    pub(super) fn of(args: &WholeArgs) -> Option<Self> {
+    /// The interpreter that the arguments name, if any.
+    pub(super) fn of(args: &AllArgs) -> Option<Self> {
         let program = args.python.clone()?;
         Some(Self { program, environment: args.python_env.clone(), script: args.pytorch_script.clone() })
     }
 
-    /// Ends well where torch and the script are there.
-    pub(super) fn trial(&self) -> Command {
+    /// A command that succeeds if PyTorch and the script can be used.
+    pub(super) fn check(&self) -> Command {
         let mut command = self.command();
         command.args(["-W", "ignore"]).arg(&self.script).arg("--help");
         command
     }
 
-    /// The script with these arguments.
+    /// The command that runs the script with these arguments.
     pub(super) fn script(&self, arguments: &[&str]) -> Command {
         let mut command = self.command();
         command.arg(&self.script).args(arguments);

@@ -1,20 +1,20 @@
-//! How much is measured.
+//! The sizes and durations of the measurements.
 
-/// Sizes and times of a measurement of a device.
+/// Sizes and durations of the measurements of a device.
 pub(super) struct Scale {
-    /// Whether it is only a try of the path itself.
+    /// Whether this is a quick test of the measurements themselves.
     pub(super) tiny: bool,
-    /// The time it may take where nothing else is asked for.
+    /// The default time limit.
     pub(super) minutes: f64,
     /// Channels of the first layer of PreAct-ResNet18.
     pub(super) width: u32,
-    /// Images a batch; the first is what workers side by side and the projection take.
+    /// Images in a batch; the projection and the measurements with several workers use the first size.
     pub(super) batches: &'static [u32],
     /// Seconds of one measurement of speed.
     pub(super) seconds: f64,
-    /// Seconds that workers side by side warm up, start included, so that they measure at the same time.
+    /// Seconds of warm-up for several workers, start included, so that they measure at the same time.
     pub(super) warm_up: f64,
-    /// Workers side by side.
+    /// Numbers of workers at the same time.
     pub(super) workers: &'static [usize],
 }
 

@@ -1,4 +1,4 @@
-//! Throughput of one training at a time, of scour and of PyTorch.
+//! The throughput of single trainings, of scour and of PyTorch.
 
 use std::process::Command;
 use std::time::Instant;
@@ -10,17 +10,17 @@ use super::budget::Part;
 use super::children::Interrupted;
 use super::findings::{Findings, Side, Speed};
 use super::python::Python;
-use super::{SPEEDS_BY, Whole, is_out_of_time};
+use super::{Context, SPEEDS_BY, is_out_of_time};
 
-/// Number formats in the order in which they are measured; a CPU has no tf32.
+/// Number formats in the order in which they are measured; a CPU has no TF32.
 const PRECISIONS: [&str; 3] = ["fp32", "bf16", "tf32"];
 
-/// Seconds that a measurement may take besides those that are timed, until one has shown it.
+/// Expected seconds of the first measurement besides those that are timed.
 const SCOUR_GUESS: f64 = 8.0;
 const EAGER_GUESS: f64 = 12.0;
 const TUNED_GUESS: f64 = 60.0;
 
-/// The one line that a measurement prints.
+/// The line of JSON that a measurement prints.
 #[derive(Deserialize)]
 pub(super) struct Line {
     pub(super) precision: String,
@@ -30,7 +30,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// The last line of JSON in a program's output.
+    /// Reads the last line of JSON in a program's output.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let line = text.lines().rev().find(|line| line.starts_with('{')).unwrap_or_default();
         let read: Self =
@@ -42,53 +42,57 @@ impl Line {
     }
 }
 
-/// Both paths in every number format and batch size.
-pub(super) fn of_scour(whole: &Whole, findings: &mut Findings) -> Result<(), Interrupted> {
-    let mut part = whole.budget.part(SPEEDS_BY, whole.scale.seconds + SCOUR_GUESS);
-    for &batch in whole.scale.batches {
-        for precision in precisions(whole.on_gpu) {
+/// Measures both paths of scour in every number format and batch size.
+pub(super) fn of_scour(context: &Context, findings: &mut Findings) -> Result<(), Interrupted> {
+    let mut part = context.budget.part(SPEEDS_BY, context.scale.seconds + SCOUR_GUESS);
+    for &batch in context.scale.batches {
+        for precision in precisions(context.on_gpu) {
             for path in [Timed::Sweep, Timed::Step] {
-                let command = whole.bench(path, precision, batch, whole.scale.seconds, whole.threads);
-                let wanted = Wanted { side: Side::Scour, path, precision, batch };
-                wanted.measure(whole, &mut part, command, findings)?;
+                let command = context.bench(path, precision, batch, context.scale.seconds, context.threads);
+                let measurement = Measurement { side: Side::Scour, path, precision, batch };
+                measurement.run(context, &mut part, command, findings)?;
             }
         }
     }
     Ok(())
 }
 
-/// PyTorch's script, eager and tuned, in every number format and batch size.
-pub(super) fn of_pytorch(whole: &Whole, python: &Python, findings: &mut Findings) -> Result<(), Interrupted> {
-    let mut part = whole.budget.part(1.0, EAGER_GUESS);
+/// Measures PyTorch, eager and tuned, in every number format and batch size.
+pub(super) fn of_pytorch(
+    context: &Context,
+    python: &Python,
+    findings: &mut Findings,
+) -> Result<(), Interrupted> {
+    let mut part = context.budget.part(1.0, EAGER_GUESS);
     if is_out_of_time(&part, findings, "PyTorch") {
         return Ok(());
     }
-    if let Err(why) = whole.children.run(vec![python.trial()], whole.budget.end())? {
-        findings.leave_out("PyTorch", &format!("there is none that can be used: {why}"));
+    if let Err(why) = context.children.run(vec![python.check()], context.budget.end())? {
+        findings.leave_out("PyTorch", &format!("it cannot be used: {why}"));
         return Ok(());
     }
     for (side, word, guess) in [(Side::Eager, "eager", EAGER_GUESS), (Side::Tuned, "tuned", TUNED_GUESS)] {
-        part = whole.budget.part(1.0, whole.scale.seconds + guess);
-        for &batch in whole.scale.batches {
-            for precision in precisions(whole.on_gpu) {
+        part = context.budget.part(1.0, context.scale.seconds + guess);
+        for &batch in context.scale.batches {
+            for precision in precisions(context.on_gpu) {
                 let command = python.script(&[
                     "--variant",
                     word,
                     "--precision",
                     precision,
                     "--device",
-                    &whole.device,
+                    &context.device,
                     "--width",
-                    &whole.scale.width.to_string(),
+                    &context.scale.width.to_string(),
                     "--batch",
                     &batch.to_string(),
                     "--seconds",
-                    &whole.scale.seconds.to_string(),
+                    &context.scale.seconds.to_string(),
                     "--threads",
-                    &whole.threads.to_string(),
+                    &context.threads.to_string(),
                 ]);
-                let wanted = Wanted { side, path: Timed::Step, precision, batch };
-                wanted.measure(whole, &mut part, command, findings)?;
+                let measurement = Measurement { side, path: Timed::Step, precision, batch };
+                measurement.run(context, &mut part, command, findings)?;
             }
         }
     }
@@ -99,15 +103,15 @@ fn precisions(on_gpu: bool) -> impl Iterator<Item = &'static str> {
     PRECISIONS.into_iter().filter(move |precision| on_gpu || *precision != "tf32")
 }
 
-/// A speed that is to be measured.
-struct Wanted {
+/// A measurement of one speed.
+struct Measurement {
     side: Side,
     path: Timed,
     precision: &'static str,
     batch: u32,
 }
 
-impl Wanted {
+impl Measurement {
     fn name(&self) -> String {
         let side = match self.side {
             Side::Scour => "scour",
@@ -117,10 +121,10 @@ impl Wanted {
         format!("{side}, {} path, {}, batch {}", self.path.word(), self.precision, self.batch)
     }
 
-    /// Runs the program if there is time, and takes down what it says.
-    fn measure(
+    /// Runs the command if there is time, and records the speed that it prints.
+    fn run(
         &self,
-        whole: &Whole,
+        context: &Context,
         part: &mut Part,
         command: Command,
         findings: &mut Findings,
@@ -130,16 +134,16 @@ impl Wanted {
             return Ok(());
         }
         let began = Instant::now();
-        let printed = whole.children.run(vec![command], whole.budget.end())?;
-        part.took(began.elapsed());
-        let line = printed.and_then(|texts| Line::read(texts.first().map_or("", String::as_str)));
+        let outputs = context.children.run(vec![command], context.budget.end())?;
+        part.record(began.elapsed());
+        let line = outputs.and_then(|texts| Line::read(texts.first().map_or("", String::as_str)));
         match line.and_then(|line| self.speed(line)) {
             Ok(speed) => {
-                whole.tell(&format!("{name}: {:.0} images a second", speed.images_per_second));
+                context.report(&format!("{name}: {:.0} images a second", speed.images_per_second));
                 findings.speeds.push(speed);
             }
             Err(why) => {
-                whole.tell(&format!("{name}: {why}"));
+                context.report(&format!("{name}: {why}"));
                 findings.leave_out(&name, &why);
             }
         }
@@ -148,7 +152,7 @@ impl Wanted {
 
     fn speed(&self, line: Line) -> Result<Speed, String> {
         if line.precision != self.precision {
-            // A GPU before compute capability 8 computes tf32 in fp32, which is measured already.
+            // A GPU of a compute capability below 8 computes tf32 in fp32, which is measured already.
             return Err(format!("this device computes it in {}", line.precision));
         }
         Ok(Speed {
@@ -180,22 +184,22 @@ mod tests {
     }
 
     #[test]
-    fn only_gpus_have_tf32() {
+    fn tf32_is_measured_on_gpus_only() {
         assert_eq!(precisions(true).collect::<Vec<_>>(), PRECISIONS);
         assert_eq!(precisions(false).collect::<Vec<_>>(), ["fp32", "bf16"]);
     }
 
     #[test]
-    fn a_speed_in_another_number_format_than_asked_for_does_not_count() {
-        let wanted = Wanted { side: Side::Scour, path: Timed::Sweep, precision: "tf32", batch: 128 };
+    fn a_speed_in_another_number_format_is_an_error() {
+        let measurement = Measurement { side: Side::Scour, path: Timed::Sweep, precision: "tf32", batch: 128 };
         let line = |precision: &str| Line {
             precision: precision.into(),
             images_per_second: 5.0,
             compiled: Some(false),
         };
-        assert_eq!(wanted.speed(line("fp32")), Err("this device computes it in fp32".into()));
-        let speed = wanted.speed(line("tf32")).unwrap();
+        assert_eq!(measurement.speed(line("fp32")), Err("this device computes it in fp32".into()));
+        let speed = measurement.speed(line("tf32")).unwrap();
         assert_eq!((speed.path, speed.batch, speed.compiled), ("sweep", 128, None));
-        assert_eq!(wanted.name(), "scour, sweep path, tf32, batch 128");
+        assert_eq!(measurement.name(), "scour, sweep path, tf32, batch 128");
     }
 }

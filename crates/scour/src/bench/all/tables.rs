@@ -1,12 +1,12 @@
-//! The findings for a terminal.
+//! The findings as tables for a terminal.
 
 use super::findings::{Findings, Side, Speed};
 use super::projection::{Projection, counts};
 
-/// Every table, and what was left out.
+/// All tables, and a list of what was not measured.
 pub(super) fn text(findings: &Findings) -> String {
     let mut text = format!(
-        "\n{}, {}, {} threads, {}; `precision: auto` is {} here\n\nPreAct-ResNet18 of width {}, 32x32, training\n\n",
+        "\n{}, {}, {} threads, {}; `precision: auto` is {} on this device\n\nPreAct-ResNet18 of width {}, 32x32, training\n\n",
         findings.device,
         findings.processor,
         findings.threads,
@@ -23,10 +23,10 @@ pub(super) fn text(findings: &Findings) -> String {
         findings.left_out.iter().for_each(|line| text += &format!("- {line}\n"));
         text += "\n";
     }
-    text + &format!("{:.0} s in all", findings.seconds)
+    text + &format!("{:.0} s in total", findings.seconds)
 }
 
-/// A row for each batch size and number format: both paths of scour, and PyTorch beside the step.
+/// A row for each batch size and number format, with both paths of scour and PyTorch's step.
 fn speeds(findings: &Findings) -> String {
     let mut rows: Vec<(u32, &str)> = vec![];
     for speed in &findings.speeds {
@@ -76,11 +76,11 @@ fn side_by_side(findings: &Findings) -> String {
     let Some(best) = findings.best_side_by_side() else { return String::new() };
     let one = findings.side_by_side.iter().find(|found| found.workers == 1);
     let mut text =
-        String::from("| workers at a time | images a second, together | against one |\n|---|---|---|\n");
+        String::from("| workers at a time | images a second in total | relative to one worker |\n|---|---|---|\n");
     for found in &findings.side_by_side {
-        let against =
+        let relative =
             one.map_or("-".into(), |one| format!("{:.2}", found.images_per_second / one.images_per_second));
-        text += &format!("| {} | {:.0} | {against} |\n", found.workers, found.images_per_second);
+        text += &format!("| {} | {:.0} | {relative} |\n", found.workers, found.images_per_second);
     }
     text + &format!("\nFastest: --jobs-per-device {}.\n\n", best.workers)
 }
@@ -110,8 +110,9 @@ fn attacked(findings: &Findings) -> String {
 fn projection(projection: &Projection) -> String {
     let [attacked, in_paper, all] = counts();
     format!(
-        "Projection for CIFAR-10, published settings, full width, hours: {attacked} attacked models and a clean one {}; \
-         with the {in_paper} defenses of experiments/paper.yaml {}, with all {all} {}; the paper's three seeds with {} at a time {}.\n{}\n\n",
+        "Projection for CIFAR-10 with published settings and full width, in hours: {attacked} attacked models and a clean one \
+         {}; with the {in_paper} defenses of experiments/paper.yaml {}, with all {all} {}; with the paper's three seeds and {} \
+         at a time {}.\n{}\n\n",
         hours(projection.trainings),
         hours(projection.paper),
         hours(projection.all_defenses),
@@ -131,7 +132,7 @@ mod tests {
     use super::super::projection::of;
     use super::*;
 
-    fn whole() -> Findings {
+    fn findings() -> Findings {
         let row = |defense: &str, asr| Row {
             defense: defense.into(),
             acc: Some(98.3),
@@ -149,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn each_finding_stands_in_a_row_of_its_own() {
-        let text = text(&whole());
+    fn each_measurement_has_a_row() {
+        let text = text(&findings());
         for line in [
             "| 128 | fp32 | 1000 | 1250 | 1000 | 1.25 | - | - |",
             "| 128 | bf16 | 4000 | 5000 | - | - | 5000, not compiled | 1.00 |",
@@ -159,7 +160,7 @@ mod tests {
             "BadNets on signs: 32 s with start and evaluation",
             "| tsbd | 98.3 | - | 12.0 | bf16 | ok |",
             "- scour, tf32, batch 128: no time left",
-            "200 s in all",
+            "200 s in total",
         ] {
             assert!(text.lines().any(|own| own == line), "`{line}` is not in: {text}");
         }
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_has_no_table() {
+    fn without_measurements_there_are_no_tables() {
         let text = text(&Findings::default());
         assert!(
             !text.contains('|') && !text.contains("Projection") && !text.contains("Not measured"),

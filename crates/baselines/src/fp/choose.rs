@@ -1,0 +1,51 @@
+//! How many features are pruned.
+
+use scour_core::Fidelity;
+use scour_train::{DefenderView, TrainError};
+use tch::{Kind, Tensor};
+
+use super::FinePruning;
+use crate::most_pruned::{MostPruned, most_pruned};
+
+/// Which features are pruned, bool [features], and what the search found.
+pub(super) struct Chosen {
+    pub(super) means: Vec<f64>,
+    pub(super) pruned: Vec<bool>,
+    pub(super) search: MostPruned,
+}
+
+/// Goes as far as `accuracy` without the features of a mask, bool [features], allows. Masks only grow.
+pub(super) fn choose(
+    features: &Tensor,
+    params: &FinePruning,
+    view: &DefenderView,
+    accuracy: impl Fn(&Tensor) -> f64,
+) -> Result<Chosen, TrainError> {
+    let means = features.to_kind(Kind::Double).mean_dim(0, false, None::<Kind>);
+    let means = Vec::<f64>::try_from(means).map_err(|error| TrainError::Method(error.to_string()))?;
+    if means.iter().any(|mean| !mean.is_finite()) {
+        return Err(TrainError::NotFinite { step: "features".into(), at: 0, last: f64::NAN });
+    }
+    let mut order: Vec<usize> = (0..means.len()).collect();
+    order.sort_by(|&a, &b| means[a].total_cmp(&means[b]));
+    let step = (means.len() as f64 * params.step).ceil() as usize;
+    let benchmark = params.fidelity == Fidelity::Benchmark;
+    let lowest = |count: usize| {
+        let mut mask = vec![false; means.len()];
+        order[..count].iter().for_each(|&feature| mask[feature] = true);
+        mask
+    };
+    let count = |state: usize| step * (state + 1) - usize::from(benchmark);
+    let states = (means.len() - 1).checked_div(step).unwrap_or(0);
+    let search = most_pruned(states, params.max_drop, view.reporter, |state| {
+        let mask = Tensor::from_slice(&lowest(state.map_or(0, count))).to_device(features.device());
+        accuracy(&mask)
+    })?;
+    let mut kept = search.state;
+    if benchmark {
+        let next = kept.map_or(0, |state| state + 1);
+        kept = (next < states).then_some(next).or(kept);
+    }
+    let pruned = lowest(kept.map_or(0, count));
+    Ok(Chosen { means, pruned, search })
+}

@@ -1,0 +1,24 @@
+//! Keys of shipped experiments: a changed key makes everyone train anew, so that each change is seen and explained. Data sets
+//! of files are described by made-up facts.
+
+use scour_core::Plan;
+
+use crate::registries::tests::{planned, shipped};
+
+/// `EXPERIMENT KEY TITLE` of every stage, in the order of titles.
+fn keys(experiment: &str) -> String {
+    let Plan { stages, .. } = planned(&shipped(experiment));
+    let mut lines: Vec<(String, String)> =
+        stages.values().map(|stage| (stage.title.clone(), stage.key.to_string())).collect();
+    lines.sort();
+    lines.iter().map(|(title, key)| format!("{key} {title}\n")).collect()
+}
+
+#[test]
+fn keys_stay_as_they_are() {
+    for experiment in
+        ["mini", "quick", "signs-all", "cifar10-defenses-cpu", "three-datasets-cpu", "ablations/pruning"]
+    {
+        insta::assert_snapshot!(experiment.replace('/', "-"), keys(experiment));
+    }
+}

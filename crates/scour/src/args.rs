@@ -1,0 +1,119 @@
+//! What each command takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Which cells of which experiment, and where they lie.
+#[derive(Args)]
+pub(crate) struct PlanArgs {
+    /// The experiment file
+    #[arg(default_value = "experiments/quick.yaml")]
+    pub(crate) experiment: PathBuf,
+    /// Folder for the results [default: results/NAME of the experiment]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Folder for trained models, shared between experiments [default: results/store, or OUT/store with --out]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Folder with downloaded data sets
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// Only some cells: 'attack=badnets,wanet defense=!none'
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+    /// Change a field of the experiment: train.epochs=2 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Give up where a public data set is not whole, instead of saying so
+    #[arg(long)]
+    pub(crate) strict_data: bool,
+    /// Only part I of N, counted from 1; `scour join` puts the parts together
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub(crate) shard: Option<(usize, usize)>,
+}
+
+/// What `scour sweep` takes.
+#[derive(Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+    /// auto, cpu, or a list such as cuda:0,cuda:1
+    #[arg(long, default_value = "auto")]
+    pub(crate) devices: String,
+    /// Use GPUs although another sweep uses them, and let others use them too
+    #[arg(long)]
+    pub(crate) share_devices: bool,
+    /// Workers at a time on each device [default: 1 on a GPU, 2 on a CPU with two cores or more]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs_per_device: Option<u32>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Run again what failed, or everything
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) rerun: Option<Rerun>,
+    /// Stop at the first cell that fails
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+}
+
+/// What `scour evaluate` takes.
+#[derive(Args)]
+pub(crate) struct EvaluateArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+    /// cpu, or cuda:0 [default: a GPU if there is one]
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Points by which ACC, ASR and RA may differ
+    #[arg(long, value_name = "POINTS", default_value_t = 0.0)]
+    pub(crate) tolerance: f64,
+}
+
+/// What `scour join` takes.
+#[derive(Args)]
+pub(crate) struct JoinArgs {
+    /// Stores, or folders of results with a store of their own
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) from: Vec<PathBuf>,
+    /// The store that they are put into
+    #[arg(long, value_name = "DIR", default_value = "results/store")]
+    pub(crate) into: PathBuf,
+}
+
+/// What `scour describe` takes.
+#[derive(Args)]
+pub(crate) struct DescribeArgs {
+    /// A registered name: `scour list` shows them
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// What `scour docs` takes.
+#[derive(Args)]
+pub(crate) struct DocsArgs {
+    /// The repository's root
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) root: PathBuf,
+    /// Change nothing; say which files are out of date
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// What `--rerun` takes.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Rerun {
+    /// Cells that failed
+    Failed,
+    /// Every cell
+    All,
+}
+
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let parsed = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match parsed {
+        Some((index, count)) if index >= 1 && index <= count => Ok((index, count)),
+        _ => Err("expected I/N with 1 <= I <= N, such as 1/4".into()),
+    }
+}

@@ -1,0 +1,27 @@
+//! One stage of a sweep, in a process of its own: loads what the task names, runs the method, measures, writes the stage's
+//! files and reports the result.
+//!
+//! This crate must not know plans, stores or other workers: a task names every folder that it needs.
+
+mod attack_stage;
+mod control_stage;
+mod data;
+mod defense_stage;
+mod environment;
+mod error;
+mod files;
+mod gallery;
+mod measurer;
+mod poisoned;
+mod preparation_stage;
+mod resource_stage;
+mod run;
+mod stored_models;
+mod supervisor;
+
+pub use environment::versions;
+pub use run::run;
+pub use stored_models::StoredModels;
+
+#[cfg(test)]
+mod scrambled_test;

@@ -1,0 +1,72 @@
+//! The channel to the supervisor: a task comes in on standard input, events go out on standard output, and the end of
+//! standard input means stop.
+
+use std::io::{BufRead, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use scour_core::WorkerEvent;
+use scour_train::{Progress, Reporter};
+
+/// How long a worker may go on after its supervisor is gone: enough for most to end an epoch and save.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Standard input and output as JSON lines.
+pub(crate) struct Supervisor {
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Supervisor {
+    /// Reads the task's text, then keeps watching for the end of standard input.
+    pub(crate) fn open() -> Result<(Self, String), String> {
+        // The terminal sends Ctrl-C, and its own end, to the whole group; the supervisor decides whether to stop.
+        let ignored = Arc::new(AtomicBool::new(false));
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&ignored))
+                .map_err(|error| format!("worker: cannot watch for signals: {error}"))?;
+        }
+        let mut stdin = std::io::stdin().lock();
+        let mut text = String::new();
+        stdin.read_line(&mut text).map_err(|error| format!("worker: cannot read the task: {error}"))?;
+        drop(stdin);
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&interrupted);
+        std::thread::spawn(move || {
+            let _ = std::io::stdin().lock().read_to_end(&mut vec![]);
+            flag.store(true, Ordering::Relaxed);
+            std::thread::sleep(GRACE);
+            std::process::exit(scour_core::ExitCode::Interrupted as i32);
+        });
+        Ok((Self { interrupted }, text))
+    }
+
+    /// Sends an event; a supervisor that is gone is noticed elsewhere.
+    pub(crate) fn send(&self, event: &WorkerEvent) {
+        if let Ok(text) = serde_json::to_string(event) {
+            let mut stdout = std::io::stdout().lock();
+            let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+        }
+    }
+}
+
+impl Reporter for Supervisor {
+    fn progress(&self, progress: Progress) {
+        self.send(&WorkerEvent::Progress {
+            step: progress.step.into(),
+            done: progress.done,
+            total: progress.total,
+            loss: progress.loss.filter(|loss| loss.is_finite()),
+            accuracy: progress.accuracy,
+        });
+    }
+
+    fn note(&self, text: &str) {
+        self.send(&WorkerEvent::Note { text: text.into() });
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
