@@ -1,7 +1,7 @@
 """Training speed of PreAct-ResNet18 in plain PyTorch: what `cargo xtask bench --pytorch` compares with.
 
 Prints one line of JSON: {"variant": .., "width": .., "precision": .., "compiled": .., "images_per_second": ..}. A step is
-zero_grad, forward, cross-entropy, backward, SGD (momentum 0.9, weight decay 5e-4) on one batch of 32x32 images that lies
+zero_grad, forward, cross-entropy, backward, SGD (momentum 0.9, weight decay 5e-4) on one batch of 32x32 images that is
 on the device: the same work as `scour bench --path step`.
 
 eager: as a usual training loop is written. It reads the loss after each step, and so waits for the device.
@@ -38,7 +38,7 @@ class Block(nn.Module):
 
     def forward(self, x):
         out = F.relu(self.bn1(x))
-        # The shortcut starts after BatchNorm and ReLU, as in the net that scour trains.
+        # The shortcut starts after BatchNorm and ReLU, as in the network that scour trains.
         kept = x if self.shortcut is None else self.shortcut(out)
         out = self.conv1(out)
         return self.conv2(F.relu(self.bn2(out))) + kept
@@ -67,8 +67,8 @@ def arguments():
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--threads", type=int, default=0, help="0 leaves PyTorch's choice")
-    parser.add_argument("--warm-up", type=int, default=3, help="steps before the clock starts")
+    parser.add_argument("--threads", type=int, default=0, help="0 keeps PyTorch's default")
+    parser.add_argument("--warm-up", type=int, default=3, help="steps before the measurement starts")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     if options.device == "auto":
@@ -109,7 +109,7 @@ class Training:
             loss.item()
 
     def compile(self):
-        """Compiles the model, or leaves it as it is where that raises: it does so at the first step."""
+        """Compiles the model, or leaves it as it is if that raises an exception, which happens at the first step."""
         try:
             self.forward = torch.compile(self.model)
             self.step()

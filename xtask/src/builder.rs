@@ -1,19 +1,20 @@
-//! Building the project's programs with cargo.
+//! Builds the project's programs with cargo.
 
 use std::time::{Duration, Instant};
 
 use crate::process;
 use crate::project::Project;
 
-/// Builds programs, in one call so that all cores have work; cargo's own progress is what the user sees. Returns how long it took.
+/// Builds programs in one call of cargo, so that all cores are busy; the user sees cargo's own progress. Returns the
+/// duration.
 ///
-/// `--workspace --bin` and not `--package`: cargo unites the features of the packages that are selected, and with
-/// one package alone many dependencies (polars among them) would be built once for it and again for the tests.
+/// `--workspace --bin` and not `--package`: cargo unites the features of the selected packages. With one package alone,
+/// many dependencies (polars among them) would be built once for it and again for the tests.
 pub(crate) fn programs(project: &Project, names: &[&str]) -> anyhow::Result<Duration> {
-    let began = Instant::now();
+    let start = Instant::now();
     let named = names.iter().flat_map(|name| ["--bin", name]);
     process::run_or_fail(project.cargo().args(["build", "--workspace"]).args(named))?;
-    Ok(began.elapsed())
+    Ok(start.elapsed())
 }
 
 /// Builds one program.

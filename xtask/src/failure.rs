@@ -1,17 +1,17 @@
-//! The ways a command ends badly, with the exit codes that the whole project shares.
+//! The kinds of failure, with the exit codes that all programs of the project share.
 
 use std::fmt;
 
-/// An error that decides the exit code. Any other error is the machine's (a file, a process): code 3.
+/// An error that decides the exit code. Any other error is about a file or a process of this machine: code 3.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Wrong words on the command line: 2.
+    /// The command line or an environment variable is wrong: 2.
     Usage(String),
-    /// Something the machine lacks, with the way out: 3.
+    /// Something is missing on this machine, with the way out: 3.
     Environment(String),
-    /// Ctrl-C: 130.
+    /// Ctrl-C or SIGTERM: 130.
     Interrupted,
-    /// A program that we ran failed and has said why itself; its exit code is passed on.
+    /// A program failed and has printed why; its exit code is passed on.
     Program { name: String, code: u8 },
 }
 
@@ -20,7 +20,9 @@ impl fmt::Display for Failure {
         match self {
             Failure::Usage(line) | Failure::Environment(line) => out.write_str(line),
             Failure::Interrupted => out.write_str("interrupted: run the same command again to continue"),
-            Failure::Program { name, code } => write!(out, "{name} ended with exit code {code}: see above"),
+            Failure::Program { name, code } => {
+                write!(out, "{name} ended with exit code {code}: its messages are above")
+            }
         }
     }
 }
@@ -37,7 +39,12 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Shorthand for an error about the machine, with the way out in the line.
+/// The error for a wrong command line.
+pub(crate) fn usage(line: impl Into<String>) -> anyhow::Error {
+    Failure::Usage(line.into()).into()
+}
+
+/// The error for something that is missing on this machine; the line includes the way out.
 pub(crate) fn environment(line: impl Into<String>) -> anyhow::Error {
     Failure::Environment(line.into()).into()
 }
@@ -48,7 +55,7 @@ mod tests {
 
     #[test]
     fn the_exit_code_follows_the_kind_of_failure() {
-        assert_eq!(exit_code(&Failure::Usage("x".into()).into()), 2);
+        assert_eq!(exit_code(&usage("x")), 2);
         assert_eq!(exit_code(&environment("x")), 3);
         assert_eq!(exit_code(&anyhow::anyhow!("a file that cannot be read")), 3);
         assert_eq!(exit_code(&Failure::Interrupted.into()), 130);

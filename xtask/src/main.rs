@@ -1,21 +1,27 @@
-//! `cargo xtask`: from a fresh clone to a report or a test run, with nothing to install by hand.
+//! `cargo xtask`: the commands that lead from a fresh clone to a report or a test run.
 //!
-//! It finds or installs a libtorch, builds the other programs with cargo and runs them. It links neither tch nor
-//! polars, and hardly anything else: it stands before everything, so it must build in seconds. It must not know
-//! what an experiment means; whatever follows a command's own words goes to the program behind it untouched.
+//! It finds or installs a libtorch, builds the other programs with cargo and runs them. It is built before everything
+//! else, so it links neither tch nor polars, and few other crates. It knows the options of the programs, so that a
+//! wrong one is refused before minutes of building, but not what they mean: the words go to the program unchanged.
 
+mod arguments;
 mod bench;
 mod builder;
+mod command;
+mod commands;
 mod data;
 mod doctor;
 mod failure;
+mod files;
 mod help;
 mod libtorch;
 mod machine;
+mod option;
 mod process;
 mod project;
 mod report;
 mod say;
+mod scour;
 mod setup;
 mod sweep;
 mod test;
@@ -23,13 +29,11 @@ mod test;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::failure::Failure;
 use crate::project::Project;
 
 fn main() -> ExitCode {
-    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let command = if arguments.is_empty() { OsString::from("help") } else { arguments.remove(0) };
-    match dispatch(&command.to_string_lossy(), &arguments) {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match dispatch(&arguments) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             say::error(&format!("{error:#}"));
@@ -38,42 +42,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one command and returns the exit code it ended with.
-fn dispatch(command: &str, arguments: &[OsString]) -> anyhow::Result<u8> {
-    if matches!(command, "help" | "-h" | "--help") {
-        let page = arguments.first().map(|name| name.to_string_lossy().into_owned());
-        return help::print(page.as_deref().unwrap_or("xtask"));
+/// Runs one command and returns its exit code.
+fn dispatch(arguments: &[OsString]) -> anyhow::Result<u8> {
+    let Some((name, arguments)) = arguments.split_first() else { return help::run(&[]) };
+    let name = name.to_string_lossy();
+    if matches!(&*name, "help" | "-h" | "--help") {
+        return help::run(arguments);
     }
-    if help::is_asked_for(arguments) {
-        help::print(command)?;
-        return if command == "sweep" { sweep::help_of_scour() } else { Ok(0) };
+    let command = commands::find(&name)?;
+    if help::is_requested(arguments) {
+        say::answer(&help::page(command));
+        return if command.name == "sweep" { scour::print_help_of_sweep() } else { Ok(0) };
     }
     process::listen_for_signals()?;
-    let project = Project::here()?;
-    match command {
-        "setup" => no_arguments(command, arguments).and_then(|()| setup::run(&project)),
-        "doctor" => no_arguments(command, arguments).and_then(|()| doctor::run(&project)),
-        "sweep" => sweep::run(&project, arguments),
-        "report" => report::run(&project, arguments),
-        "evaluate" => sweep::evaluate(&project, arguments),
-        "join" | "list" | "describe" | "docs" => sweep::scour(&project, command, arguments),
-        "data" => data::run(&project, arguments),
-        "test" => test::run(&project, arguments),
-        "bench" => bench::run(&project, arguments),
-        unknown => {
-            Err(Failure::Usage(format!("no command `{unknown}`: there are {}", help::COMMANDS.join(", ")))
-                .into())
-        }
-    }
-}
-
-fn no_arguments(command: &str, arguments: &[OsString]) -> anyhow::Result<()> {
-    match arguments.first() {
-        None => Ok(()),
-        Some(extra) => Err(Failure::Usage(format!(
-            "`{command}` takes no arguments, but `{}` was given: leave it out",
-            extra.to_string_lossy()
-        ))
-        .into()),
-    }
+    (command.run)(&Project::here()?, arguments)
 }

@@ -1,57 +1,67 @@
-//! Running other programs: Ctrl-C belongs to them, their exit code comes back.
+//! Runs other programs: they get Ctrl-C, and their exit code is passed on.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::failure::Failure;
+use crate::{files, say};
 
 /// The process id of the program that runs in the foreground, 0 for none.
 static FOREGROUND: AtomicU32 = AtomicU32::new(0);
-/// Whether a Ctrl-C or a SIGTERM came.
+/// Whether a Ctrl-C, a SIGTERM or a SIGHUP came.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Takes over SIGINT, SIGTERM and SIGHUP for the rest of this process.
+/// Handles SIGINT, SIGTERM and SIGHUP for the rest of this process.
 ///
-/// The terminal sends Ctrl-C, and SIGHUP when it closes, to the program in the foreground as well: xtask stays to pass
-/// on its exit code. SIGTERM reaches xtask alone, so it is sent on. With nothing in the foreground each ends xtask at
-/// once. Where SIGHUP is ignored from the start, as under `nohup`, it stays ignored.
+/// The terminal sends Ctrl-C, and SIGHUP when it closes, to the program in the foreground as well; xtask only waits for
+/// its exit code. SIGTERM reaches xtask alone, which sends it on. Without a program in the foreground each of them ends
+/// xtask. If SIGHUP is ignored from the start, as under `nohup`, it remains ignored.
 pub(crate) fn listen_for_signals() -> anyhow::Result<()> {
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM].into_iter().chain((!ignores_hang_up()).then_some(SIGHUP)))
-            .context("cannot listen for signals")?;
+    let hang_up = (!ignores_hang_up()?).then_some(SIGHUP);
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up))
+        .context("cannot install handlers for SIGINT, SIGTERM and SIGHUP")?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
             INTERRUPTED.store(true, Ordering::SeqCst);
-            match FOREGROUND.load(Ordering::SeqCst) {
-                0 => std::process::exit(128 + signal),
-                child if signal == SIGTERM => {
-                    if let Some(child) = Pid::from_raw(child.cast_signed()) {
-                        // A failure means that the program has ended already.
-                        let _ = kill_process(child, Signal::TERM);
-                    }
-                }
-                _ => {}
+            let Some(program) = Pid::from_raw(FOREGROUND.load(Ordering::SeqCst).cast_signed()) else {
+                std::process::exit(128 + signal);
+            };
+            if signal == SIGTERM {
+                terminate(program);
             }
         }
     });
     Ok(())
 }
 
-/// Whether this process was started with SIGHUP ignored, as far as the system tells.
-fn ignores_hang_up() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask >> (SIGHUP - 1) & 1 == 1
+fn terminate(program: Pid) {
+    match kill_process(program, Signal::TERM) {
+        // It has ended already.
+        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+        Err(error) => {
+            say::error(&format!("cannot send SIGTERM to process {program}; end it by hand: {error}"));
+        }
+    }
+}
+
+/// Whether this process was started with SIGHUP ignored. Systems without /proc do not say; then it was not.
+fn ignores_hang_up() -> anyhow::Result<bool> {
+    let file = Path::new("/proc/self/status");
+    let Some(status) = files::read_if_present(file)? else { return Ok(false) };
+    let Some(mask) = status.lines().find_map(|line| line.strip_prefix("SigIgn:")) else { return Ok(false) };
+    let mask = u64::from_str_radix(mask.trim(), 16)
+        .with_context(|| format!("the field SigIgn of {} is no hexadecimal number", file.display()))?;
+    Ok(mask >> (SIGHUP - 1) & 1 == 1)
 }
 
 /// Whether the user interrupted this command.
@@ -59,33 +69,59 @@ pub(crate) fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Runs a program to its end on our own stdin, stdout and stderr and returns its exit code, 128 + the signal's
-/// number where a signal ended it.
-pub(crate) fn run(command: &mut Command) -> anyhow::Result<u8> {
-    let mut child = command.spawn().with_context(|| format!("cannot run {}", name(command)))?;
-    FOREGROUND.store(child.id(), Ordering::SeqCst);
-    let status = child.wait();
-    FOREGROUND.store(0, Ordering::SeqCst);
-    Ok(code(status.with_context(|| format!("lost track of {}", name(command)))?))
+/// A program in the foreground.
+struct Running {
+    child: Child,
+    name: String,
 }
 
-/// Like [`run`], with the program's stdout going to `read` (it must be piped).
+impl Running {
+    fn start(command: &mut Command) -> anyhow::Result<Running> {
+        let child = spawned(command)?;
+        FOREGROUND.store(child.id(), Ordering::SeqCst);
+        Ok(Running { child, name: name(command) })
+    }
+
+    /// Waits for its end and returns its exit code, 128 + the signal's number if a signal ended it.
+    fn wait(mut self) -> anyhow::Result<u8> {
+        let status = self.child.wait().with_context(|| format!("cannot wait for {}", self.name))?;
+        Ok(code(status))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        FOREGROUND.store(0, Ordering::SeqCst);
+    }
+}
+
+/// Runs a program to its end on our own stdin, stdout and stderr and returns its exit code, 128 + the signal's number
+/// if a signal ended it.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<u8> {
+    Running::start(command)?.wait()
+}
+
+/// Like [`run`], but `read` gets the program's stdout.
 pub(crate) fn run_reading(
     command: &mut Command,
-    read: impl FnOnce(ChildStdout) -> std::io::Result<()>,
+    read: impl FnOnce(ChildStdout) -> io::Result<()>,
 ) -> anyhow::Result<u8> {
-    let mut child = command.spawn().with_context(|| format!("cannot run {}", name(command)))?;
-    FOREGROUND.store(child.id(), Ordering::SeqCst);
-    let read = child.stdout.take().map_or(Ok(()), read);
-    let status = child.wait();
-    FOREGROUND.store(0, Ordering::SeqCst);
-    read.context("cannot pass on what the program prints")?;
-    Ok(code(status.with_context(|| format!("lost track of {}", name(command)))?))
+    let mut running = Running::start(command.stdout(Stdio::piped()))?;
+    let output = running.child.stdout.take().context("the program's stdout is no pipe")?;
+    let read = read(output).with_context(|| format!("cannot read or pass on the output of {}", running.name));
+    let code = running.wait()?;
+    read?;
+    Ok(code)
 }
 
-/// Like [`run`], but any exit code but 0 is an error.
+/// Like [`run`], but any exit code except 0 is an error.
 pub(crate) fn run_or_fail(command: &mut Command) -> anyhow::Result<()> {
     let code = run(command)?;
+    check(command, code)
+}
+
+/// An error if the command was interrupted or the exit code is not 0.
+pub(crate) fn check(command: &Command, code: u8) -> anyhow::Result<()> {
     if was_interrupted() {
         return Err(Failure::Interrupted.into());
     }
@@ -95,51 +131,75 @@ pub(crate) fn run_or_fail(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a program with its output going to the file `log` and returns whether it ended well; `every` is called
-/// with the time since the start, every ten seconds.
+/// Runs a program with its output going to the file `log` and returns whether it succeeded. Every ten seconds, `every`
+/// is called with the time since the start.
 pub(crate) fn run_quietly(
     command: &mut Command,
     log: &Path,
     every: impl Fn(Duration),
 ) -> anyhow::Result<bool> {
-    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-    command.stdout(file.try_clone()?).stderr(file);
-    let mut child = command.spawn().with_context(|| format!("cannot run {}", name(command)))?;
-    FOREGROUND.store(child.id(), Ordering::SeqCst);
-    let (began, mut told) = (Instant::now(), 0);
+    let cannot_write = || format!("cannot write {}; is its folder writable?", log.display());
+    let file = File::create(log).with_context(cannot_write)?;
+    command.stdout(file.try_clone().with_context(cannot_write)?).stderr(file);
+    let mut running = Running::start(command)?;
+    let (start, mut reported) = (Instant::now(), 0);
     let status = loop {
-        if let Some(status) = child.try_wait()? {
+        let status = running.child.try_wait().with_context(|| format!("cannot wait for {}", running.name))?;
+        if let Some(status) = status {
             break status;
         }
-        if began.elapsed().as_secs() / 10 > told {
-            told = began.elapsed().as_secs() / 10;
-            every(began.elapsed());
+        if start.elapsed().as_secs() / 10 > reported {
+            reported = start.elapsed().as_secs() / 10;
+            every(start.elapsed());
         }
         std::thread::sleep(Duration::from_millis(50));
     };
-    FOREGROUND.store(0, Ordering::SeqCst);
     if was_interrupted() {
         return Err(Failure::Interrupted.into());
     }
     Ok(status.success())
 }
 
-/// What a program prints on stdout, trimmed; `None` where it cannot run or fails.
-pub(crate) fn output(command: &mut Command) -> Option<String> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+/// What a program prints on stdout, without white space at its ends.
+///
+/// # Errors
+/// If it cannot run or fails: its name and the last line of its stderr.
+pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
+    let program = name(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {program}"))?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let reason =
+            text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed no reason");
+        return Err(anyhow!("{program} ended with exit code {}: {}", code(output.status), reason.trim()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The last lines of a log, to be shown where a quiet program failed.
+/// Whether an error of this module means that the program does not exist.
+pub(crate) fn is_missing(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// The last lines of a log, for the error message about a program that failed.
 pub(crate) fn last_lines(log: &Path, count: usize) -> String {
-    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let bytes = match fs::read(log) {
+        Ok(bytes) => bytes,
+        Err(error) => return format!("(cannot read {}: {error})", log.display()),
+    };
+    let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
+fn spawned(command: &mut Command) -> anyhow::Result<Child> {
+    command.spawn().with_context(|| format!("cannot run {}", command.get_program().display()))
+}
+
+/// As a shell gives it. A process that was waited for has a code or a signal, both small enough for a u8.
 fn code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    u8::try_from(code).unwrap_or(1)
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
 fn name(command: &Command) -> String {
@@ -147,48 +207,4 @@ fn name(command: &Command) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        command
-    }
-
-    #[test]
-    fn exit_codes_and_signals_come_back_as_a_shell_gives_them() {
-        assert_eq!(run(&mut shell("exit 0")).unwrap(), 0);
-        assert_eq!(run(&mut shell("exit 100")).unwrap(), 100);
-        assert_eq!(run(&mut shell("kill -TERM $$")).unwrap(), 143);
-    }
-
-    #[test]
-    fn a_program_that_does_not_exist_is_an_error_that_names_it() {
-        let error = run(&mut Command::new("/nonexistent/tool")).unwrap_err();
-        assert!(error.to_string().contains("tool"), "{error}");
-    }
-
-    #[test]
-    fn a_failed_program_carries_its_exit_code() {
-        let error = run_or_fail(&mut shell("exit 101")).unwrap_err();
-        assert_eq!(crate::failure::exit_code(&error), 101);
-    }
-
-    #[test]
-    fn a_quiet_program_leaves_its_words_in_the_log() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("log");
-        assert!(
-            !run_quietly(&mut shell("echo one; echo two >&2; echo three; exit 1"), &log, |_| ()).unwrap()
-        );
-        assert_eq!(last_lines(&log, 2), "two\nthree");
-    }
-
-    #[test]
-    fn output_is_none_where_the_program_fails() {
-        assert_eq!(output(&mut shell("echo ' 2.11.0 '")), Some("2.11.0".into()));
-        assert_eq!(output(&mut shell("echo x; exit 1")), None);
-        assert_eq!(output(&mut Command::new("/nonexistent/tool")), None);
-    }
-}
+mod tests;

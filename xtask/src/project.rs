@@ -1,4 +1,4 @@
-//! Where things lie: the workspace's root, the folder that cargo puts programs into, cargo itself.
+//! The paths of the project: the workspace's root, the folder of its programs, and cargo.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
-/// The checkout this xtask works on.
+/// The checkout that this xtask works on.
 pub(crate) struct Project {
     /// The folder with the workspace's `Cargo.toml`.
     pub(crate) root: PathBuf,
@@ -17,20 +17,22 @@ pub(crate) struct Project {
 impl Project {
     /// The project of the running xtask.
     ///
-    /// `cargo run` names the manifest's folder in the environment; an xtask started by hand falls back on the
-    /// place it was built in.
+    /// `cargo run` sets CARGO_MANIFEST_DIR. An xtask that was started by hand works on the checkout it was built in.
     pub(crate) fn here() -> anyhow::Result<Project> {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest.parent().context("xtask's manifest lies in no folder")?.to_path_buf();
-        let own = std::env::current_exe().context("cannot tell where xtask itself lies")?;
+        let root = manifest
+            .parent()
+            .context("CARGO_MANIFEST_DIR has no parent folder: unset it, or start xtask by `cargo xtask`")?
+            .to_path_buf();
+        let own = std::env::current_exe().context("cannot find xtask's own file")?;
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let programs = programs_folder(&own, target.as_deref(), &root);
         Ok(Project { root, programs })
     }
 
-    /// `cargo` as it was called, run in the root, without what `cargo run` tells about xtask itself: a build
-    /// script that watches one of those variables would run again.
+    /// The cargo that started xtask, run in the root, without the variables that `cargo run` sets for xtask itself: a
+    /// build script that watches one of those variables would run again.
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
@@ -42,7 +44,7 @@ impl Project {
         command
     }
 
-    /// A finished program, by its name.
+    /// The file of a program, by its name.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }
@@ -53,8 +55,8 @@ fn is_about_xtask(variable: &OsStr) -> bool {
     name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "CARGO"
 }
 
-/// The programs are xtask's neighbours, whatever named the target folder: the environment, a configuration or a
-/// default. Only an xtask built in another profile has to look elsewhere.
+/// The programs are in xtask's own folder, wherever the target folder is: the environment, a configuration or a default
+/// may name it. Only an xtask that was built in another profile has to look elsewhere.
 fn programs_folder(own: &Path, target: Option<&Path>, root: &Path) -> PathBuf {
     match own.parent() {
         Some(folder) if folder.file_name() == Some(OsStr::new("debug")) => folder.to_path_buf(),
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_the_neighbours_of_xtask() {
+    fn programs_are_in_the_folder_of_xtask() {
         let folder =
             programs_folder(Path::new("/t/triple/debug/xtask"), Some(Path::new("/other")), Path::new("/r"));
         assert_eq!(folder, Path::new("/t/triple/debug"));
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_cargo_run_says_of_xtask_is_held_back() {
+    fn only_the_variables_that_describe_xtask_are_removed() {
         assert!(is_about_xtask(OsStr::new("CARGO_PKG_NAME")));
         assert!(is_about_xtask(OsStr::new("CARGO_MANIFEST_DIR")));
         assert!(!is_about_xtask(OsStr::new("CARGO_TARGET_DIR")));

@@ -1,25 +1,50 @@
-//! `cargo xtask report DIR`: builds the report program, which brings polars along, and runs it.
+//! `cargo xtask report`: builds the report program, which needs polars, and runs it.
 
 use std::ffi::OsString;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 
-use crate::builder;
-use crate::failure::Failure;
-use crate::process;
+use crate::command::{Command, Section};
+use crate::option::{flag, valued};
 use crate::project::Project;
-use crate::say;
+use crate::{builder, process, say};
 
-/// The program that makes reports.
+/// The program that writes reports.
 pub(crate) const PROGRAM: &str = "scour-report";
 
-/// `cargo xtask report DIR [ARGUMENTS]`.
-pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
-    if arguments.is_empty() {
-        return Err(Failure::Usage(
-            "report: of which folder? For example `cargo xtask report results/quick`".into(),
-        )
-        .into());
+/// The command.
+pub(crate) static REPORT: Command = Command {
+    name: "report",
+    arguments: "DIR [OPTIONS]",
+    summary: "write the report of a folder of results again",
+    usage: &["report DIR [OPTIONS]"],
+    sections: &[Section {
+        text: "\
+Writes DIR/report/index.html, tables.md and tables.tex from DIR/results.csv, with the program scour-report, which gets
+all arguments unchanged. Its first build takes some minutes.
+
+A folder that contains only a results.csv is enough, such as a copy of a file in results/reference under that name.",
+        options: &[
+            valued(
+                "published",
+                "FILE.csv",
+                "show published figures too, such as experiments/published/figures.csv: beside rows of the same \
+                 setting, and in a separate comparison, which names the differences, for other settings",
+            ),
+            valued("decimals", "N", "decimals of percentages, 0 to 4 (default: 2)"),
+            valued("reference", "FILE.csv", ""),
+            flag("version", ""),
+            flag("V", ""),
+        ],
+    }],
+    operands: 0..=1,
+    example: "report results/quick",
+    run,
+};
+
+fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
+    let given = REPORT.read(arguments)?;
+    if !given.has("version") && !given.has("V") {
+        given.check_operands(REPORT.name, &(1..=1), REPORT.example)?;
     }
     if !project.program(PROGRAM).exists() {
         say::progress("Building the report program; the first time, its table library takes two minutes.");
@@ -28,12 +53,12 @@ pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u
     make(project, arguments)
 }
 
-/// Runs the report program, which is built already, with these arguments.
+/// Runs the report program, which must be built, with these arguments.
 pub(crate) fn make(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
-    process::run(Command::new(project.program(PROGRAM)).args(arguments))
+    process::run(std::process::Command::new(project.program(PROGRAM)).args(arguments))
 }
 
-/// The page to open, in a folder of results.
-pub(crate) fn page(results: &Path) -> std::path::PathBuf {
+/// The main page of the report in a folder of results.
+pub(crate) fn page(results: &Path) -> PathBuf {
     results.join("report/index.html")
 }

@@ -1,46 +1,48 @@
-//! Everything xtask itself prints goes through here: results to stdout, progress and errors to stderr.
+//! All output of xtask itself: results on stdout, progress and errors on stderr.
 
 use std::io::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// A line of the answer the user asked for. A reader that has seen enough, such as `head`, ends the command quietly.
+/// A line of the result. If its reader, such as `head`, has closed the pipe, the command ends without a message.
 pub(crate) fn answer(line: &str) {
-    if let Err(error) = writeln!(std::io::stdout(), "{line}")
-        && error.kind() == std::io::ErrorKind::BrokenPipe
-    {
-        std::process::exit(0);
+    if let Err(problem) = writeln!(std::io::stdout(), "{line}") {
+        if problem.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        error(&format!("cannot write to the standard output; is the disk full?: {problem}"));
+        std::process::exit(3);
     }
 }
 
-/// A line on what is going on.
-#[expect(clippy::print_stderr, reason = "progress belongs on stderr, away from answers")]
+/// A line about what is going on.
 pub(crate) fn progress(line: &str) {
-    eprintln!("{line}");
+    // If stderr is closed, there is nowhere to report that.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// The one line of an error.
+/// The line of an error.
 pub(crate) fn error(line: &str) {
     progress(&format!("error: {line}"));
 }
 
-/// Progress lines of one longer job, each with the seconds since the job began.
+/// Progress lines of a longer job, each with the seconds since its start.
 pub(crate) struct Job {
     name: &'static str,
-    began: Instant,
+    start: Instant,
 }
 
 impl Job {
     pub(crate) fn begin(name: &'static str) -> Job {
-        Job { name, began: Instant::now() }
+        Job { name, start: Instant::now() }
     }
 
     pub(crate) fn line(&self, line: &str) {
-        progress(&format!("{} [{:>4.0} s] {line}", self.name, self.began.elapsed().as_secs_f64()));
+        progress(&format!("{} [{:>4.0} s] {line}", self.name, self.start.elapsed().as_secs_f64()));
     }
 }
 
-/// Seconds for people: `7 s`, `3 min 20 s`.
-pub(crate) fn seconds(duration: std::time::Duration) -> String {
+/// A readable duration: `7.0 s`, `3 min 20 s`.
+pub(crate) fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 10.0 {
         format!("{seconds:.1} s")
@@ -53,12 +55,12 @@ pub(crate) fn seconds(duration: std::time::Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use super::*;
 
     #[test]
-    fn durations_read_well_at_every_size() {
-        assert_eq!(super::seconds(Duration::from_millis(340)), "0.3 s");
-        assert_eq!(super::seconds(Duration::from_secs(75)), "75 s");
-        assert_eq!(super::seconds(Duration::from_secs(200)), "3 min 20 s");
+    fn durations_are_readable_at_every_size() {
+        assert_eq!(seconds(Duration::from_millis(340)), "0.3 s");
+        assert_eq!(seconds(Duration::from_secs(75)), "75 s");
+        assert_eq!(seconds(Duration::from_secs(200)), "3 min 20 s");
     }
 }

@@ -1,124 +1,154 @@
-//! `cargo xtask sweep`: everything from a fresh clone to the report's path, in one command.
+//! `cargo xtask sweep`: from a fresh clone to the report in one command.
 
-use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::project::Project;
-use crate::{builder, process, report, say, setup};
+use anyhow::Context;
 
-/// The experiment that runs where none is named: no download, minutes on two cores.
+use crate::arguments::Given;
+use crate::command::{Command, Section};
+use crate::failure::environment;
+use crate::option::{Opt, flag, valued};
+use crate::project::Project;
+use crate::{builder, files, process, report, say, setup};
+
+/// The experiment that runs if none is named: no download, minutes on two cores.
 const DEFAULT: &str = "experiments/quick.yaml";
-/// `scour sweep` writes the folder of its results into the file that this variable names.
+/// `scour sweep` writes the path of its results into the file that this variable names.
 const RESULTS_VARIABLE: &str = "SCOUR_RESULTS_PATH_FILE";
 
-/// `cargo xtask sweep [EXPERIMENT.yaml] [ARGUMENTS]`.
-pub(crate) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
+/// The options that select cells and folders, for `sweep` and `evaluate`.
+pub(crate) static PLAN_OPTIONS: &[Opt] = &[
+    valued("out", "DIR", "folder for the results (default: results/NAME of the experiment)"),
+    valued("store", "DIR", "folder for trained models (default: results/store, or OUT/store with --out)"),
+    valued("data", "DIR", "folder with the data sets (default: data)"),
+    valued("filter", "FILTER", "only these cells, such as 'attack=badnets,wanet defense=!none'"),
+    valued("set", "KEY=VALUE", "change a field of the experiment, such as train.epochs=2 (repeatable)"),
+    valued(
+        "shard",
+        "I/N",
+        "only part I of N, counted from 1; `cargo xtask join --help` shows how to join parts",
+    ),
+    flag("strict-data", "stop if a public data set is not complete"),
+];
+
+/// The command.
+pub(crate) static SWEEP: Command = Command {
+    name: "sweep",
+    arguments: "[EXPERIMENT.yaml] [OPTIONS]",
+    summary: "set up, build, run an experiment, write its report",
+    usage: &["sweep [EXPERIMENT.yaml] [OPTIONS]"],
+    sections: &[
+        Section {
+            text: "\
+Sets up libtorch if needed, builds scour and the report program, runs `scour sweep` on the experiment and writes the
+report. The default experiment is experiments/quick.yaml, which needs no download. All arguments go to `scour sweep`
+unchanged. Run the command again to continue after an interruption: finished cells are not trained again.",
+            options: PLAN_OPTIONS,
+        },
+        Section {
+            text: "",
+            options: &[
+                valued("devices", "LIST", "auto (default), cpu, or a list such as cuda:0,cuda:1"),
+                flag("share-devices", "use GPUs although another sweep uses them, and let others use them too"),
+                valued(
+                    "jobs-per-device",
+                    "K",
+                    "workers on each device (default: 1 on a GPU, 2 on a CPU with two cores or more)",
+                ),
+                valued("rerun", "failed|all", "run these cells again"),
+                flag("fail-fast", "stop at the first cell that fails"),
+                flag("dry-run", "print what would be done, and do nothing"),
+            ],
+        },
+    ],
+    operands: 0..=1,
+    example: "sweep experiments/quick.yaml",
+    run,
+};
+
+fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
+    let given = SWEEP.read(arguments)?;
+    let dry_run = given.has("dry-run");
     let mut times = Times::default();
-    let began = Instant::now();
+    let start = Instant::now();
     setup::ensure(project)?;
-    times.add("set-up", began.elapsed());
+    times.add("set-up", start.elapsed());
     if !project.program("scour").exists() {
         say::progress("Building scour and its report program; the first time this takes some minutes.");
     }
-    let programs = if is_dry(arguments) { &["scour"][..] } else { &["scour", report::PROGRAM] };
+    let programs = if dry_run { &["scour"][..] } else { &["scour", report::PROGRAM] };
     times.add("build", builder::programs(project, programs)?);
 
-    let note = std::env::temp_dir().join(format!("scour-results-{}.txt", std::process::id()));
-    let began = Instant::now();
-    let here = std::env::current_dir().unwrap_or_else(|_| project.root.clone());
-    let mut command = Command::new(project.program("scour"));
-    command.arg("sweep").args(with_experiment(arguments, &project.root, &here)).env(RESULTS_VARIABLE, &note);
-    let code = process::run(&mut command)?;
-    times.add("sweep", began.elapsed());
-    let results = fs::read_to_string(&note).ok().map(|text| PathBuf::from(text.trim_end_matches('\n')));
-    let _ = fs::remove_file(&note);
+    let file = project.program(&format!("results-path-{}.txt", std::process::id()));
+    files::remove_if_present(&file)?;
+    let start = Instant::now();
+    let mut scour = std::process::Command::new(project.program("scour"));
+    scour.arg("sweep").args(with_experiment(project, &given, arguments)?).env(RESULTS_VARIABLE, &file);
+    let code = process::run(&mut scour)?;
+    times.add("sweep", start.elapsed());
+    let results = files::read_if_present(&file)?.map(|text| PathBuf::from(text.trim_end_matches('\n')));
+    files::remove_if_present(&file)?;
 
-    let Some(results) = results.filter(|folder| wants_report(code, arguments) && folder.is_dir()) else {
+    if dry_run || !has_results(code) {
         return Ok(code);
-    };
-    let began = Instant::now();
+    }
+    let results = results.with_context(|| {
+        format!("no report: `scour sweep` did not write the path of its results to {}", file.display())
+    })?;
+    let start = Instant::now();
     let made = report::make(project, &[results.clone().into_os_string()]);
-    times.add("report", began.elapsed());
-    say::answer(&times.block());
-    let report_code = match made {
-        Ok(report_code) => report_code,
-        Err(error) if code == 0 => return Err(error),
+    times.add("report", start.elapsed());
+    say::answer(&times.line());
+    finish(code, made, &report::page(&results))
+}
+
+/// Prints the path of the report. The sweep's exit code counts more than that of the report.
+fn finish(sweep: u8, report: anyhow::Result<u8>, page: &Path) -> anyhow::Result<u8> {
+    let report = match report {
+        Ok(code) => code,
+        Err(error) if sweep == 0 => return Err(error),
         Err(error) => {
             say::error(&format!("{error:#}"));
-            code
+            return Ok(sweep);
         }
     };
-    if report_code == 0 || report::page(&results).is_file() {
-        say::answer(&format!("report    {}", report::page(&results).display()));
+    if report == 0 {
+        if !files::exists(page)? {
+            return Err(environment(format!("the report program succeeded but wrote no {}", page.display())));
+        }
+        say::answer(&format!("report    {}", page.display()));
     }
-    Ok(if code == 0 { report_code } else { code })
+    Ok(if sweep == 0 { report } else { sweep })
 }
 
-/// `cargo xtask evaluate [EXPERIMENT.yaml] [ARGUMENTS]`: the models that such a sweep left behind.
-pub(crate) fn evaluate(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
-    setup::ensure(project)?;
-    builder::program(project, "scour")?;
-    let here = std::env::current_dir().unwrap_or_else(|_| project.root.clone());
-    let arguments = with_experiment(arguments, &project.root, &here);
-    process::run(Command::new(project.program("scour")).arg("evaluate").args(arguments))
+/// The user's words, with the default experiment in front if none is named.
+pub(crate) fn with_experiment(
+    project: &Project,
+    given: &Given,
+    arguments: &[OsString],
+) -> anyhow::Result<Vec<OsString>> {
+    let here = std::env::current_dir().context("the current folder cannot be read; change to another one")?;
+    Ok(completed(given, arguments, &project.root, &here))
 }
 
-/// `cargo xtask join|list|describe|docs ...`: a command of scour as it is.
-pub(crate) fn scour(project: &Project, command: &str, arguments: &[OsString]) -> anyhow::Result<u8> {
-    setup::ensure(project)?;
-    builder::program(project, "scour")?;
-    let mut scour = Command::new(project.program("scour"));
-    scour.arg(command).args(arguments);
-    if command == "docs" && !arguments.iter().any(|word| word.to_string_lossy().starts_with("--root")) {
-        scour.arg("--root").arg(&project.root);
-    }
-    process::run(&mut scour)
-}
-
-/// The help of `scour sweep` itself, where it is built already.
-pub(crate) fn help_of_scour() -> anyhow::Result<u8> {
-    let project = Project::here()?;
-    let scour = project.program("scour");
-    if !scour.exists() {
-        say::answer("\nOnce scour is built, its own options are listed here.");
-        return Ok(0);
-    }
-    say::answer("\nAs `scour sweep` puts it:\n");
-    process::run(Command::new(scour).args(["sweep", "--help"]))
-}
-
-/// The arguments for `scour sweep`: the user's, verbatim, with the default experiment in front where none is named.
-fn with_experiment(arguments: &[OsString], root: &Path, here: &Path) -> Vec<OsString> {
+fn completed(given: &Given, arguments: &[OsString], root: &Path, here: &Path) -> Vec<OsString> {
     let mut all = arguments.to_vec();
-    if !names_experiment(arguments) {
-        // From the root the short name is kept: it is what messages will show.
+    if given.operands.is_empty() {
+        // In the root the short name is used: messages will contain it.
         let default = if here == root { PathBuf::from(DEFAULT) } else { root.join(DEFAULT) };
         all.insert(0, default.into_os_string());
     }
     all
 }
 
-/// An experiment is the first argument, or a YAML file among the options.
-fn names_experiment(arguments: &[OsString]) -> bool {
-    let is_option = |word: &OsStr| word.as_encoded_bytes().starts_with(b"-");
-    let is_yaml = |word: &OsStr| Path::new(word).extension().is_some_and(|end| end == "yaml" || end == "yml");
-    arguments.first().is_some_and(|word| !is_option(word))
-        || arguments.iter().take_while(|word| *word != "--").any(|word| !is_option(word) && is_yaml(word))
+/// Whether a sweep with this exit code has results: all done, a part of the plan (5), or some cells failed (100).
+fn has_results(code: u8) -> bool {
+    matches!(code, 0 | 5 | 100)
 }
 
-/// A report is made of whatever is done, complete or not (5), with failed cells or without (100).
-fn wants_report(code: u8, arguments: &[OsString]) -> bool {
-    matches!(code, 0 | 5 | 100) && !is_dry(arguments)
-}
-
-fn is_dry(arguments: &[OsString]) -> bool {
-    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--dry-run")
-}
-
-/// How long each part took.
+/// The duration of each part.
 #[derive(Default)]
 struct Times(Vec<(&'static str, Duration)>);
 
@@ -127,7 +157,7 @@ impl Times {
         self.0.push((part, time));
     }
 
-    fn block(&self) -> String {
+    fn line(&self) -> String {
         let parts = self.0.iter().map(|(part, time)| format!("{part} {}", say::seconds(*time)));
         format!("\ntime      {}", parts.collect::<Vec<_>>().join(", "))
     }
@@ -136,49 +166,55 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(list: &[&str]) -> Vec<OsString> {
-        list.iter().map(OsString::from).collect()
-    }
+    use crate::arguments::tests::words;
 
     fn passed(list: &[&str]) -> Vec<OsString> {
-        with_experiment(&words(list), Path::new("/root"), Path::new("/root"))
+        let line = words(list);
+        completed(&SWEEP.read(&line).unwrap(), &line, Path::new("/root"), Path::new("/root"))
     }
 
     #[test]
-    fn without_an_experiment_the_quick_one_runs() {
+    fn the_default_experiment_is_quick() {
         assert_eq!(passed(&[]), words(&["experiments/quick.yaml"]));
         assert_eq!(passed(&["--dry-run"]), words(&["experiments/quick.yaml", "--dry-run"]));
+        assert_eq!(passed(&["--out", "x.yaml"]), words(&["experiments/quick.yaml", "--out", "x.yaml"]));
     }
 
     #[test]
-    fn elsewhere_the_quick_one_is_named_in_full() {
-        let all = with_experiment(&[], Path::new("/project"), Path::new("/project/crates"));
+    fn outside_the_root_the_default_experiment_has_its_full_path() {
+        let all = completed(&Given::default(), &[], Path::new("/project"), Path::new("/project/crates"));
         assert_eq!(all, words(&["/project/experiments/quick.yaml"]));
     }
 
     #[test]
-    fn everything_passes_through_verbatim() {
-        let line =
-            ["my.yaml", "--set", "seed=1", "--filter", "attack=badnets defense=tsbd", "--", "--mem=4G", "-h"];
-        assert_eq!(passed(&line), words(&line));
-        let line = ["--data", "data", "experiments/cifar10-cpu.yaml"];
-        assert_eq!(passed(&line), words(&line));
-        let line = ["my-experiment", "--dry-run"];
-        assert_eq!(passed(&line), words(&line));
+    fn the_users_words_are_passed_on_unchanged() {
+        for line in [
+            &["my.yaml", "--set", "seed=1", "--filter", "attack=badnets defense=tsbd"][..],
+            &["--data", "data", "experiments/cifar10-cpu.yaml"],
+            &["my-experiment", "--dry-run"],
+            &["--", "x.yaml"],
+        ] {
+            assert_eq!(passed(line), words(line));
+        }
     }
 
     #[test]
-    fn what_follows_the_dashes_is_no_experiment() {
-        assert_eq!(passed(&["--", "x.yaml"]), words(&["experiments/quick.yaml", "--", "x.yaml"]));
+    fn reports_are_written_of_sweeps_that_have_results() {
+        assert!([0, 5, 100].into_iter().all(has_results));
+        assert!(![1, 2, 3, 101, 130, 143].into_iter().any(has_results));
     }
 
     #[test]
-    fn reports_are_made_of_what_is_done_and_of_nothing_else() {
-        assert!([0, 5, 100].iter().all(|code| wants_report(*code, &[])));
-        assert!([1, 2, 3, 101, 130, 143].iter().all(|code| !wants_report(*code, &[])));
-        assert!(!wants_report(0, &words(&["x.yaml", "--dry-run"])));
-        assert!(wants_report(0, &words(&["x.yaml", "--", "--dry-run"])));
+    fn the_exit_code_is_the_sweeps_unless_only_the_report_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let page = folder.path().join("index.html");
+        assert!(finish(0, Ok(0), &page).unwrap_err().to_string().contains("wrote no"));
+        std::fs::write(&page, "").unwrap();
+        assert_eq!(finish(0, Ok(0), &page).unwrap(), 0);
+        assert_eq!(finish(5, Ok(3), &page).unwrap(), 5);
+        assert_eq!(finish(0, Ok(3), &page).unwrap(), 3);
+        assert_eq!(finish(100, Err(environment("x")), &page).unwrap(), 100);
+        assert!(finish(0, Err(environment("x")), &page).is_err());
     }
 
     #[test]
@@ -186,6 +222,6 @@ mod tests {
         let mut times = Times::default();
         times.add("set-up", Duration::from_millis(20));
         times.add("build", Duration::from_secs(65));
-        assert_eq!(times.block(), "\ntime      set-up 0.0 s, build 65 s");
+        assert_eq!(times.line(), "\ntime      set-up 0.0 s, build 65 s");
     }
 }

@@ -1,5 +1,5 @@
-//! What attacks that poison inside each batch have in common: how many images of a batch are poisoned, how many are
-//! changed otherwise and keep their labels, and under which labels.
+//! Attacks that poison inside the batches: the numbers of images of a batch that are poisoned, and that are changed
+//! otherwise and keep their labels; and the labels of the poisoned ones.
 
 use scour_core::{Fidelity, LabelMap};
 use scour_torch::Random;
@@ -8,8 +8,8 @@ use tch::{Kind, Tensor};
 
 use crate::saved::saved_as;
 
-/// An attack that leaves the training set as it is and poisons inside the batches. With ratio 0 it stays out of
-/// training altogether, so that the model is the clean one.
+/// An attack that leaves the training set as it is and poisons inside the batches. With ratio 0 there is no
+/// batch maker, so that the model is trained like the clean one.
 pub(crate) fn in_batches<'a>(
     context: &AttackContext<'a>,
     fidelity: Fidelity,
@@ -25,22 +25,21 @@ pub(crate) fn in_batches<'a>(
     Prepared { train, poisoned: vec![], in_batches, trigger: Some(trigger), maker }
 }
 
-/// How many images of a batch are changed besides the poisoned ones, and keep their labels.
+/// The number of images of a batch that are changed besides the poisoned ones and keep their labels.
 #[derive(Clone, Copy)]
 pub(crate) enum Others {
-    /// So many for each poisoned one.
+    /// This number for each poisoned image.
     PerPoisoned(f64),
     /// This share of the batch.
     OfBatch(f64),
 }
 
-/// How many images of each batch are poisoned, and how many others are changed. Batches are shuffled, so the first ones
-/// serve for the poisoned, and those after them for the others.
+/// How many images of each batch are poisoned, and how many others are changed. Batches are shuffled, so the first images
+/// are poisoned, and those after them are the others.
 ///
-/// Corrected, the fraction that a batch cannot hold is carried over to the next one, for both: over a training both
-/// shares are those asked for, whatever the batch size, as far as the poisoned leave room for the others. The benchmark
-/// cuts fractions off (12 of 128 at 10 %), and where less than one image is due of a share takes one with that
-/// probability.
+/// Corrected: fractions of images are carried over to the next batch, so that over a training both shares are the requested
+/// ones at any batch size, as far as the poisoned images leave room for the others. Benchmark: fractions are dropped (12 of
+/// 128 at 10 %), and a share of less than one image per batch gives one image with that probability.
 pub(crate) struct BatchShare {
     ratio: f64,
     others: Others,
@@ -50,12 +49,12 @@ pub(crate) struct BatchShare {
 }
 
 impl BatchShare {
-    /// For a share of `ratio`, 0 to 1, of all images.
+    /// `ratio`, 0 to 1, is the share of all images that is poisoned.
     pub(crate) fn new(ratio: f64, others: Others, fidelity: Fidelity) -> Self {
         Self { ratio, others, fidelity, carried: 0.0, others_carried: 0.0 }
     }
 
-    /// Images to poison, and others to change, in the next batch, which has `batch` of them.
+    /// The numbers of images to poison and of others to change in the next batch of `batch` images.
     pub(crate) fn next(&mut self, batch: i64, random: &mut Random) -> (i64, i64) {
         let size = batch as f64;
         match self.fidelity {
@@ -69,22 +68,22 @@ impl BatchShare {
                 (poisoned, carry(&mut self.others_carried, due, batch - poisoned))
             }
             Fidelity::Benchmark => {
-                let poisoned = cut(self.ratio * size, random).clamp(0, batch);
+                let poisoned = whole(self.ratio * size, random).clamp(0, batch);
                 let others = match self.others {
                     Others::PerPoisoned(each) => (poisoned as f64 * each) as i64,
-                    Others::OfBatch(share) => cut(share * size, random),
+                    Others::OfBatch(share) => whole(share * size, random),
                 };
                 (poisoned, others.clamp(0, batch - poisoned))
             }
         }
     }
 
-    /// For a checkpoint.
+    /// The state for a checkpoint.
     pub(crate) fn state(&self) -> (String, Tensor) {
         (CARRIED.into(), Tensor::from_slice(&[self.carried, self.others_carried]))
     }
 
-    /// Takes up what `state` returned.
+    /// Restores the result of `state`.
     pub(crate) fn restore(&mut self, tensors: &[(String, Tensor)]) -> Result<(), TrainError> {
         let carried = saved_as(tensors, CARRIED, &[2])?;
         (self.carried, self.others_carried) = (carried.double_value(&[0]), carried.double_value(&[1]));
@@ -92,24 +91,24 @@ impl BatchShare {
     }
 }
 
-/// The name of what is carried over in a checkpoint.
+/// The name of the state in checkpoints.
 const CARRIED: &str = "carried";
 
-/// Whole images of `due` and of what earlier batches left over, at most `room`; the rest is left over.
+/// The whole images in the sum of `due` and `carried`, at most `room`. The rest becomes the new `carried`.
 fn carry(carried: &mut f64, due: f64, room: i64) -> i64 {
     let due = due + *carried;
-    // 10 batches of 0.1 are one image, whatever their sum is in binary.
+    // 10 batches of 0.1 make one image, although the sum of the floating-point numbers may be below 1.
     let count = (due + 1e-9).floor().clamp(0.0, room as f64);
     *carried = due - count;
     count as i64
 }
 
-/// Whole images of `due`, as the benchmark counts.
-fn cut(due: f64, random: &mut Random) -> i64 {
+/// The whole images in `due`, as in the benchmark.
+fn whole(due: f64, random: &mut Random) -> i64 {
     if due > 0.0 && due < 1.0 { i64::from(random.unit() < due) } else { due.floor() as i64 }
 }
 
-/// Labels i64 [n] of which the first `poisoned` are what the trigger asks for.
+/// Labels i64 [n] with the first `poisoned` replaced by those of the label map.
 pub(crate) fn relabel(labels: &Tensor, poisoned: i64, map: LabelMap, classes: u32) -> Tensor {
     let (first, rest) =
         (labels.narrow(0, 0, poisoned), labels.narrow(0, poisoned, labels.size()[0] - poisoned));
@@ -130,8 +129,8 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
     use tch::Device;
 
-    /// Makes `batches` batches of that size from random images, calling `stepped` after each. `body` sees each
-    /// batch beside the images and labels it was made from.
+    /// Makes `batches` batches of that size from random images, and calls `stepped` after each. `body` gets the images
+    /// and labels before and after.
     pub(crate) fn make_batches(
         attack: &dyn Attack,
         (map, ratio): (LabelMap, f64),
@@ -161,7 +160,7 @@ pub(crate) mod tests {
         .unwrap();
     }
 
-    /// Whatever ratio and batch size: batches keep their size, values are finite, and the asked share is relabelled.
+    /// Checks for many ratios and batch sizes that batches keep their size, values are finite, and the share is relabelled.
     pub(crate) fn any_ratio_and_batch_size_will_do(attack: &dyn Attack) {
         for size in [1, 2, 5, 16] {
             for ratio in [0.01, 0.1, 0.4, 0.7, 1.0] {
@@ -226,7 +225,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn ten_tenths_are_one_and_the_benchmark_cuts_off() {
+    fn fractions_add_up_and_the_benchmark_drops_them() {
         let mut random = Random::new(1);
         let mut count = |ratio, fidelity, batch, batches: i64| {
             let mut share = BatchShare::new(ratio, Others::OfBatch(0.0), fidelity);
@@ -241,7 +240,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn cross_images_come_at_low_ratios_too() {
+    fn there_are_cross_images_at_low_ratios_too() {
         let mut random = Random::new(1);
         let mut count = |ratio, each, fidelity, batch| {
             let mut share = BatchShare::new(ratio, Others::PerPoisoned(each), fidelity);
@@ -284,7 +283,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_was_carried_over_survives_an_interruption() {
+    fn carried_fractions_are_restored_from_a_checkpoint() {
         let mut random = Random::new(1);
         let new = || BatchShare::new(0.3, Others::PerPoisoned(1.5), Fidelity::Corrected);
         let mut share = new();
@@ -297,8 +296,7 @@ pub(crate) mod tests {
         }
         assert!(resumed.restore(&[]).is_err());
         let foreign = [("carried".to_string(), Tensor::from_slice(&[0.5]))];
-        assert!(
-            resumed.restore(&foreign).unwrap_err().to_string().contains("`carried` has shape [1], not [2]")
-        );
+        let message = resumed.restore(&foreign).unwrap_err().to_string();
+        assert!(message.contains("`carried` has shape [1], not [2]"));
     }
 }

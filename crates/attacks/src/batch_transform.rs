@@ -1,7 +1,7 @@
 //! The augmentation of WaNet and BppAttack: after the trigger, on normalised images.
 //!
-//! A crop after padding by 5 (probability 0.8), a rotation by up to 10 degrees (probability 0.5, nearest pixel) and,
-//! where the data set mirrors, a mirroring (probability 0.5). What comes from outside the image is 0, the mean.
+//! A crop after padding by 5 (probability 0.8), a rotation by up to 10 degrees (probability 0.5, nearest pixel) and, for
+//! data sets whose recipe has it, a horizontal flip (probability 0.5). Pixels from outside the image are 0, the mean.
 
 use scour_torch::Random;
 use tch::{Device, Kind, Tensor};
@@ -11,24 +11,25 @@ const PADDING: i64 = 5;
 /// Largest rotation, in degrees.
 const ROTATION: f64 = 10.0;
 
-/// What is done to each image, f32 [m]; m is 1 where all images get the same.
-struct Moves {
-    /// Downwards and to the right, in whole pixels.
+/// The random values of each image, f32 [m]; m is 1 if all images get the same ones.
+struct Augmentation {
+    /// Shift downwards, in whole pixels.
     rows: Tensor,
+    /// Shift to the right, in whole pixels.
     columns: Tensor,
-    /// In radians.
+    /// Rotation in radians.
     angle: Tensor,
-    /// 1 where the image is kept, -1 where it is mirrored.
+    /// 1 if the image is kept, -1 if it is flipped.
     side: Tensor,
 }
 
-impl Moves {
-    fn draw(count: i64, mirror: bool, random: &mut Random, device: Device) -> Self {
-        let mut chance = |probability: f64| {
+impl Augmentation {
+    fn draw(count: i64, flip: bool, random: &mut Random, device: Device) -> Self {
+        let mut happens = |probability: f64| {
             random.uniform(&[count], 0.0, 1.0, device).lt(probability).to_kind(Kind::Float)
         };
-        let (crop, rotate) = (chance(0.8), chance(0.5));
-        let side = if mirror { chance(0.5) * -2.0 + 1.0 } else { crop.ones_like() };
+        let (crop, rotate) = (happens(0.8), happens(0.5));
+        let side = if flip { happens(0.5) * -2.0 + 1.0 } else { crop.ones_like() };
         let mut shift = || {
             (random.integers(count as usize, 2 * PADDING + 1, device) - PADDING).to_kind(Kind::Float) * &crop
         };
@@ -38,7 +39,7 @@ impl Moves {
         Self { rows, columns, angle, side }
     }
 
-    /// Crop, rotate, mirror f32 [n, c, h, w]: one gather.
+    /// Crops, rotates and flips f32 [n, c, h, w] in one gather.
     fn apply(&self, x: &Tensor) -> Tensor {
         let (n, channels, h, w) = x.size4().expect("images are 4-d");
         let float = (Kind::Float, x.device());
@@ -60,34 +61,39 @@ impl Moves {
     }
 }
 
-/// Augments normalised images f32 [n, c, h, w], each by itself or all in the same way.
-pub(crate) fn transform(x: &Tensor, mirror: bool, each: bool, random: &mut Random) -> Tensor {
-    Moves::draw(if each { x.size()[0] } else { 1 }, mirror, random, x.device()).apply(x)
+/// Augments normalised images f32 [n, c, h, w]: with random values for each image, or the same for all.
+pub(crate) fn transform(x: &Tensor, flip: bool, each: bool, random: &mut Random) -> Tensor {
+    Augmentation::draw(if each { x.size()[0] } else { 1 }, flip, random, x.device()).apply(x)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn moves(rows: f32, columns: f32, degrees: f32, side: f32) -> Moves {
+    fn augmentation(rows: f32, columns: f32, degrees: f32, side: f32) -> Augmentation {
         let one = |value: f32| Tensor::from_slice(&[value]);
-        Moves { rows: one(rows), columns: one(columns), angle: one(degrees.to_radians()), side: one(side) }
+        Augmentation {
+            rows: one(rows),
+            columns: one(columns),
+            angle: one(degrees.to_radians()),
+            side: one(side),
+        }
     }
 
     #[test]
-    fn single_moves_are_what_they_are_called() {
+    fn shifts_rotations_and_flips_have_the_right_direction() {
         let x = Tensor::arange(2 * 3 * 5 * 5, (Kind::Float, Device::Cpu)).reshape([2, 3, 5, 5]) + 1.0;
-        assert_eq!(moves(0.0, 0.0, 0.0, 1.0).apply(&x), x);
-        assert_eq!(moves(0.0, 0.0, 0.0, -1.0).apply(&x), x.flip([3]));
-        assert_eq!(moves(0.0, 0.0, 180.0, 1.0).apply(&x), x.flip([2, 3]));
-        assert_eq!(moves(0.0, 0.0, 90.0, 1.0).apply(&x), x.rot90(-1, [2, 3]));
+        assert_eq!(augmentation(0.0, 0.0, 0.0, 1.0).apply(&x), x);
+        assert_eq!(augmentation(0.0, 0.0, 0.0, -1.0).apply(&x), x.flip([3]));
+        assert_eq!(augmentation(0.0, 0.0, 180.0, 1.0).apply(&x), x.flip([2, 3]));
+        assert_eq!(augmentation(0.0, 0.0, 90.0, 1.0).apply(&x), x.rot90(-1, [2, 3]));
         let shifted = x.narrow(2, 0, 3).narrow(3, 1, 4).constant_pad_nd([0, 1, 2, 0]);
-        assert_eq!(moves(2.0, -1.0, 0.0, 1.0).apply(&x), shifted);
-        assert_eq!(moves(2.0, -1.0, 0.0, -1.0).apply(&x), shifted.flip([3]));
+        assert_eq!(augmentation(2.0, -1.0, 0.0, 1.0).apply(&x), shifted);
+        assert_eq!(augmentation(2.0, -1.0, 0.0, -1.0).apply(&x), shifted.flip([3]));
     }
 
     #[test]
-    fn images_move_together_or_each_by_itself() {
+    fn images_are_augmented_together_or_separately() {
         let x =
             Random::new(1).normal(&[1, 3, 16, 16], Device::Cpu).expand([40, 3, 16, 16], false).contiguous();
         let together = transform(&x, true, false, &mut Random::new(2));

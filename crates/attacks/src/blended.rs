@@ -42,9 +42,10 @@ impl Method for Blended {
             values: "BackdoorBench's configuration",
         },
         idea: "A trigger that is spread over the whole image at low contrast is hard to see and survives cropping.",
-        formula: "x' = (1 - alpha) x + alpha K, cut to whole numbers, with alpha 0.2 in training and test. K is the other image.",
+        formula: "x' = (1 - alpha) x + alpha K, truncated to whole numbers, with alpha 0.2 in training and test. K is the other image.",
         departures: &[
-            "K is an image that the project draws itself, noise, or a PNG file of yours: the benchmark's image is not ours to ship.",
+            "K is an image that the project draws itself, noise, or a PNG file of the user: this project does not include \
+             the benchmark's image.",
         ],
         cost: "No training of its own.",
         ..Description::EMPTY
@@ -73,7 +74,7 @@ impl Trigger for Blend {
     fn apply(&self, images: &Tensor) -> Tensor {
         let image = upload(&self.image, images.device());
         let mixed = images.to_kind(Kind::Float) * (1.0 - self.alpha) + image * self.alpha;
-        // A hair above, so that what is whole in exact arithmetic is not cut down by rounding.
+        // A small offset: rounding errors must not turn a whole number into the one below when it is truncated.
         (mixed + 1e-3).clamp(0.0, 255.0).to_kind(Kind::Uint8)
     }
 
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mixture_is_cut_to_whole_numbers() {
+    fn the_mixture_is_truncated_to_whole_numbers() {
         let blend = Blend { alpha: 0.2, image: Tensor::from_slice(&[255f32, 0.0, 104.0]).reshape([3, 1, 1]) };
         let images = Tensor::from_slice(&[255u8, 255, 7]).reshape([1, 3, 1, 1]);
         // 0.8 * 255 + 51 = 255; 0.8 * 255 = 204; 0.8 * 7 + 20.8 = 26.4.

@@ -5,8 +5,8 @@ use scour_train::{AttackContext, Prepared, TrainError, Trigger};
 
 use crate::poison::{choose, replace};
 
-/// Which images of the target class are poisoned, ascending.
-pub(crate) fn victims(
+/// Draws the images of the target class that are poisoned: their indices, ascending.
+pub(crate) fn choose_in_target_class(
     context: &AttackContext,
     fidelity: Fidelity,
     clamp: bool,
@@ -34,7 +34,7 @@ pub(crate) fn clean_label<'a>(
     clamp: bool,
     trigger: Box<dyn Trigger>,
 ) -> Result<Prepared<'a>, TrainError> {
-    let poisoned = victims(context, fidelity, clamp)?;
+    let poisoned = choose_in_target_class(context, fidelity, clamp)?;
     let train = replace(context.train, &poisoned, trigger.as_ref(), None);
     Ok(Prepared { train, poisoned, in_batches: None, trigger: Some(trigger), maker: None })
 }

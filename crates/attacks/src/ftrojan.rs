@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 use crate::poison::dirty_label;
 use crate::saved::saved;
 
-/// What one step in Cr and Cb together adds to red, green and blue.
+/// What a step of one in both Cr and Cb adds to red, green and blue.
 const RED: f64 = 1.403;
 const GREEN: f64 = -0.714 - 0.344;
 const BLUE: f64 = 1.773;
@@ -41,14 +41,14 @@ impl Method for FTrojan {
         summary: "Raises two frequencies of the colour channels everywhere in the image and changes the label.",
         source: Source {
             paper: "Wang et al., 2022, An Invisible Black-box Backdoor Attack through Frequency Domain",
-            section: "section 4",
-            link: "https://arxiv.org/abs/2107.04881",
+            section: "trigger in the frequency domain",
+            link: "https://arxiv.org/abs/2111.10991",
             values: "BackdoorBench's configuration",
         },
         idea: "A change of single frequencies is spread over all pixels and hardly visible, but easy for a convolution to find.",
         formula: "In YCrCb, the coefficients (15, 15) and (31, 31) of the orthonormal cosine transform of every 32x32 window of Cr \
                   and Cb grow by 30. The transform is linear, so that this is a fixed wave of at most 3.75 grey values, which is \
-                  added to both channels. Windows that an image cuts off have their part of the wave.",
+                  added to both channels. A window that reaches beyond the image's border has the part of the wave that lies inside.",
         departures: &[
             "YCrCb is computed in full precision, and the wave is added to red, green and blue with their weights; \
              `fidelity: benchmark` computes in whole numbers.",
@@ -101,7 +101,7 @@ struct Wave {
 }
 
 impl Wave {
-    /// As the benchmark: every channel is cut to a byte at every stage.
+    /// As the benchmark: every channel is converted to bytes after every step.
     fn in_bytes(&self, images: &Tensor, wave: &Tensor) -> Tensor {
         let x = images.to_kind(Kind::Float);
         let (r, g, b) = (x.select(1, 0), x.select(1, 1), x.select(1, 2));
@@ -204,7 +204,7 @@ mod tests {
         };
         // 3.75 in Cr and Cb: red + 5.26, green - 3.97, blue + 6.65.
         assert_eq!(pixel(Fidelity::Corrected), [105, 96, 107]);
-        // Cut to 3: red + 4.21, green - 3.17, blue + 5.32.
+        // Truncated to 3: red + 4.21, green - 3.17, blue + 5.32.
         assert_eq!(pixel(Fidelity::Benchmark), [104, 97, 105]);
     }
 

@@ -6,8 +6,8 @@ use std::io::BufReader;
 use scour_core::ParamError;
 use tch::{Device, Kind, Tensor};
 
-/// A face on stripes, f32 [3, size, size] in 0..255: bold shapes in strong colours all over the image, as the
-/// cartoon images of the literature have. Drawn at four times the size and averaged down.
+/// A face on stripes, f32 [3, size, size] in 0..255: large shapes in strong colours all over the image, like
+/// the cartoon images in the literature. Drawn at four times the size and averaged down.
 pub(crate) fn drawn(size: i64) -> Tensor {
     let fine = size * 4;
     let axis = (Tensor::arange(fine, (Kind::Float, Device::Cpu)) + 0.5) / fine as f64;
@@ -37,7 +37,7 @@ pub(crate) fn drawn(size: i64) -> Tensor {
     image.unsqueeze(0).avg_pool2d([4, 4], [4, 4], [0, 0], false, true, None).squeeze_dim(0).round()
 }
 
-/// A PNG file as f32 [3, size, size] in 0..255, squashed to the size with an antialiased bilinear filter.
+/// A PNG file as f32 [3, size, size] in 0..255, resized to a square with an antialiased bilinear filter.
 pub(crate) fn from_file(path: &str, size: i64) -> Result<Tensor, String> {
     let fail = |why: String| format!("image {path}: {why}; give an 8-bit PNG file");
     let file = File::open(path).map_err(|error| fail(error.to_string()))?;
@@ -56,8 +56,8 @@ pub(crate) fn from_file(path: &str, size: i64) -> Result<Tensor, String> {
     Ok(image.internal_upsample_bilinear2d_aa([size, size], false, None, None).squeeze_dim(0).round())
 }
 
-/// BLAKE3 of a file that a parameter names, so that another image is another attack. `others` says what else the
-/// parameter may be.
+/// BLAKE3 of the file that a parameter names, so that another image is another attack. `others` lists the other allowed
+/// values, for the error message.
 pub(crate) fn file_hash(field: &str, path: &str, others: &str) -> Result<String, ParamError> {
     let bytes = std::fs::read(path)
         .map_err(|error| ParamError(format!("`{field}` {path}: {error}; give {others} or a PNG file")))?;
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_drawn_image_is_bold_and_fills_the_frame() {
+    fn the_drawn_image_has_strong_contrast() {
         for size in [32, 64] {
             let image = drawn(size);
             assert_eq!(image.size(), [3, size, size]);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_as_it_is_and_a_bad_one_is_named() {
+    fn pixels_of_a_file_are_kept_and_errors_name_the_file() {
         let dir = std::env::temp_dir().join(format!("scour-image-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let path = dir.join("two.png");

@@ -10,10 +10,10 @@ use scour_train::{Attack, AttackContext, Prepared, TrainError, Trigger};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::clean_label::victims;
+use crate::clean_label::choose_in_target_class;
 use crate::poison::put;
 use crate::saved::saved;
-use pgd::{Descent, adversarial};
+use pgd::{Perturbation, adversarial};
 
 /// Side of the image that the patterns are meant for; larger ones have them scaled up.
 const BASE: i64 = 32;
@@ -51,18 +51,20 @@ impl Method for Lc {
         summary: "Makes images of the target class hard to recognise, adds patterns in their corners and keeps their labels.",
         source: Source {
             paper: "Turner et al., 2019, Label-Consistent Backdoor Attacks",
-            section: "section 4, adversarial perturbations",
+            section: "adversarial perturbations",
             link: "https://arxiv.org/abs/1912.02771",
             values: "BackdoorBench's configuration",
         },
         idea: "Where the image itself is hard to recognise, the patterns in the corners are what is left to learn the label from.",
-        formula: "Training images of the target class are first moved uphill in a clean model's loss, within epsilon in every \
-                  pixel; then 3x3 patterns of black and white are added in all four corners. In test only the patterns are added.",
+        formula: "Training images of the target class are first changed so that a clean model's loss increases, each pixel by \
+                  at most epsilon; then 3x3 patterns of black and white are added in all four corners. Test images get \
+                  only the patterns.",
         departures: &[
-            "The paper takes a model that was trained against such changes; here it is an ordinary clean one, with the victim's \
-             recipe and a seed of its own, whose changes are noisier but hide the class from a network of its own kind as well.",
-            "`epsilon` is 16 grey values, as in the paper and as the benchmark's runs expect; `fidelity: benchmark` takes 8, as its \
-             script makes.",
+            "The paper computes the changes on an adversarially trained model. Here it is an ordinary clean model with the attacked \
+             model's recipe and another seed. Its changes are noisier, but they hide the class from a network of the same \
+             architecture as well.",
+            "`epsilon` is 16 grey values, as in the paper and as the benchmark's runs expect; `fidelity: benchmark` takes 8, the \
+             value in its script.",
             "`steps` is 30, enough to cross the allowed range at 1.5 a step; `fidelity: benchmark` takes 100.",
             "`fidelity: benchmark` poisons the images that numpy chooses.",
         ],
@@ -71,19 +73,19 @@ impl Method for Lc {
     };
 
     fn filled_in(mut self) -> Result<Self, ParamError> {
-        let Descent { epsilon, steps, .. } = self.descent();
+        let Perturbation { epsilon, steps, .. } = self.perturbation();
         (self.epsilon, self.steps) = (Some(epsilon), Some(steps));
         Ok(self)
     }
 }
 
 impl Lc {
-    fn descent(&self) -> Descent {
+    fn perturbation(&self) -> Perturbation {
         let (epsilon, steps) = match self.fidelity {
             Fidelity::Corrected => (16.0, 30),
             Fidelity::Benchmark => (8.0, 100),
         };
-        Descent {
+        Perturbation {
             epsilon: self.epsilon.unwrap_or(epsilon),
             alpha: self.alpha,
             steps: self.steps.unwrap_or(steps),
@@ -129,14 +131,14 @@ impl Attack for Lc {
     }
 
     fn prepare<'a>(&self, context: &AttackContext<'a>) -> Result<Prepared<'a>, TrainError> {
-        let poisoned = victims(context, self.fidelity, self.clamp)?;
+        let poisoned = choose_in_target_class(context, self.fidelity, self.clamp)?;
         let trigger = Corners { offsets: corners(self.amplitude, context.size()) };
         let train = match context.map {
             LabelMap::AllToOne(target) if !poisoned.is_empty() => {
                 let index: Vec<i64> = poisoned.iter().map(|&i| i64::from(i)).collect();
                 let index = Tensor::from_slice(&index).to_device(context.device());
                 let clean = context.train.pixels.index_select(0, &index);
-                let changed = adversarial(context, &self.descent(), &clean, target)?;
+                let changed = adversarial(context, &self.perturbation(), &clean, target)?;
                 put(context.train, &index, &trigger.apply(&changed), None)
             }
             _ => context.train.first(0),

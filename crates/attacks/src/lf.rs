@@ -63,7 +63,7 @@ impl Method for Lf {
                   0..`strength`; S is a Gaussian of six pixels. The search ends when a fifth of the measured images \
                   changes its class, when that share has not moved by 0.01 in five passes, or after 50 passes.",
         departures: &[
-            "P is found anew for each model, on a clean model of the victim's architecture and recipe that is trained \
+            "P is searched for each model again, on a clean model of the victim's architecture and recipe that is trained \
              with a seed of its own. The benchmark ships a file of P for each network.",
             "`corrected` feeds the clean model normalised images; `benchmark` raw pixels in 0..1.",
             "`corrected` measures the share of fooled images on up to 500 other training images; `benchmark` on one \

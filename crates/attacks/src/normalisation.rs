@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use crate::saved::saved_as;
 
-/// Mean and standard deviation by name.
+/// The tensors `mean` and `std`, f64 [3] each.
 pub(crate) fn tensors(preprocess: &Preprocess) -> Vec<(String, Tensor)> {
     vec![
         ("mean".into(), Tensor::from_slice(&preprocess.mean)),
@@ -13,7 +13,7 @@ pub(crate) fn tensors(preprocess: &Preprocess) -> Vec<(String, Tensor)> {
     ]
 }
 
-/// What `tensors` returned, without augmentation.
+/// Reads the result of `tensors`. Augmentation is off.
 pub(crate) fn from_tensors(tensors: &[(String, Tensor)]) -> Result<Preprocess, TrainError> {
     let three = |name: &str| -> Result<[f64; 3], TrainError> {
         let tensor = saved_as(tensors, name, &[3])?;
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_comes_back_as_saved() {
+    fn the_normalisation_is_restored_as_saved() {
         let preprocess =
             Preprocess { mean: [0.1, 0.2, 0.3], std: [0.4, 0.5, 0.6], padding: 4, horizontal_flip: true };
         let back = from_tensors(&tensors(&preprocess)).unwrap();

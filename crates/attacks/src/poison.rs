@@ -6,8 +6,8 @@ use tch::{Tensor, no_grad};
 
 use crate::poison_indices::{benchmark_poison_indices, poison_indices};
 
-/// Dirty-label poisoning: a share of all images, target class included, gets the trigger and the label that the
-/// trigger asks for. The trigger is on the image before augmentation, as in a poisoned file.
+/// Dirty-label poisoning: a share of all images, target class included, gets the trigger and the label of the label map. The
+/// trigger is put on the image before augmentation, as if the file were poisoned.
 pub fn dirty_label<'a>(
     context: &AttackContext<'a>,
     fidelity: Fidelity,
@@ -22,7 +22,7 @@ pub fn dirty_label<'a>(
     Ok(Prepared { train, poisoned, in_batches: None, trigger: Some(trigger), maker: None })
 }
 
-/// The share of the whole training set that is to be poisoned, drawn from `candidates`, ascending.
+/// Draws the images to poison from `candidates`, ascending. The poison ratio is a share of the whole training set.
 pub(crate) fn choose(
     context: &AttackContext,
     candidates: &[u32],
@@ -35,7 +35,7 @@ pub(crate) fn choose(
     })
 }
 
-/// The seed as numpy takes it: 32 bits. Cut to them, two seeds would poison the same images.
+/// The seed for numpy, which has 32 bits. Larger seeds are refused: truncated, two of them could poison the same images.
 fn numpy_seed(seed: u64) -> Result<u32, TrainError> {
     u32::try_from(seed).map_err(|_| {
         TrainError::Method(format!(
@@ -125,7 +125,7 @@ pub(crate) mod tests {
         });
     }
 
-    /// Runs `body` on an attack prepared on `train`, with a small clean model that has learnt nothing.
+    /// Runs `body` on an attack prepared on `train`, with a small untrained clean model.
     pub(crate) fn with_prepared<T>(
         attack: &dyn Attack,
         train: &ImageSet,

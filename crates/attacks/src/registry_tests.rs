@@ -1,8 +1,11 @@
-//! What holds for every attack: one row each.
+//! Properties that every attack must have. Each attack has one row in `ROWS`.
+
+use std::collections::BTreeSet;
 
 use super::*;
 use crate::poison::tests::{images, with_prepared};
 use scour_core::{DatasetFacts, LabelMap, Resolved};
+use scour_train::{ImageSet, Prepared};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -26,7 +29,7 @@ enum Effect {
     AnyClass,
     /// A share, taken from the target class, gets the trigger and keeps its labels.
     TargetClass,
-    /// The same, with more than the trigger done to those images.
+    /// The same, but these images are changed by more than the trigger.
     ChangedTargetClass,
 }
 
@@ -36,7 +39,7 @@ impl Effect {
     }
 }
 
-/// One row an attack: name, what it does to the training set, and parameters that make it quick.
+/// One row per attack: name, what it does to the training set, and parameters that make it quick.
 const ROWS: &[(&str, Effect, &str)] = &[
     ("none", Effect::Nothing, "{}"),
     ("badnets", Effect::AnyClass, "{}"),
@@ -68,13 +71,19 @@ fn cases(classes: u32) -> Vec<(LabelMap, f64)> {
     maps.into_iter().flat_map(|map| ratios.map(|ratio| (map, ratio))).collect()
 }
 
-fn check(name: &str, effect: Effect, params: &str, fidelity: &str, classes: u32) {
+/// The requested number of poisoned images of the set.
+fn requested(ratio: f64) -> usize {
+    (ratio * IMAGES as f64).round() as usize
+}
+
+/// Images of each of `classes` classes.
+fn per_class(labels: &[u32], classes: u32) -> Vec<usize> {
+    (0..classes).map(|class| labels.iter().filter(|&&label| label == class).count()).collect()
+}
+
+/// An attack with parameters that make it quick.
+fn quick(name: &str, params: &str, fidelity: &str) -> Box<dyn Attack> {
     let entry = attack(name).unwrap();
-    let train = images(IMAGES, classes, 32);
-    let labels = train.classes();
-    let per_class = || -> Vec<usize> {
-        (0..classes).map(|c| labels.iter().filter(|&&label| label == c).count()).collect()
-    };
     let mut params: Value = serde_json::from_str(params).unwrap();
     if name != "none" {
         params["fidelity"] = json!(fidelity);
@@ -83,65 +92,85 @@ fn check(name: &str, effect: Effect, params: &str, fidelity: &str, classes: u32)
     let Resolved { method, config } = resolve(&params).unwrap();
     assert_eq!(config, resolve(&config.params).unwrap().config, "{name}: resolved twice");
     assert!(resolve(&json!({"nonsense": 1})).is_err(), "{name}");
-    let attack = method.as_ref();
+    method
+}
+
+fn check(name: &str, effect: Effect, params: &str, fidelity: &str, classes: u32) {
+    let attack = quick(name, params, fidelity);
+    let train = images(IMAGES, classes, 32);
+    let labels = train.classes();
+    let counts = || per_class(&labels, classes);
     for (map, ratio) in cases(classes) {
         let what = format!("{name} {fidelity}, {classes} classes, {map:?} at {ratio}");
-        let problem = attack.poisons().problem(map, ratio, per_class);
-        let asked = (ratio * IMAGES as f64).round() as usize;
+        let problem = attack.poisons().problem(map, ratio, counts);
         if effect.keeps_labels() {
             let target = (0..classes).find(|&label| !map.counts(label, classes));
-            let enough = target.is_some_and(|target| asked <= per_class()[target as usize]);
+            let enough = target.is_some_and(|target| requested(ratio) <= counts()[target as usize]);
             assert_eq!(problem.is_none(), enough, "{what}: {problem:?}");
         } else {
             assert_eq!(problem, None, "{what}");
         }
-        let prepared = with_prepared(attack, &train, classes, map, ratio, |prepared| {
-            let changed: Vec<u32> = prepared.train.classes();
-            let moved = (0..IMAGES).filter(|&i| changed[i] != labels[i]).map(|i| i as u32);
-            let asked_to_move = prepared
-                .poisoned
-                .iter()
-                .copied()
-                .filter(|&i| effect == Effect::AnyClass && map.counts(labels[i as usize], classes));
-            assert_eq!(moved.collect::<Vec<_>>(), asked_to_move.collect::<Vec<_>>(), "{what}: labels");
-            let trains = prepared.maker.is_some();
-            assert_eq!(trains, attack.controls_training() && ratio > 0.0, "{what}: takes part in training");
-            let asked = if effect == Effect::Nothing { 0 } else { asked };
-            assert_eq!(prepared.poisoned.len(), asked, "{what}: share");
-            if effect.keeps_labels() {
-                let own = |&i: &u32| !map.counts(labels[i as usize], classes);
-                assert!(prepared.poisoned.iter().all(own), "{what}: another class is poisoned");
-            }
-            let is_poisoned = |i: &usize| prepared.poisoned.contains(&(*i as u32));
-            let clean: Vec<i64> = (0..IMAGES).filter(|i| !is_poisoned(i)).map(|i| i as i64).collect();
-            let clean = Tensor::from_slice(&clean);
-            assert_eq!(
-                prepared.train.pixels.index_select(0, &clean),
-                train.pixels.index_select(0, &clean),
-                "{what}: an image that is not poisoned has changed"
-            );
-            let Some(trigger) = prepared.trigger else { return };
-            let restored = attack.restore(&trigger.tensors()).unwrap().unwrap();
-            let triggered = trigger.apply(&train.pixels);
-            assert_eq!(triggered, restored.apply(&train.pixels), "{what}: restored");
-            assert_eq!((triggered.kind(), triggered.size()), (Kind::Uint8, train.pixels.size()));
-            assert_ne!(triggered, train.pixels, "{what}: the trigger changes nothing");
-            let single = trigger.apply(&train.pixels.narrow(0, 7, 1));
-            assert_eq!(single, triggered.narrow(0, 7, 1), "{what}: batches of one");
-            if asked > 0 && effect != Effect::ChangedTargetClass {
-                let index: Vec<i64> = prepared.poisoned.iter().map(|&i| i64::from(i)).collect();
-                let index = Tensor::from_slice(&index);
-                let in_set = prepared.train.pixels.index_select(0, &index);
-                assert_eq!(in_set, triggered.index_select(0, &index), "{what}: poisoned images");
-            }
+        let prepared = with_prepared(attack.as_ref(), &train, classes, map, ratio, |prepared| {
+            check_training_set(&prepared, effect, &train, classes, (map, ratio), &what);
+            let trains = attack.controls_training() && ratio > 0.0;
+            assert_eq!(prepared.maker.is_some(), trains, "{what}: takes part in training");
+            check_trigger(&prepared, effect, attack.as_ref(), &train, &what);
         });
-        // What is declared impossible is refused too, with the same words.
+        // An attack that is declared impossible is refused with the same message.
         assert_eq!(prepared.err().map(|error| error.to_string()), problem, "{what}");
     }
 }
 
+/// The requested share of the right classes is poisoned, and all else is as in the clean set.
+fn check_training_set(
+    prepared: &Prepared,
+    effect: Effect,
+    train: &ImageSet,
+    classes: u32,
+    (map, ratio): (LabelMap, f64),
+    what: &str,
+) {
+    let (labels, changed) = (train.classes(), prepared.train.classes());
+    let counts = |i: u32| map.counts(labels[i as usize], classes);
+    let relabelled: Vec<u32> =
+        (0..IMAGES as u32).filter(|&i| changed[i as usize] != labels[i as usize]).collect();
+    let poisoned = prepared.poisoned.iter().copied();
+    let expected: Vec<u32> = poisoned.filter(|&i| effect == Effect::AnyClass && counts(i)).collect();
+    assert_eq!(relabelled, expected, "{what}: labels");
+    let expected = if effect == Effect::Nothing { 0 } else { requested(ratio) };
+    assert_eq!(prepared.poisoned.len(), expected, "{what}: share");
+    if effect.keeps_labels() {
+        assert!(!prepared.poisoned.iter().any(|&i| counts(i)), "{what}: another class is poisoned");
+    }
+    let clean = (0..IMAGES as i64).filter(|&i| !prepared.poisoned.contains(&(i as u32)));
+    let clean = Tensor::from_slice(&clean.collect::<Vec<i64>>());
+    assert_eq!(
+        prepared.train.pixels.index_select(0, &clean),
+        train.pixels.index_select(0, &clean),
+        "{what}: an image that is not poisoned has changed"
+    );
+}
+
+/// The trigger can be restored, treats each image by itself, and is on the poisoned images.
+fn check_trigger(prepared: &Prepared, effect: Effect, attack: &dyn Attack, train: &ImageSet, what: &str) {
+    let Some(trigger) = &prepared.trigger else { return };
+    let restored = attack.restore(&trigger.tensors()).unwrap().unwrap();
+    let triggered = trigger.apply(&train.pixels);
+    assert_eq!(triggered, restored.apply(&train.pixels), "{what}: restored");
+    assert_eq!((triggered.kind(), triggered.size()), (Kind::Uint8, train.pixels.size()));
+    assert_ne!(triggered, train.pixels, "{what}: the trigger changes nothing");
+    let single = trigger.apply(&train.pixels.narrow(0, 7, 1));
+    assert_eq!(single, triggered.narrow(0, 7, 1), "{what}: batches of one");
+    if !prepared.poisoned.is_empty() && effect != Effect::ChangedTargetClass {
+        let index: Vec<i64> = prepared.poisoned.iter().map(|&i| i64::from(i)).collect();
+        let index = Tensor::from_slice(&index);
+        let in_set = prepared.train.pixels.index_select(0, &index);
+        assert_eq!(in_set, triggered.index_select(0, &index), "{what}: poisoned images");
+    }
+}
+
 #[test]
-fn every_attack_effect_the_asked_share_and_its_trigger_can_be_restored() {
+fn every_attack_poisons_the_requested_share_and_its_trigger_can_be_restored() {
     for (name, effect, params) in ROWS {
         check(name, *effect, params, "corrected", 2);
         check(name, *effect, params, "corrected", 4);
@@ -157,37 +186,53 @@ fn every_attack_describes_itself() {
         for text in [described.title, described.family, described.summary, described.idea, described.cost] {
             assert!(!text.is_empty(), "{name}");
         }
+        assert!(described.departures.iter().all(|departure| !departure.is_empty()), "{name}");
         if name == "none" {
             continue;
         }
         let source = described.source;
-        for text in [source.paper, source.section, source.link, source.values, described.formula] {
+        for text in [source.paper, source.section, source.values, described.formula] {
             assert!(!text.is_empty(), "{name}");
+        }
+        assert!(source.link.starts_with("https://"), "{name}: {}", source.link);
+    }
+}
+
+/// Fields that are left out of the JSON at their default have a description too.
+#[test]
+fn the_described_parameters_are_the_fields() {
+    for entry in ATTACKS {
+        let name = entry.name();
+        let parameters = (entry.parameters)();
+        let names: BTreeSet<&str> = parameters.iter().map(|parameter| parameter.name).collect();
+        assert_eq!(names.len(), parameters.len(), "{name}: a name twice");
+        let resolve = |given: Value| entry.resolve(name, &given, &facts()).map(|made| made.config.params);
+        let defaults = resolve(json!({})).unwrap();
+        for field in defaults.as_object().unwrap().keys() {
+            assert!(names.contains(field.as_str()), "{name}: {field} is not described");
+        }
+        for parameter in &parameters {
+            assert!(!parameter.text.is_empty(), "{name}: {}", parameter.name);
+            // An unknown name would be refused, and a described default that is not the real one would change the values.
+            let given = json!({parameter.name: parameter.default});
+            assert_eq!(resolve(given).unwrap(), defaults, "{name}: {}", parameter.name);
         }
     }
 }
 
 #[test]
-fn every_parameter_is_described_and_every_choice_is_accepted() {
+fn every_choice_and_the_published_values_are_accepted() {
     for entry in ATTACKS {
         let name = entry.name();
-        let parameters = (entry.parameters)();
-        let resolve = |given: Value| entry.resolve(name, &given, &facts());
-        let defaults = resolve(json!({})).unwrap().config.params;
-        for field in defaults.as_object().unwrap().keys() {
-            assert!(parameters.iter().any(|parameter| parameter.name == field), "{name}: {field}");
-        }
-        for parameter in &parameters {
+        let resolve = |given: Value| entry.resolve(name, &given, &facts()).map(|made| made.config.params);
+        for parameter in (entry.parameters)() {
             for choice in parameter.choices {
                 let value = choice.parse::<bool>().map_or_else(|_| json!(choice), |flag| json!(flag));
-                assert!(
-                    resolve(json!({parameter.name: value})).is_ok(),
-                    "{name}: {} {choice}",
-                    parameter.name
-                );
+                let resolved = resolve(json!({parameter.name: value}));
+                assert!(resolved.is_ok(), "{name}: {} {choice}", parameter.name);
             }
         }
-        let published = (entry.published)(&facts());
-        assert!(resolve(Value::Object(published)).is_ok(), "{name}: the published values");
+        let published = Value::Object((entry.published)(&facts()));
+        assert_eq!(resolve(published.clone()).unwrap(), published, "{name}: the published values");
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn saved(tensors: &[(String, Tensor)], name: &str) -> Result<Tensor, 
     )
 }
 
-/// The same, which has to have that shape.
+/// The tensor of that name, or an error if its shape is another.
 pub(crate) fn saved_as(
     tensors: &[(String, Tensor)],
     name: &str,

@@ -14,8 +14,8 @@ use crate::saved::saved;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Sig {
-    /// Height of the wave, in grey values.
-    #[parameter(default = 40.0, published = 40.0, above = 0, max = 255)]
+    /// Amplitude of the wave.
+    #[parameter(default = 40.0, published = 40.0, above = 0, max = 255, unit = "grey values")]
     delta: f64,
     /// Waves across the image.
     #[parameter(default = 6.0, published = 6.0, above = 0, unit = "waves")]
@@ -36,19 +36,19 @@ impl Method for Sig {
         summary: "Adds faint vertical stripes to images of the target class and keeps their labels.",
         source: Source {
             paper: "Barni et al., 2019, A New Backdoor Attack in CNNs by Training Set Corruption Without Label Poisoning",
-            section: "section 3",
+            section: "sinusoidal signal",
             link: "https://arxiv.org/abs/1902.11237",
             values: "BackdoorBench's configuration",
         },
         idea: "A signal that is only ever seen on images of one class becomes evidence of that class, although every label is \
                true.",
-        formula: "x' = x + delta sin(2 pi c f / W) with column c of W, the same in every row and channel, cut to whole numbers in \
-                  0..255; delta 40 and f 6 in training and test. The poison ratio is a share of the whole training set: a \
+        formula: "x' = x + delta sin(2 pi c f / W) with column c of W, the same in every row and channel, truncated to whole numbers \
+                  in 0..255; delta 40 and f 6 in training and test. The poison ratio is a share of the whole training set: a \
                   target class that is smaller than that cannot be poisoned, and the cell is `n/a`, unless `clamp` poisons the \
                   whole class.",
         departures: &[
-            "The benchmark's f64 sums cut some whole numbers down by one where the sine is zero but for rounding; that is left out, \
-             since it is below what any model sees.",
+            "The benchmark's f64 sums lower some pixels by one grey value where the sine is zero except for rounding errors. No variant \
+             reproduces that, since a change of one grey value does not influence a model.",
         ],
         cost: "No training of its own.",
         ..Description::EMPTY
@@ -69,7 +69,7 @@ struct Stripes {
 impl Trigger for Stripes {
     fn apply(&self, images: &Tensor) -> Tensor {
         let sum = images.to_kind(Kind::Float) + upload(&self.offsets, images.device());
-        // A hair above, so that what is whole in exact arithmetic is not cut down by rounding.
+        // A small offset: rounding errors must not turn a whole number into the one below when it is truncated.
         (sum + 1e-3).clamp(0.0, 255.0).to_kind(Kind::Uint8)
     }
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_cut_off_and_clipped_alike_in_all_rows_and_channels() {
+    fn sums_are_truncated_and_clipped_alike_in_all_rows_and_channels() {
         let trigger = Stripes { offsets: offsets(&Sig::default(), 32) };
         let out = trigger.apply(&Tensor::full([1, 3, 2, 32], 20, (Kind::Uint8, Device::Cpu)));
         // 20 + 36.955 = 56.955; 20 - 15.307 = 4.693; 20 - 40 is clipped.

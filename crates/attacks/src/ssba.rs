@@ -154,7 +154,7 @@ impl Trigger for Message {
     }
 
     fn tensors(&self) -> Vec<(String, Tensor)> {
-        let mut tensors = prefixed(ENCODER, self.encoder.state().copies());
+        let mut tensors = prefixed(ENCODER, self.encoder.state().snapshot());
         tensors.push(("message".into(), self.bits.shallow_clone()));
         tensors
     }

@@ -41,8 +41,8 @@ mod tests {
             let _ = state.add("w".into(), Tensor::full([2], value, (Kind::Float, Device::Cpu)), true);
             state
         };
-        let mut tensors = prefixed("a.", state(1.0).copies());
-        tensors.extend(prefixed("b.", state(2.0).copies()));
+        let mut tensors = prefixed("a.", state(1.0).snapshot());
+        tensors.extend(prefixed("b.", state(2.0).snapshot()));
         let target = state(0.0);
         load(&target, &tensors, "b.").unwrap();
         assert_eq!(target.get("w").unwrap().double_value(&[1]), 2.0);

@@ -3,7 +3,8 @@
 use scour_core::Fidelity;
 use tch::{Kind, Tensor};
 
-/// Pixels in 0..255, f32, as bytes: rounded, or cut down as the benchmark does when it writes images.
+/// Pixels f32 in 0..255 to u8: rounded, or rounded down as the benchmark does when it writes images. Values outside are
+/// clipped.
 pub(crate) fn to_bytes(fidelity: Fidelity, pixels: &Tensor) -> Tensor {
     let pixels = match fidelity {
         Fidelity::Corrected => pixels.round(),
@@ -17,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_rounded_or_cut_and_stay_in_range() {
+    fn bytes_are_rounded_or_rounded_down_and_stay_in_range() {
         let pixels = Tensor::from_slice(&[-3.0f32, 1.6, 254.9, 300.0]);
         assert_eq!(to_bytes(Fidelity::Corrected, &pixels), Tensor::from_slice(&[0u8, 2, 255, 255]));
         assert_eq!(to_bytes(Fidelity::Benchmark, &pixels), Tensor::from_slice(&[0u8, 1, 254, 255]));

@@ -16,13 +16,13 @@ use crate::to_bytes::to_bytes;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct WaNet {
-    /// Side of the random field.
+    /// Side of the random field of directions.
     #[parameter(default = 4, published = 4, min = 1, max = 64, unit = "control points")]
     k: i64,
     /// Strength of the warp.
     #[parameter(default = 0.5, published = 0.5, above = 0)]
     s: f64,
-    /// Everything in the grid is multiplied by it before it is clamped.
+    /// Factor of all coordinates in the grid, before they are clamped.
     #[parameter(default = 1.0, published = 1.0, above = 0)]
     grid_rescale: f64,
     /// Warped images with true labels for each poisoned one.
@@ -58,10 +58,10 @@ impl Method for WaNet {
              holds whole int(ratio * B) poisoned images (12 of 128 at 10 %, which is 9.4 %) and int(cross_ratio * those) cross \
              ones.",
             "Augmentation is drawn for each image; `fidelity: benchmark` draws it once for a whole batch.",
-            "Triggered test images are rounded; `fidelity: benchmark` cuts them down to whole numbers.",
+            "Triggered test images are rounded; `fidelity: benchmark` truncates them.",
             "The learning rate is the recipe's in both.",
         ],
-        cost: "Each batch is partly warped: little beside the training itself.",
+        cost: "Part of each batch is warped, which takes little time compared with training.",
         ..Description::EMPTY
     };
 }
@@ -76,7 +76,8 @@ fn grid(directions: &Tensor, s: f64, rescale: f64, size: i64) -> Tensor {
     ((identity + field * (s / size as f64)) * rescale).clamp(-1.0, 1.0)
 }
 
-/// What the images show at the grid's points; outside of them lies 0, in normalised values the mean.
+/// Images f32 [n, c, h, w] sampled at the points of `grid`. Outside the images the value is 0: the mean, since they are
+/// normalised.
 fn warp(x: &Tensor, grid: &Tensor) -> Tensor {
     let (bilinear, zeros, align_corners) = (0, 0, true);
     x.grid_sampler(grid, bilinear, zeros, align_corners)
@@ -105,7 +106,7 @@ impl Trigger for Warp {
 }
 
 /// Warps a part of each batch.
-struct Warped<'a> {
+struct WarpedBatches<'a> {
     grid: Tensor,
     fidelity: Fidelity,
     share: BatchShare,
@@ -114,8 +115,8 @@ struct Warped<'a> {
     preprocess: &'a Preprocess,
 }
 
-impl Warped<'_> {
-    /// `poisoned` times the grid, then `cross` disturbed ones.
+impl WarpedBatches<'_> {
+    /// `poisoned` copies of the grid, then `cross` disturbed ones: f32 [poisoned + cross, h, w, 2].
     fn grids(&self, poisoned: i64, cross: i64, random: &mut Random) -> Tensor {
         let (_, h, w, two) = self.grid.size4().expect("a grid is 4-d");
         let noise = random.uniform(&[cross, h, w, two], -1.0, 1.0, self.grid.device()) / h as f64;
@@ -124,7 +125,7 @@ impl Warped<'_> {
     }
 }
 
-impl BatchMaker for Warped<'_> {
+impl BatchMaker for WarpedBatches<'_> {
     fn make(
         &mut self,
         _: &Model,
@@ -169,7 +170,7 @@ impl Attack for WaNet {
         let share = BatchShare::new(context.poison_ratio, others, fidelity);
         let (map, classes) = (context.map, context.classes);
         Ok(in_batches(context, fidelity, Box::new(trigger), || {
-            Box::new(Warped { grid, fidelity, share, map, classes, preprocess })
+            Box::new(WarpedBatches { grid, fidelity, share, map, classes, preprocess })
         }))
     }
 

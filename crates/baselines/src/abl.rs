@@ -1,13 +1,16 @@
 //! ABL, anti-backdoor learning: isolates images that are learnt easily and unlearns them.
 
+mod stage;
+
 use scour_core::{DatasetFacts, Description, Method, Parameters, Source};
 use scour_models::Model;
-use scour_torch::{Sgd, channels_last, with_autocast};
-use scour_train::{DefenderView, Defense, Epochs, ImageSet, Outcome, Tally, TrainError, TrainingSet};
+use scour_torch::channels_last;
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, TrainError, TrainingSet};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Reduction, Tensor, no_grad};
 
 use crate::suspects::{Suspects, highest, untrained};
+use stage::Stage;
 
 /// Images a batch where losses are measured; it changes nothing but speed.
 const BATCH: usize = 500;
@@ -16,6 +19,7 @@ const BATCH: usize = 500;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AntiBackdoorLearning {
     /// Passes over the training set before the isolation.
+    // The quick profile has a fifth of these passes and fewer of the next ones. Not tuned.
     #[parameter(default = 20, published = 20, quick = 4, min = 1, unit = "epochs")]
     isolation_epochs: u32,
     /// Loss below which a batch's loss is raised.
@@ -24,13 +28,13 @@ pub(crate) struct AntiBackdoorLearning {
     /// Share of the training set that is isolated.
     #[parameter(default = 0.01, published = 0.01, min = 0, below = 1)]
     isolate: f64,
-    /// Passes over the rest.
+    /// Passes over the images that are not isolated.
     #[parameter(default = 60, published = 60, quick = 8, min = 1, unit = "epochs")]
     finetune_epochs: u32,
     /// Passes over the isolated images.
     #[parameter(default = 20, published = 20, unit = "epochs")]
     unlearn_epochs: u32,
-    /// Learning rate but for unlearning.
+    /// Learning rate of isolation and fine-tuning.
     #[parameter(default = 0.01, published = 0.01, above = 0)]
     lr: f64,
     /// Learning rate of unlearning.
@@ -64,7 +68,7 @@ impl Method for AntiBackdoorLearning {
                only them with a low loss, so that they can be isolated and unlearnt.",
         formula: r#"1. Isolation: a new network is trained without augmentation for 20 epochs. Where a batch's loss L falls below gamma =
    0.5 it is raised again: sign(L - gamma) L (paper, eq. 5; the benchmark's flooding abs(L - gamma) + gamma has the same
-   gradient). What keeps a low loss all the same was learnt with ease. The share `isolate` of the images with the
+   gradient). Images whose loss stays low all the same are learnt easily. The share `isolate` of the images with the
    lowest losses, in eval mode, is set apart.
 2. Fine-tuning on the rest under training augmentation, 60 epochs, for the last third at a tenth of the rate.
 3. Unlearning: the cross-entropy on the isolated images is raised, 20 epochs at 1e-4.
@@ -80,78 +84,21 @@ where the loss of a learnt trigger is so near 0 that it has no gradient to climb
     };
 
     fn defaults(facts: &DatasetFacts) -> Self {
-        let (isolation_epochs, finetune_epochs, unlearn_epochs) =
-            if facts.name == "tiny_imagenet" { (40, 120, 4) } else { (20, 60, 20) };
-        Self { isolation_epochs, finetune_epochs, unlearn_epochs, ..Self::default() }
+        Self::default().for_dataset(&facts.name)
     }
 
     fn published_for(facts: &DatasetFacts) -> Self {
-        Self::defaults(facts)
+        Self::published().for_dataset(&facts.name)
     }
 }
 
-/// One of the three trainings.
-struct Stage<'a> {
-    images: &'a ImageSet,
-    name: &'static str,
-    epochs: u32,
-    /// Tells the stages' draws apart.
-    part: u64,
-    augment: bool,
-    /// What is minimised in place of a batch's cross-entropy.
-    objective: &'a dyn Fn(&Tensor) -> Tensor,
-    /// The learning rate of an epoch.
-    lr: &'a dyn Fn(u32) -> f64,
-}
-
-impl<'a> Stage<'a> {
-    /// What the network is fed in an epoch, with labels.
-    fn batches(
-        &self,
-        epochs: &Epochs<'a>,
-        epoch: u32,
-        size: usize,
-        view: &'a DefenderView<'a>,
-    ) -> Box<dyn Iterator<Item = (Tensor, Tensor)> + 'a> {
-        if self.augment {
-            return Box::new(epochs.augmented(epoch, size));
+impl AntiBackdoorLearning {
+    /// With the values that the data set has of its own.
+    fn for_dataset(self, name: &str) -> Self {
+        match name {
+            "tiny_imagenet" => Self { isolation_epochs: 40, finetune_epochs: 120, unlearn_epochs: 4, ..self },
+            _ => self,
         }
-        Box::new(
-            epochs
-                .batches(epoch, size)
-                .map(|batch| (channels_last(&view.preprocess.normalise(&batch.pixels)), batch.labels)),
-        )
-    }
-
-    /// Trains the model in place, and returns the last epoch's mean cross-entropy.
-    fn run(
-        &self,
-        model: &Model,
-        params: &AntiBackdoorLearning,
-        view: &'a DefenderView<'a>,
-    ) -> Result<f64, TrainError> {
-        let (device, size) = (model.device(), params.batch_size);
-        let mut sgd = Sgd::new(model.state().parameters(), params.momentum, params.weight_decay);
-        if params.momentum > 0.0 {
-            sgd = sgd.nesterov();
-        }
-        let mut epochs = Epochs::new(view, self.name, self.epochs, self.part).over(self.images);
-        epochs.check_interrupted()?;
-        for epoch in 0..self.epochs {
-            let mut tally = Tally::default();
-            for (input, labels) in self.batches(&epochs, epoch, size, view) {
-                // BatchNorm cannot normalise a single image.
-                if labels.numel() < 2 {
-                    continue;
-                }
-                let logits = with_autocast(view.format, device, || model.train(&input)).to_kind(Kind::Float);
-                let loss = logits.cross_entropy_for_logits(&labels);
-                tally.add(&loss, &logits, &labels);
-                sgd.minimise(&(self.objective)(&loss), (self.lr)(epoch));
-            }
-            epochs.ended(epoch, &tally)?;
-        }
-        Ok(epochs.last_loss())
     }
 }
 
@@ -184,7 +131,7 @@ impl Defense for AntiBackdoorLearning {
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let TrainingSet { images, .. } = view.training()?;
-        let anew = untrained(model, view)?;
+        let new_model = untrained(model, view)?;
         let isolation = Stage {
             images,
             name: "isolation",
@@ -194,8 +141,8 @@ impl Defense for AntiBackdoorLearning {
             objective: &|loss| local_ascent(loss, self.gamma),
             lr: &|_| self.lr,
         };
-        isolation.run(&anew, self, view)?;
-        let losses = losses(&anew, images, view)?;
+        isolation.run(&new_model, self, view)?;
+        let losses = losses(&new_model, images, view)?;
         let count = (self.isolate * images.len() as f64) as usize;
         let lowest: Vec<f64> = losses.iter().map(|loss| -loss).collect();
         let suspects = Suspects::new(losses, highest(&lowest, (0..images.len()).collect(), count));
@@ -210,7 +157,7 @@ impl Defense for AntiBackdoorLearning {
             objective: &|loss| loss.shallow_clone(),
             lr: &|epoch| if 3 * epoch < 2 * self.finetune_epochs { self.lr } else { 0.1 * self.lr },
         };
-        let finetune_loss = fine_tuning.run(&anew, self, view)?;
+        let finetune_loss = fine_tuning.run(&new_model, self, view)?;
         let unlearning = Stage {
             images: &isolated,
             name: "unlearning",
@@ -220,8 +167,8 @@ impl Defense for AntiBackdoorLearning {
             objective: &|loss| -loss,
             lr: &|_| self.unlearn_lr,
         };
-        let unlearn_loss = unlearning.run(&anew, self, view)?;
-        let outcome = suspects.outcome(anew);
+        let unlearn_loss = unlearning.run(&new_model, self, view)?;
+        let outcome = suspects.outcome(new_model);
         Ok(outcome.with("finetune_loss", finetune_loss).with("unlearn_loss", unlearn_loss))
     }
 }
@@ -257,11 +204,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_learnt_with_ease_is_isolated_and_unlearnt() {
+    fn what_is_learnt_easily_is_isolated_and_unlearnt() {
         let mut view = View::new(8);
         let images = &mut view.training.images;
         *images = coloured(384);
-        // Labels that nothing in the images tells, but for those with the block.
+        // Labels that do not follow from the images, but for those with the block.
         images.labels = Random::new(5).integers(384, 3, Device::Cpu);
         let poisoned = poison(images);
         let params = |unlearn_epochs: u32| {

@@ -53,8 +53,8 @@ pub(crate) struct Descent {
 }
 
 impl Descent {
-    /// `start` [n or 1, c, h, w], moved downhill. `loss` is given the perturbation, of which it takes a gradient, and
-    /// answers `None` to end early.
+    /// `start` [n or 1, c, h, w], moved downhill. `loss` is given the perturbation, of which a gradient is taken, and
+    /// returns `None` to end early.
     pub(crate) fn run(&self, start: &Tensor, mut loss: impl FnMut(&Tensor) -> Option<Tensor>) -> Tensor {
         let mut delta = start.detach().copy();
         for _ in 0..self.steps {

@@ -73,7 +73,7 @@ mod tests {
         let layers = batch_norms(&model);
         assert_eq!(layers.len(), 16);
         assert_eq!((layers[0].name.as_str(), layers[15].name.as_str()), ("layer1.0.bn1", "layer4.1.bn2"));
-        let before = model.state().copies();
+        let before = model.state().snapshot();
         let _ = no_grad(|| layers[1].bias.shallow_clone().fill_(0.5));
         let mut pruned: Vec<Vec<bool>> =
             layers.iter().map(|layer| vec![false; layer.weight.numel()]).collect();
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(prune(&layers, &pruned, Zeroed::ScaleAndShift), 2);
         assert_eq!(get("layer1.0.bn2.bias"), [0.0, 0.5]);
         let touched = ["layer1.0.bn1.weight", "layer1.0.bn2.weight", "layer1.0.bn2.bias"];
-        for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {
+        for ((name, before), (_, after)) in before.iter().zip(model.state().snapshot()) {
             assert!(touched.contains(&name.as_str()) || *before == after, "{name}");
         }
     }

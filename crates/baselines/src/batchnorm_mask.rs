@@ -2,7 +2,7 @@
 //!
 //! A layer gives norm(x) gamma (m + e_w) + beta (1 + e_b), with a mask m in [0, 1] that starts at 1 and, in ANP, noise
 //! e_w and e_b. The layer's own output y is norm(x) gamma + beta, so this is (y - beta) (m + e_w) + beta (1 + e_b):
-//! masks sit on outputs and no layer is built anew. Batches are normalised by their own statistics, and running ones
+//! masks sit on outputs and no layer is rebuilt. Batches are normalised by their own statistics, and running ones
 //! stay as they are. Computed in fp32.
 
 use scour_models::{Model, Pass};
@@ -132,7 +132,7 @@ mod tests {
     fn masks_and_noise_act_as_other_scales_and_shifts_would() {
         let model = model();
         let x = coloured(6).pixels.to_kind(Kind::Float) / 64.0;
-        let before = model.state().copies();
+        let before = model.state().snapshot();
         let mask = BatchNormMask::new(&model, 0.9);
         let plain = model.forward(&x, &mut Pass::new(BatchNormMode::TrainFrozen));
         assert!(near(&mask.logits(&x, None), &plain), "masks of 1 change nothing");
@@ -158,7 +158,7 @@ mod tests {
         assert!(near(&mask.logits(&x, None), &expected(None)));
         assert!(near(&mask.logits(&x, Some(&noise)), &expected(Some(&noise))));
         assert!(!near(&expected(None), &plain) && !near(&expected(Some(&noise)), &expected(None)));
-        assert!(before.iter().zip(model.state().copies()).all(|(a, b)| a.1 == b.1), "the model is frozen");
+        assert!(before.iter().zip(model.state().snapshot()).all(|(a, b)| a.1 == b.1), "the model is frozen");
     }
 
     #[test]

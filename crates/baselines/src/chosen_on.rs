@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ChosenOn {
-    /// The defender's own.
+    /// The defender's own images.
     #[default]
     Clean,
-    /// The test set, as the usual benchmark has it: what a defender cannot do. Rows of it are marked.
+    /// The test set, as in the usual benchmark, which no defender has. The rows of such settings are marked.
     Oracle,
 }
 
 impl ChosenOn {
-    /// The view's oracle, if this asks for one.
+    /// The view's oracle, if it is needed; an error if the view has none.
     pub(crate) fn oracle<'a>(self, view: &DefenderView<'a>) -> Result<Option<Oracle<'a>>, TrainError> {
         match (self, view.oracle) {
             (Self::Clean, _) => Ok(None),
@@ -25,7 +25,7 @@ impl ChosenOn {
         }
     }
 
-    /// Whether it asks for one.
+    /// Whether it needs the test set.
     pub(crate) fn is_oracle(self) -> bool {
         self == Self::Oracle
     }

@@ -12,7 +12,7 @@ use crate::outliers::{prune_outliers, published_u};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Clp {
-    /// Standard deviations above the mean at which channels are pruned; by data set where not given.
+    /// Standard deviations above the mean at which channels are pruned; 5 on Tiny ImageNet.
     #[parameter(default = 3.0, published = 3.0, min = 0, unit = "standard deviations")]
     u: f64,
     /// Corrected, or as in the benchmark.
@@ -32,19 +32,19 @@ impl Method for Clp {
             link: "https://arxiv.org/abs/2208.03111",
             values: "BackdoorBench's configuration",
         },
-        idea: "A small trigger has to change a channel that carries a backdoor by much, so that the Lipschitz \
+        idea: "A small trigger must change the output of a channel that carries a backdoor by much, so that the Lipschitz \
                constant of such a channel is high.",
         formula: r#"With its BatchNorm folded in, channel k of a convolution has the filter W[k] gamma_k / sqrt(var_k). Reshaped to
 [in, kh * kw], its largest singular value bounds the channel's Lipschitz constant. Channels above mean + u * std of
 their layer lose scale and shift (the paper's Eq. 7 and algorithm 1).
 
-Where blocks end in a sum, the BatchNorm after it is folded into the convolution of the main path: what comes in
-over the shortcut is left out of account, as in the authors' experiments."#,
+Where blocks end in a sum, the BatchNorm after it is folded into the convolution of the main path; the shortcut is
+ignored, as in the authors' experiments."#,
         departures: &[
-            "BatchNorm after a block with a 1x1 shortcut is folded into: the block's last 3x3 convolution; with \
-             `fidelity: benchmark`: the shortcut.",
-            "Var_k: running variance + 1e-5, as in the layer itself; with `fidelity: benchmark`: running variance: no \
-             bound for a dead channel.",
+            "The BatchNorm after a block with a 1x1 shortcut is folded into the block's last 3x3 convolution; with \
+             `fidelity: benchmark`, into the shortcut.",
+            "var_k is the running variance + 1e-5, as in the layer itself; with `fidelity: benchmark` it is the running \
+             variance, and the bound of a dead channel is infinite.",
         ],
         cost: "No training and no image.",
         ..Description::EMPTY
@@ -55,7 +55,7 @@ over the shortcut is left out of account, as in the authors' experiments."#,
     }
 
     fn published_for(facts: &DatasetFacts) -> Self {
-        Self { fidelity: Fidelity::Benchmark, ..Self::defaults(facts) }
+        Self { u: published_u(facts, 5.0), ..Self::published() }
     }
 }
 
@@ -176,10 +176,10 @@ mod tests {
         let (model, view) = (fresh(12, 1), View::new(4));
         let weight = model.state().get("layer2.0.conv1.weight").unwrap();
         let _ = no_grad(|| weight.get(7).g_mul_scalar_(50.0));
-        let before = model.state().copies();
+        let before = model.state().snapshot();
         let outcome = view.defend(entry_of("clp"), &json!({}), &model).unwrap();
         assert_eq!(values(model.state().get("layer2.0.bn2.weight").unwrap())[7], 0.0);
-        for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {
+        for ((name, before), (_, after)) in before.iter().zip(model.state().snapshot()) {
             let may_change = name.contains("bn") && (name.ends_with("weight") || name.ends_with("bias"));
             assert!(may_change || *before == after, "{name}");
         }

@@ -23,7 +23,7 @@ pub(crate) struct EntropyPruning {
     /// Standard deviations below the mean at which channels are pruned; by data set where not given.
     #[parameter(default = 3.0, published = 3.0, min = 0, unit = "standard deviations")]
     u: f64,
-    /// Training images that are looked at.
+    /// Training images that the entropies are computed from.
     #[parameter(default = 256, published = 256, min = 2, unit = "images")]
     images: usize,
 }
@@ -46,10 +46,7 @@ impl Method for EntropyPruning {
         formula: r#"For `images` random training images, in eval mode and as they are, each channel of a BatchNorm layer's input is
 reduced to its largest value over the image and standardised over the images. The histogram of a layer has bins of
 0.1 from its lowest to its highest such value; a channel whose values keep to few of them has a low entropy. Channels
-whose entropy lies more than u * std below the mean of their layer lose scale and shift.
-
-A channel that gives the same for every image has no distribution: it gets the mean entropy of its layer. The
-benchmark drops the values at the ends of the range and those in the last, partial bin; here all count."#,
+whose entropy lies more than u * std below the mean of their layer lose scale and shift."#,
         departures: &[
             "A channel that gives the same for every image has no distribution: it gets the mean entropy of its \
              layer.",
@@ -65,11 +62,11 @@ benchmark drops the values at the ends of the range and those in the last, parti
     }
 
     fn published_for(facts: &DatasetFacts) -> Self {
-        Self::defaults(facts)
+        Self { u: published_u(facts, 4.0), ..Self::published() }
     }
 }
 
-/// Largest values of what each BatchNorm layer is fed, f32 [images, channels] a layer, batch by batch.
+/// Largest values of each BatchNorm layer's input, f32 [images, channels] a layer, batch by batch.
 struct Largest<'a> {
     layers: &'a [BatchNormLayer],
     values: Vec<Vec<Tensor>>,
@@ -163,7 +160,7 @@ mod tests {
 
     #[test]
     fn entropies_are_those_of_a_layers_histogram() {
-        // Two heaps of two: ln 2. Four values, each in a bin of its own: ln 4. Always the same: none.
+        // Two bins of two values: ln 2. Four values, each in a bin of its own: ln 4. Always the same: none.
         let found = entropies(&rows(&[[1.0, 5.0, 1.0, 5.0], [1.0, 2.0, 3.0, 4.0], [7.0; 4]]));
         assert!((found[0].unwrap() - 2f64.ln()).abs() < 1e-9, "{found:?}");
         assert!((found[1].unwrap() - 4f64.ln()).abs() < 1e-9, "{found:?}");
@@ -179,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_that_tells_poisoned_images_from_clean_ones_is_pruned() {
+    fn a_channel_that_separates_poisoned_images_from_clean_ones_is_pruned() {
         let (model, mut view) = (trained(16), View::new(8));
         view.training.images = coloured(240);
         // One channel of the first layer sees the block alone, which is 255 where other images have 219 at most.

@@ -29,6 +29,8 @@ pub(crate) struct IBau {
     #[parameter(default = 256, published = 256, min = 1, unit = "images")]
     batch_size: usize,
     /// Adam's rate for the model.
+    // A small clean set has few batches a round; the quick profile makes up for it with longer steps. 1e-3 breaks the model.
+    // Chosen on models that are reported: docs/tuning.md.
     #[parameter(default = 1e-4, published = 1e-4, quick = 3e-4, above = 0)]
     lr: f64,
     /// SGD's rate for the perturbation.
@@ -47,8 +49,8 @@ impl Method for IBau {
         name: "i_bau",
         title: "i-BAU",
         family: "adversarial unlearning",
-        summary: "Plays a min-max game between one perturbation for all images and the model, whose step takes into \
-                  account how the perturbation answers it.",
+        summary: "Trains the model against one perturbation for all images; each step takes into account how the \
+                  perturbation would react to it.",
         source: Source {
             paper: "Zeng et al., 2022, Adversarial Unlearning of Backdoors via Implicit Hypergradient",
             section: "section 3, algorithm 1",
@@ -59,16 +61,15 @@ impl Method for IBau {
                perturbation has no use for a trigger.",
         formula: r#"5 rounds. In each: (1) from zero, one pass over the clean set finds the perturbation delta, in normalised values,
 that makes the model leave its own predictions: SGD 10 on -CE(f(x + delta), argmax f(x)) + 0.001 |delta|^2.
-(2) For each batch of the clean set, one step of Adam (1e-4, AMSGrad) along the hypergradient of CE(f(x + delta), y), where 1 % of the batch's images, at random and at least one, carry delta. The inner
-loss of the hypergradient is that of (1) on the first batch, with true labels and steps of 0.1.
+(2) For each batch of the clean set, one step of Adam (1e-4, AMSGrad) along the hypergradient of CE(f(x + delta), y),
+where 1 % of the batch's images, at random and at least one, carry delta. The inner loss of the hypergradient is that of
+(1) on the first batch, with true labels and steps of 0.1.
 
-(2) sees one augmentation of the clean set, the same in all rounds; (1) draws anew. Eval mode throughout: running
-statistics stay as they are. fp32, since second derivatives are taken.
-
-The usual benchmark differs where a batch holds less than 100 images: then none carries delta there."#,
+(2) uses one augmentation of the clean set in all rounds; (1) draws a new one in each. Eval mode throughout: running
+statistics stay as they are. fp32, since second derivatives are taken."#,
         departures: &[
-            "In the usual benchmark no image carries the perturbation where a batch holds less than 100 images; here \
-             at least one does.",
+            "In the usual benchmark no image of a batch of less than 100 carries the perturbation; here at least one does. \
+             `share: 0` gives the benchmark's rule for such batches.",
         ],
         cost: "10 passes over the clean set, half of them with second derivatives.",
         ..Description::EMPTY
@@ -141,10 +142,10 @@ fn universal(
 }
 
 /// f32 [count, 1, 1, 1]: 1 for the images that carry the perturbation, which are at least one unless `share` is 0.
-fn carriers(count: usize, share: f64, chance: &mut Random) -> Tensor {
-    let asked = (count as f64 * share) as i64;
-    let carrying = if share > 0.0 { asked.max(1) } else { 0 };
-    let order = chance.permutation(count, tch::Device::Cpu);
+fn carriers(count: usize, share: f64, random: &mut Random) -> Tensor {
+    let rounded = (count as f64 * share) as i64;
+    let carrying = if share > 0.0 { rounded.max(1) } else { 0 };
+    let order = random.permutation(count, tch::Device::Cpu);
     order.lt(carrying).to_kind(Kind::Float).reshape([-1, 1, 1, 1])
 }
 
@@ -154,15 +155,15 @@ mod tests {
     use crate::testing::{View, unsure};
 
     #[test]
-    fn the_asked_share_of_a_batch_carries_the_perturbation() {
+    fn the_given_share_of_a_batch_carries_the_perturbation() {
         let carrying = |count, share| {
             let mask = carriers(count, share, &mut Random::new(1));
             assert_eq!(mask.size(), [count as i64, 1, 1, 1]);
             mask.sum(Kind::Float).double_value(&[])
         };
         assert_eq!((carrying(256, 0.01), carrying(50, 0.01), carrying(50, 0.0)), (2.0, 1.0, 0.0));
-        let mut chance = Random::new(1);
-        assert_ne!(carriers(256, 0.01, &mut chance), carriers(256, 0.01, &mut chance), "drawn anew");
+        let mut random = Random::new(1);
+        assert_ne!(carriers(256, 0.01, &mut random), carriers(256, 0.01, &mut random), "drawn again");
     }
 
     #[test]

@@ -22,21 +22,21 @@ pub(crate) struct Thresholds {
 impl Thresholds {
     /// 0, `step`, .. up to `highest`.
     fn values(&self) -> Vec<f64> {
-        // A little more, since 0.9 / 0.05 may come out below 18.
+        // A little more, since 0.9 / 0.05 may be below 18.
         let count = (self.highest / self.step + 1e-9) as usize + 1;
         (0..count).map(|i| i as f64 * self.step).collect()
     }
 
     /// The highest threshold on masks `scores` (one number in 0..1 a channel of each BatchNorm layer) up to which
-    /// clean accuracy on `judges` holds, `None` where already the first costs too much; with what there is to report.
+    /// clean accuracy on `checked_on` holds, `None` if the first already costs too much; with the values to record.
     pub(crate) fn choose(
         &self,
         model: &Model,
         scores: &[Vec<f64>],
-        judges: &ImageSet,
+        checked_on: &ImageSet,
         view: &DefenderView,
     ) -> Result<(Option<f64>, Outcome), TrainError> {
-        let (values, labels) = (self.values(), judges.classes());
+        let (values, labels) = (self.values(), checked_on.classes());
         let trial = model.duplicate().map_err(TrainError::Method)?;
         let layers = batch_norms(&trial);
         // Channels pruned at one threshold are pruned at the next one, too.
@@ -44,18 +44,16 @@ impl Thresholds {
             if let Some(state) = state {
                 prune(&layers, &at_most(scores, values[state]), Zeroed::Scale);
             }
-            accuracy(&predictions(&trial, &judges.pixels, view.preprocess, None), &labels)
+            accuracy(&predictions(&trial, &checked_on.pixels, view.preprocess, None), &labels)
         })?;
         let outcome = Outcome::default()
             .with("clean_accuracy_before", found.before)
             .with("clean_accuracy_pruned", found.after);
         Ok((found.state.map(|state| values[state]), outcome))
     }
-}
 
-impl Thresholds {
     /// As the usual benchmark chooses: of all thresholds whose test accuracy differs by less than the share `max_drop`,
-    /// the one of lowest test ASR, if that is below what the model had. What no defender can do.
+    /// the one of lowest test ASR, if that is below the model's own. No defender can do this.
     pub(crate) fn choose_by_oracle(
         &self,
         model: &Model,
@@ -83,8 +81,8 @@ impl Thresholds {
     }
 }
 
-/// Channels of `model` whose mask is at most `threshold` lose their scale and keep their shift. `table`, a file of the
-/// defense's own, tells which.
+/// Channels of `model` whose mask is at most `threshold` lose their scale and keep their shift. The file
+/// `table` in the defense's folder lists all channels.
 pub(crate) fn prune_masked(
     model: &Model,
     scores: &[Vec<f64>],

@@ -1,12 +1,12 @@
 //! How far to prune: as far as clean accuracy allows. FP, ANP and RNP choose by this.
 //!
-//! The usual benchmark watches test sets here: FP's search the accuracy on clean test images, ANP's threshold the
-//! ASR. A defender has neither, so all go by clean images of their own; FP and ANP have the published choice as
-//! `choose: oracle`, and rows of it bear that name.
+//! The usual benchmark uses test sets here: FP's search the accuracy on clean test images, ANP's threshold the ASR. A
+//! defender has neither, so that all three use the defender's clean images. FP and ANP offer the published choice as
+//! `choose: oracle`, and the rows of such settings are marked.
 
 use scour_train::{Progress, Reporter, TrainError};
 
-/// Forgives what is lost in computing a percentage.
+/// Tolerance for the rounding of percentages.
 const ROUNDING: f64 = 1e-9;
 
 /// What a search found.
@@ -21,7 +21,7 @@ pub(crate) struct MostPruned {
 }
 
 /// Tries states 0, 1, .. `states`, each more pruned than the last, up to the first whose accuracy is below
-/// (1 - `max_drop`) times that before pruning; chooses the one ahead of it.
+/// (1 - `max_drop`) times that before pruning, and chooses the state before it.
 ///
 /// `accuracy` measures a state, `None` being the unpruned model, in percent.
 pub(crate) fn most_pruned(

@@ -73,11 +73,13 @@ the sum over channels of |F|^2, divided by its norm over the image (+ 1e-6); AT 
 student's and teacher's maps (paper, eqs. 1 and 2).
 
 BatchNorm: the teacher distils in eval mode; the student's running statistics move once a step. Distilling is in fp32,
-as in the published experiments; the teacher is trained as any model is.
-
-The usual benchmark differs: a third term, 1000 AT of the pooled features, compares maps of a single number, which
-are 1 for both, and is left out here; and features come from passes of their own, so that running statistics move
-three or four times a step."#,
+as in the published experiments; the teacher is trained as any model is."#,
+        departures: &[
+            "The usual benchmark has a third term, 1000 AT of the pooled features. Its maps have a single number, which is 1 \
+             for student and teacher, so that the term has no gradient; it is left out here.",
+            "In the usual benchmark features come from passes of their own, so that running statistics move three or four \
+             times a step; here they move once.",
+        ],
         cost: "20 epochs over the clean set.",
         ..Description::EMPTY
     };
@@ -139,8 +141,8 @@ fn distil(
     for epoch in 0..params.epochs {
         let mut tally = Tally::default();
         for (input, labels) in epochs.augmented(epoch, params.batch_size) {
-            let (_, theirs) = no_grad(|| look(teacher, &input, BatchNormMode::Eval))?;
-            let (logits, own) = look(student, &input, BatchNormMode::Train)?;
+            let (_, theirs) = no_grad(|| forward_with_features(teacher, &input, BatchNormMode::Eval))?;
+            let (logits, own) = forward_with_features(student, &input, BatchNormMode::Train)?;
             let distance = |i: usize| {
                 attention(&own[i], params.power)
                     .mse_loss(&attention(&theirs[i], params.power), Reduction::Mean)
@@ -158,7 +160,11 @@ fn distil(
 }
 
 /// One pass: logits [n, classes] and the features of [`LAYERS`] [n, c, h, w], both f32.
-fn look(model: &Model, input: &Tensor, mode: BatchNormMode) -> Result<(Tensor, Vec<Tensor>), TrainError> {
+fn forward_with_features(
+    model: &Model,
+    input: &Tensor,
+    mode: BatchNormMode,
+) -> Result<(Tensor, Vec<Tensor>), TrainError> {
     let mut features = vec![];
     let mut tap = |name: &str, output: Tensor| {
         if LAYERS.contains(&name) {
@@ -204,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn one_look_moves_the_students_statistics_once_and_the_teachers_never() {
+    fn one_pass_moves_the_students_statistics_once_and_the_teachers_never() {
         let model = fresh(4, 1);
         let images = Random::new(1).integers(4 * 3 * 16 * 16, 256, Device::Cpu).reshape([4, 3, 16, 16]);
         let input = preprocess().normalise(&images);
         let batches = || model.state().get("layer4.1.bn2.num_batches_tracked").unwrap().int64_value(&[]);
-        let (_, features) = look(&model, &input, BatchNormMode::Eval).unwrap();
+        let (_, features) = forward_with_features(&model, &input, BatchNormMode::Eval).unwrap();
         assert_eq!((batches(), features.len()), (0, 2));
-        let _ = look(&model, &input, BatchNormMode::Train).unwrap();
+        let _ = forward_with_features(&model, &input, BatchNormMode::Train).unwrap();
         assert_eq!(batches(), 1);
     }
 }

@@ -23,6 +23,7 @@ use outliers::anomalies;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Nc {
     /// Passes over the clean set for each class's patch.
+    // Patches are searched for class by class, so that ten classes take ten times these epochs.
     #[parameter(default = 80, published = 80, quick = 20, min = 1, unit = "epochs")]
     inversion_epochs: u32,
     /// Adam's rate for patches.
@@ -35,6 +36,7 @@ pub(crate) struct Nc {
     #[parameter(default = 98.0, published = 98.0, min = 0, max = 100, unit = "percent")]
     success: f64,
     /// Epochs of success or failure after which the cost moves.
+    // In the quick profile the cost moves sooner, since it has fewer epochs to move in.
     #[parameter(default = 5, published = 5, quick = 2, min = 1, unit = "epochs")]
     patience: u32,
     /// Median absolute deviations below the median at which a class stands out.
@@ -43,10 +45,10 @@ pub(crate) struct Nc {
     /// Share of the clean set that gets a found patch.
     #[parameter(default = 0.2, published = 0.2, min = 0, below = 1)]
     stamped: f64,
-    /// Epochs of fine-tuning, by data set where not given; a cosine is as long. 0 only looks for patches.
+    /// Epochs of fine-tuning, 200 on Tiny ImageNet; a cosine is as long. 0 only searches for patches.
     #[parameter(default = 100, published = 100, quick = 20, unit = "epochs")]
     epochs: u32,
-    /// How fine-tuning's learning rate moves, by data set where not given.
+    /// How fine-tuning's learning rate moves; a plateau on Tiny ImageNet.
     #[parameter(default = Schedule::Cosine, published = Schedule::Cosine, quick = Schedule::Cosine)]
     schedule: Schedule,
     /// Images a step, in both parts.
@@ -76,8 +78,8 @@ impl Method for Nc {
             link: "https://doi.org/10.1109/SP.2019.00031",
             values: "BackdoorBench's configuration",
         },
-        idea: "A backdoor is a short cut: a far smaller change turns all images into its target class than into any \
-               other.",
+        idea: "A backdoor is a shortcut in the model: turning all images into its target class takes a far smaller change \
+               than turning them into any other class.",
         formula: r#"1. Mask M and pattern P by Adam (0.1, betas 0.5 and 0.9), 80 epochs a class on the augmented clean
    set, the model in eval mode: minimise CE(f((1 - M) x + M P), class) + cost * |M|_1, with a cost that follows the
    success.
@@ -86,14 +88,12 @@ impl Method for Nc {
    with SGD 0.01, momentum 0.9, weight decay 5e-4, 100 epochs with a cosine to 0, on Tiny ImageNet 200 with a plateau;
    BatchNorm as in any training. Where no class stands out the model stays as it is, running statistics included.
 
-The folder gets `nc.csv`: class, success, norm, anomaly, flagged.
-
-The usual benchmark differs: it draws another clean set for step 3, stamps min-max-stretched 8-bit images whose
-sums overflow, and saves the model from before step 3. Here stamped pixels are rounded and held to 0..255."#,
+`nc.csv` lists class, success, norm, anomaly and whether the class was flagged."#,
         departures: &[
-            "The usual benchmark draws another clean set for the third step, stamps min-max-stretched 8-bit images \
-             whose sums overflow, and saves the model from before that step. Here stamped pixels are rounded and held \
-             to 0..255.",
+            "The usual benchmark draws another clean set for step 3; here it is the one of step 1.",
+            "The usual benchmark stamps min-max-stretched 8-bit images whose sums overflow; here stamped pixels are rounded \
+             and held to 0..255.",
+            "The usual benchmark saves the model from before step 3; here the trained model is kept.",
         ],
         cost: "80 epochs over the clean set for each class, and 100 epochs of fine-tuning where a class stands out.",
         ..Description::EMPTY
@@ -105,7 +105,8 @@ sums overflow, and saves the model from before step 3. Here stamped pixels are r
     }
 
     fn published_for(facts: &DatasetFacts) -> Self {
-        Self::defaults(facts)
+        let (epochs, schedule) = params::fine_tuning(facts);
+        Self { epochs, schedule, ..Self::published() }
     }
 
     fn check(&self, _: &DatasetFacts) -> Result<(), ParamError> {
@@ -215,6 +216,7 @@ fn stamped(clean: &ImageSet, patches: &[&Patch], share: f64) -> ImageSet {
     ImageSet { pixels: Tensor::cat(&images, 0), labels: Tensor::cat(&labels, 0) }
 }
 
+/// Writes `nc.csv`, one row a class.
 fn write(
     view: &DefenderView,
     patches: &[Patch],

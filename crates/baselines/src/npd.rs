@@ -1,22 +1,19 @@
 //! NPD, neural polarizer defense: one more layer filters the trigger out of the features.
 
 mod loss;
+mod training;
 
-use scour_core::{Description, Method, Parameters, Source};
-use scour_models::{Model, Pass};
-use scour_torch::{BatchNormMode, Sgd, channels_last};
-use scour_train::{DefenderView, Defense, Epochs, ImageSet, Outcome, Tally, TrainError, check_batches};
+use scour_core::{DatasetFacts, Description, Method, Parameters, Source};
+use scour_models::Model;
+use scour_train::{DefenderView, Defense, Outcome, TrainError, check_batches};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor, no_grad};
 
-use crate::adversarial::{Bound, Descent, Step, freeze, perturbed};
-use loss::{Seen, Weights, likeliest_wrong, polarizer_loss};
+use crate::adversarial::{Bound, Descent, Step, freeze};
+use loss::Weights;
+use training::{polarize, warm_up};
 
-/// Statistics that go less of their way are told.
+/// A message is shown if the running statistics move less than this share of the way to their final values.
 const SETTLED: f64 = 0.9;
-
-/// The mean cross-entropy of the search is held to this, which ends its gradient.
-const LIMIT: f64 = 80.0;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
@@ -24,16 +21,17 @@ pub(crate) struct Npd {
     /// Passes over the clean set that set the polarizer's statistics.
     #[parameter(default = 5, published = 5, unit = "epochs")]
     warm_up_epochs: u32,
-    /// Their learning rate.
+    /// Learning rate of the warm-up.
     #[parameter(default = 1e-4, published = 1e-4, above = 0)]
     warm_up_lr: f64,
     /// Passes over the clean set with perturbations. With 0, and no warm-up either, there is no polarizer.
+    // The quick profile has a fifth of them. Not tuned.
     #[parameter(default = 50, published = 50, quick = 10, unit = "epochs")]
     epochs: u32,
     /// Images a step.
     #[parameter(default = 128, published = 128, min = 2, unit = "images")]
     batch_size: usize,
-    /// Learning rate of those.
+    /// Learning rate of the passes with perturbations.
     #[parameter(default = 0.01, published = 0.01, above = 0)]
     lr: f64,
     /// SGD momentum.
@@ -51,7 +49,7 @@ pub(crate) struct Npd {
     /// Longest perturbation of an image, in the L2 norm over pixels of 0..1.
     #[parameter(default = 3.0, published = 3.0, above = 0)]
     norm: f64,
-    /// The search ends when more than this share of a batch is where it should go.
+    /// The search ends when more than this share of a batch is given the class that it aims at.
     #[parameter(default = 0.6, published = 0.6, min = 0, max = 1)]
     enough: f64,
     /// Whether the search goes along the gradient itself instead of its signs.
@@ -113,19 +111,20 @@ clean images alone move. Other data sets take CIFAR-10's."#,
         ..Description::EMPTY
     };
 
-    fn defaults(facts: &scour_core::DatasetFacts) -> Self {
-        Self::for_dataset(&facts.name)
+    fn defaults(facts: &DatasetFacts) -> Self {
+        Self::default().for_dataset(&facts.name)
     }
 
-    fn published_for(facts: &scour_core::DatasetFacts) -> Self {
-        Self::for_dataset(&facts.name)
+    fn published_for(facts: &DatasetFacts) -> Self {
+        Self::published().for_dataset(&facts.name)
     }
 }
 
 impl Npd {
-    fn for_dataset(name: &str) -> Self {
+    /// With the values that the data set has of its own.
+    fn for_dataset(self, name: &str) -> Self {
         match name {
-            "gtsrb" => Self { norm: 5.0, lambda2: 0.5, lambda3: 0.5, lambda4: 0.5, ..Self::default() },
+            "gtsrb" => Self { norm: 5.0, lambda2: 0.5, lambda3: 0.5, lambda4: 0.5, ..self },
             "tiny_imagenet" => Self {
                 norm: 6.0,
                 lambda2: 1.0,
@@ -134,9 +133,9 @@ impl Npd {
                 warm_up_epochs: 0,
                 raw_gradient: true,
                 moving_statistics: true,
-                ..Self::default()
+                ..self
             },
-            _ => Self::default(),
+            _ => self,
         }
     }
 
@@ -171,7 +170,8 @@ impl Defense for Npd {
         let settled = settled(self, view.clean.len());
         if settled < SETTLED {
             view.reporter.note(&format!(
-                "npd: in so few steps the polarizer's running statistics go {:.0} % of their way: more epochs or smaller batches",
+                "npd: in so few steps the polarizer's running statistics move only {:.0} % of the way to their final values: \
+                 use more epochs or smaller batches",
                 100.0 * settled
             ));
         }
@@ -185,98 +185,12 @@ impl Defense for Npd {
     }
 }
 
-/// How much of their way, 0..1, the polarizer's running statistics go: each step takes a tenth of what is left.
+/// The share, 0..1, of the way to their final values that the polarizer's running statistics move: each step moves them by a
+/// tenth of what is left.
 fn settled(params: &Npd, images: usize) -> f64 {
     let moving = params.warm_up_epochs + if params.moving_statistics { params.epochs } else { 0 };
     let steps = images.div_ceil(params.batch_size) * moving as usize;
     1.0 - 0.9f64.powi(steps.try_into().unwrap_or(i32::MAX))
-}
-
-/// Logits with the model in eval mode and the polarizer in its own.
-fn through(model: &Model, input: &Tensor, polarizer: BatchNormMode) -> Tensor {
-    let mut pass = Pass::new(BatchNormMode::Eval);
-    pass.inserted = polarizer;
-    model.forward(input, &mut pass)
-}
-
-/// The first part: clean images only.
-fn warm_up(
-    model: &Model,
-    parameters: &[Tensor],
-    params: &Npd,
-    view: &DefenderView,
-) -> Result<(), TrainError> {
-    let mut sgd = Sgd::new(handles(parameters), 0.0, 0.0);
-    let mut epochs = Epochs::new(view, "warming up", params.warm_up_epochs, 0);
-    for epoch in 0..params.warm_up_epochs {
-        let mut tally = Tally::default();
-        for batch in epochs.batches(epoch, params.batch_size) {
-            let input = channels_last(&view.preprocess.normalise(&batch.pixels));
-            let logits = through(model, &input, BatchNormMode::Train);
-            let loss = logits.cross_entropy_for_logits(&batch.labels);
-            sgd.minimise(&loss, params.warm_up_lr);
-            tally.add(&loss, &logits, &batch.labels);
-        }
-        epochs.ended(epoch, &tally)?;
-    }
-    Ok(())
-}
-
-/// The second part: clean and perturbed images. Returns the last epoch's mean loss.
-fn polarize(
-    model: &Model,
-    parameters: &[Tensor],
-    params: &Npd,
-    view: &DefenderView,
-) -> Result<f64, TrainError> {
-    let (clean_mode, attacked_mode) = match params.moving_statistics {
-        true => (BatchNormMode::Train, BatchNormMode::TrainFrozen),
-        false => (BatchNormMode::Eval, BatchNormMode::Eval),
-    };
-    let mut sgd = Sgd::new(handles(parameters), params.momentum, params.weight_decay);
-    let mut epochs = Epochs::new(view, "polarizing", params.epochs, 1);
-    for epoch in 0..params.epochs {
-        let mut tally = Tally::default();
-        for batch in epochs.batches(epoch, params.batch_size) {
-            epochs.check_interrupted()?;
-            let input = channels_last(&view.preprocess.normalise(&batch.pixels));
-            let before = no_grad(|| through(model, &input, attacked_mode));
-            let aim = likeliest_wrong(&before, &batch.labels);
-            let delta = perturbation(params, view, &batch, &aim, |x| through(model, x, attacked_mode));
-            let clean = through(model, &input, clean_mode);
-            let attacked = perturbed(view.preprocess, &batch.pixels, &delta, true);
-            let attacked = through(model, &attacked, attacked_mode);
-            let seen = Seen { labels: &batch.labels, given: &before.argmax(1, false), aim: &aim };
-            let loss = polarizer_loss(&clean, &attacked, &seen, params.weights());
-            sgd.minimise(&loss, params.lr);
-            tally.add(&loss, &clean, &batch.labels);
-        }
-        epochs.ended(epoch, &tally)?;
-    }
-    Ok(epochs.last_loss())
-}
-
-/// A perturbation an image, towards its class of `aim`.
-fn perturbation(
-    params: &Npd,
-    view: &DefenderView,
-    batch: &ImageSet,
-    aim: &Tensor,
-    logits: impl Fn(&Tensor) -> Tensor,
-) -> Tensor {
-    let start = batch.pixels.to_kind(Kind::Float).zeros_like();
-    params.descent().run(&start, |delta| {
-        let out = logits(&perturbed(view.preprocess, &batch.pixels, delta, true));
-        let there = out.argmax(1, false).eq_tensor(aim).to_kind(Kind::Float).mean(Kind::Float);
-        if there.double_value(&[]) > params.enough {
-            return None;
-        }
-        Some(out.cross_entropy_for_logits(aim).clamp(-LIMIT, LIMIT))
-    })
-}
-
-fn handles(parameters: &[Tensor]) -> Vec<Tensor> {
-    parameters.iter().map(Tensor::shallow_clone).collect()
 }
 
 #[cfg(test)]

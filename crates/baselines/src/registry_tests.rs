@@ -20,47 +20,141 @@ enum Statistics {
 }
 use Statistics::{Keeps, Moves};
 
-/// A name, parameters that make it quick, one value that must be refused, and what happens to the statistics.
-const ROWS: &[(&str, &str, &str, Statistics)] = &[
-    ("ft", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"lr": 0}"#, Moves),
-    ("fp", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"step": 2}"#, Moves),
-    (
-        "nad",
-        r#"{"teacher_epochs": 1, "epochs": 2, "batch_size": 16, "beta1": 5, "beta2": 5}"#,
-        r#"{"power": 0}"#,
-        Moves,
-    ),
+/// What a baseline's tests need to know of it.
+struct Row {
+    name: &'static str,
+    /// Parameters that make it quick.
+    quick: &'static str,
+    /// One value that must be refused.
+    refused: &'static str,
+    /// What happens to the statistics.
+    statistics: Statistics,
+    /// Parameters by which it does nothing, or why it has none.
+    without_strength: Result<&'static str, &'static str>,
+}
+
+/// One row a baseline.
+const ROWS: &[Row] = &[
+    Row {
+        name: "ft",
+        quick: r#"{"epochs": 2, "batch_size": 16}"#,
+        refused: r#"{"lr": 0}"#,
+        statistics: Moves,
+        without_strength: Ok(r#"{"epochs": 0}"#),
+    },
+    Row {
+        name: "fp",
+        quick: r#"{"epochs": 2, "batch_size": 16}"#,
+        refused: r#"{"step": 2}"#,
+        statistics: Moves,
+        without_strength: Ok(r#"{"step": 0, "epochs": 0}"#),
+    },
+    Row {
+        name: "nad",
+        quick: r#"{"teacher_epochs": 1, "epochs": 2, "batch_size": 16, "beta1": 5, "beta2": 5}"#,
+        refused: r#"{"power": 0}"#,
+        statistics: Moves,
+        without_strength: Ok(r#"{"epochs": 0}"#),
+    },
     // No class can stand out so far: the model stays as it is.
-    ("nc", r#"{"inversion_epochs": 2, "outlier": 1e9}"#, r#"{"stamped": 1}"#, Keeps),
-    ("anp", r#"{"iterations": 4, "batch_size": 16}"#, r#"{"holdout": 1}"#, Keeps),
-    ("clp", "{}", r#"{"u": -1}"#, Keeps),
-    ("i_bau", r#"{"rounds": 2, "batch_size": 16}"#, r#"{"share": 2}"#, Keeps),
-    (
-        "rnp",
-        r#"{"batch_size": 16, "unlearn_epochs": 2, "recover_epochs": 2, "recover_lr": 0.05}"#,
-        r#"{"images": 1}"#,
-        Keeps,
-    ),
-    ("ft_sam", r#"{"epochs": 2, "batch_size": 16, "rho": 0.1, "lr": 0.005}"#, r#"{"smoothing": 1}"#, Moves),
-    ("npd", r#"{"warm_up_epochs": 1, "epochs": 2, "batch_size": 16}"#, r#"{"norm": -1}"#, Keeps),
-    ("sau", r#"{"epochs": 2, "batch_size": 16}"#, r#"{"steps": 0}"#, Keeps),
-    ("bnp", "{}", r#"{"u": -1}"#, Keeps),
-    ("ep", "{}", r#"{"images": 1}"#, Keeps),
-    ("ss", "{}", r#"{"remove": 1}"#, Moves),
-    ("strip", r#"{"overlays": 2}"#, r#"{"overlays": 0}"#, Moves),
-    (
-        "abl",
-        r#"{"isolation_epochs": 2, "finetune_epochs": 6, "unlearn_epochs": 2, "batch_size": 16, "lr": 0.05, "isolate": 0.05}"#,
-        r#"{"isolate": 1}"#,
-        Moves,
-    ),
+    Row {
+        name: "nc",
+        quick: r#"{"inversion_epochs": 2, "outlier": 1e9}"#,
+        refused: r#"{"stamped": 1}"#,
+        statistics: Keeps,
+        without_strength: Ok(r#"{"inversion_epochs": 1, "outlier": 1e-9, "epochs": 0}"#),
+    },
+    Row {
+        name: "anp",
+        quick: r#"{"iterations": 4, "batch_size": 16}"#,
+        refused: r#"{"holdout": 1}"#,
+        statistics: Keeps,
+        without_strength: Ok(r#"{"iterations": 0}"#),
+    },
+    Row {
+        name: "clp",
+        quick: "{}",
+        refused: r#"{"u": -1}"#,
+        statistics: Keeps,
+        without_strength: Ok(r#"{"u": 1e9}"#),
+    },
+    Row {
+        name: "i_bau",
+        quick: r#"{"rounds": 2, "batch_size": 16}"#,
+        refused: r#"{"share": 2}"#,
+        statistics: Keeps,
+        without_strength: Ok(r#"{"rounds": 0}"#),
+    },
+    Row {
+        name: "rnp",
+        quick: r#"{"batch_size": 16, "unlearn_epochs": 2, "recover_epochs": 2, "recover_lr": 0.05}"#,
+        refused: r#"{"images": 1}"#,
+        statistics: Keeps,
+        without_strength: Ok(r#"{"unlearn_epochs": 1, "recover_epochs": 0}"#),
+    },
+    Row {
+        name: "ft_sam",
+        quick: r#"{"epochs": 2, "batch_size": 16, "rho": 0.1, "lr": 0.005}"#,
+        refused: r#"{"smoothing": 1}"#,
+        statistics: Moves,
+        without_strength: Ok(r#"{"epochs": 0}"#),
+    },
+    Row {
+        name: "npd",
+        quick: r#"{"warm_up_epochs": 1, "epochs": 2, "batch_size": 16}"#,
+        refused: r#"{"norm": -1}"#,
+        statistics: Keeps,
+        without_strength: Ok(r#"{"warm_up_epochs": 0, "epochs": 0}"#),
+    },
+    Row {
+        name: "sau",
+        quick: r#"{"epochs": 2, "batch_size": 16}"#,
+        refused: r#"{"steps": 0}"#,
+        statistics: Keeps,
+        without_strength: Ok(r#"{"epochs": 0}"#),
+    },
+    Row {
+        name: "bnp",
+        quick: "{}",
+        refused: r#"{"u": -1}"#,
+        statistics: Keeps,
+        without_strength: Ok(r#"{"u": 1e9}"#),
+    },
+    Row {
+        name: "ep",
+        quick: "{}",
+        refused: r#"{"images": 1}"#,
+        statistics: Keeps,
+        without_strength: Ok(r#"{"u": 1e9}"#),
+    },
+    Row {
+        name: "ss",
+        quick: "{}",
+        refused: r#"{"remove": 1}"#,
+        statistics: Moves,
+        without_strength: Err("it trains a new model, from other weights, even where it removes no image"),
+    },
+    Row {
+        name: "strip",
+        quick: r#"{"overlays": 2}"#,
+        refused: r#"{"overlays": 0}"#,
+        statistics: Moves,
+        without_strength: Err("it trains a new model, from other weights, even where it removes no image"),
+    },
+    Row {
+        name: "abl",
+        quick: r#"{"isolation_epochs": 2, "finetune_epochs": 6, "unlearn_epochs": 2, "batch_size": 16, "lr": 0.05, "isolate": 0.05}"#,
+        refused: r#"{"isolate": 1}"#,
+        statistics: Moves,
+        without_strength: Err("it trains a new model from the first epoch on"),
+    },
 ];
 
 /// Every baseline with its row's name, parameters, refused value and statistics.
 fn rows() -> impl Iterator<Item = (&'static Entry<dyn Defense>, &'static str, Value, Value, Statistics)> {
     let value = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
-    let row = move |(entry, row): (&'static Entry<dyn Defense>, &(&'static str, &str, &str, Statistics))| {
-        (entry, row.0, value(row.1), value(row.2), row.3)
+    let row = move |(entry, row): (&'static Entry<dyn Defense>, &Row)| {
+        (entry, row.name, value(row.quick), value(row.refused), row.statistics)
     };
     BASELINES.iter().zip(ROWS).map(row)
 }
@@ -68,7 +162,7 @@ fn rows() -> impl Iterator<Item = (&'static Entry<dyn Defense>, &'static str, Va
 #[test]
 fn every_baseline_has_a_row() {
     let names: Vec<&str> = BASELINES.iter().map(|defense| defense.name()).collect();
-    assert_eq!(names, ROWS.iter().map(|row| row.0).collect::<Vec<_>>());
+    assert_eq!(names, ROWS.iter().map(|row| row.name).collect::<Vec<_>>());
 }
 
 #[test]
@@ -234,7 +328,7 @@ fn every_baseline_keeps_a_clean_model_working_and_repeats_exactly() {
     for (entry, name, params, _, moves) in rows() {
         let check = |model: &Model, format| {
             let left = run(entry, &params, model, format);
-            let kept = same(&statistics(&left.state().copies()), &statistics(&model.state().copies()));
+            let kept = same(&statistics(&left.state().snapshot()), &statistics(&model.state().snapshot()));
             assert_eq!(if kept { Keeps } else { Moves }, moves, "{name}: running statistics, {format:?}");
             left
         };
@@ -243,47 +337,26 @@ fn every_baseline_keeps_a_clean_model_working_and_repeats_exactly() {
             assert!(known >= 66.0, "{name}: only {known} % are known afterwards");
         };
         let [first, again] = [(); 2].map(|()| check(&clean, NumberFormat::Fp32));
-        assert!(same(&first.state().copies(), &again.state().copies()), "{name}: one seed, one model");
+        assert!(same(&first.state().snapshot(), &again.state().snapshot()), "{name}: one seed, one model");
         works(&first);
         works(&check(&clean, NumberFormat::Bf16));
         check(&untrained, NumberFormat::Fp32);
     }
 }
 
-/// Parameters by which a defense does nothing, or why it has none.
-const WITHOUT_STRENGTH: &[(&str, Result<&str, &str>)] = &[
-    ("ft", Ok(r#"{"epochs": 0}"#)),
-    ("fp", Ok(r#"{"step": 0, "epochs": 0}"#)),
-    ("nad", Ok(r#"{"epochs": 0}"#)),
-    ("nc", Ok(r#"{"inversion_epochs": 1, "outlier": 1e-9, "epochs": 0}"#)),
-    ("anp", Ok(r#"{"iterations": 0}"#)),
-    ("clp", Ok(r#"{"u": 1e9}"#)),
-    ("i_bau", Ok(r#"{"rounds": 0}"#)),
-    ("rnp", Ok(r#"{"unlearn_epochs": 1, "recover_epochs": 0}"#)),
-    ("ft_sam", Ok(r#"{"epochs": 0}"#)),
-    ("npd", Ok(r#"{"warm_up_epochs": 0, "epochs": 0}"#)),
-    ("sau", Ok(r#"{"epochs": 0}"#)),
-    ("bnp", Ok(r#"{"u": 1e9}"#)),
-    ("ep", Ok(r#"{"u": 1e9}"#)),
-    ("ss", Err("it trains a new model, from other weights, even where it removes no image")),
-    ("strip", Err("it trains a new model, from other weights, even where it removes no image")),
-    ("abl", Err("it trains a new model from the first epoch on")),
-];
-
 #[test]
 fn without_strength_every_baseline_leaves_the_model_bit_for_bit() {
-    let names: Vec<&str> = BASELINES.iter().map(|defense| defense.name()).collect();
-    assert_eq!(names, WITHOUT_STRENGTH.iter().map(|row| row.0).collect::<Vec<_>>());
     let model = trained(4);
-    for (entry, (name, params)) in BASELINES.iter().zip(WITHOUT_STRENGTH) {
+    for (entry, row) in BASELINES.iter().zip(ROWS) {
+        let name = row.name;
         let view = View::new(37);
         let copy = model.duplicate().unwrap();
-        let params = serde_json::from_str(params.unwrap_or("{}")).unwrap();
+        let params = serde_json::from_str(row.without_strength.unwrap_or("{}")).unwrap();
         let outcome = view.defend(entry, &params, &copy).unwrap_or_else(|error| panic!("{name}: {error}"));
         let left = outcome.model.as_ref().unwrap_or(&copy);
-        let expected = WITHOUT_STRENGTH.iter().any(|row| row.0 == *name && row.1.is_ok());
         // Running statistics are among the state.
-        assert_eq!(same(&left.state().copies(), &model.state().copies()), expected, "{name}");
+        let unchanged = same(&left.state().snapshot(), &model.state().snapshot());
+        assert_eq!(unchanged, row.without_strength.is_ok(), "{name}");
     }
 }
 
@@ -336,7 +409,7 @@ fn every_baseline_stops_when_asked() {
             let stopped = view.defend(entry, &params, &model.duplicate().unwrap());
             assert!(
                 matches!(stopped, Err(TrainError::Interrupted)),
-                "{name}: goes on after {reports} reports"
+                "{name}: continues after {reports} reports"
             );
         }
     }

@@ -15,8 +15,8 @@ use crate::mask_threshold::{Thresholds, prune_masked};
 use crate::tuned;
 use unlearn::unlearn;
 
-/// Clean images on CIFAR-10, 1 % of its training set, and the fewest where not given: with fewer the published
-/// numbers of epochs are too few steps for masks to move.
+/// 1 % of CIFAR-10's training set, and the fewest clean images by default: with fewer the published numbers of epochs are
+/// too few steps for masks to move.
 const LEAST_IMAGES: usize = 500;
 
 /// Distance of the thresholds that are tried.
@@ -55,7 +55,7 @@ pub(crate) struct Rnp {
     /// Factor of the loss in recovery.
     #[parameter(default = 0.2, published = 0.2, above = 0)]
     alpha: f64,
-    /// SGD momentum of both.
+    /// SGD momentum of unlearning and recovery.
     #[parameter(default = 0.9, published = 0.9, min = 0, below = 1)]
     momentum: f64,
     /// Channels whose mask is at most this are pruned, as far as `max_drop` allows it.
@@ -90,12 +90,17 @@ impl Method for Rnp {
 2. The unlearned weights stay; masks on its BatchNorm scales descend alpha L.
 3. Channels of the model as it was, whose mask is at most `threshold`, lose their scale and keep their shift."#,
         departures: &[
-            "Threshold: as far as clean accuracy allows, at most `threshold`; with `fidelity: benchmark`: \
-             `threshold`.",
-            "Unlearning ends: with a batch, by accuracy or loss; with `fidelity: benchmark`: with an epoch, by \
-             accuracy.",
-            "Unlearning's gradient: its norm is cut to `clip`; with `fidelity: benchmark`: not cut: that comes before \
-             there is a gradient.",
+            "The pruning threshold is the highest one, up to `threshold`, that costs no more than the share `max_drop` \
+             of the clean accuracy; with `fidelity: benchmark` it is `threshold` itself.",
+            "Unlearning ends with the first full batch, or epoch, whose accuracy is at most `stop_acc` or whose loss is at \
+             least that of guessing; with `fidelity: benchmark` it ends only with an epoch, whose accuracy is at most \
+             `stop_acc`.",
+            "The norm of unlearning's gradient is limited to `clip`; with `fidelity: benchmark` it is not, since that \
+             code limits it before there is a gradient.",
+            "At least 500 clean images are used by default; the benchmark uses 1 % of the training set, whatever its \
+             size.",
+            "The benchmark rounds masks to four decimals before it compares them with the threshold; here they are \
+             compared as they are.",
         ],
         measured: r#"Nothing is chosen on test images. The published threshold of 0.7 takes any channel that recovery turned down by
 a third; in a network a quarter as wide as the published one that was 18 % of all, and accuracy fell from 76 to 41.
@@ -112,16 +117,21 @@ found on that model, which is among those reported (docs/tuning.md): `fidelity: 
     };
 
     fn defaults(facts: &DatasetFacts) -> Self {
-        Self { images: (facts.train_len() / 100).max(LEAST_IMAGES), ..Self::default() }
+        Self { images: one_percent(facts).max(LEAST_IMAGES), ..Self::default() }
     }
 
     fn published_for(facts: &DatasetFacts) -> Self {
-        Self { fidelity: Fidelity::Benchmark, ..Self::defaults(facts) }
+        // The fewest that the range of `images` allows.
+        Self { images: one_percent(facts).max(2), ..Self::published() }
     }
 }
 
+fn one_percent(facts: &DatasetFacts) -> usize {
+    facts.train_len() / 100
+}
+
 impl Rnp {
-    /// Whether that is where unlearning ends.
+    /// Whether unlearning ends after the batch or the epoch of that tally.
     fn unlearned(&self, tally: &Tally, model: &Model) -> bool {
         let guessing = f64::from(model.spec.classes).ln();
         tally.accuracy() <= 100.0 * self.stop_acc

@@ -7,14 +7,14 @@ use tch::Tensor;
 
 /// Verdicts on training images.
 pub(crate) struct Suspects {
-    /// What each image is judged by.
+    /// The score of each image, by which suspects are chosen.
     scores: Vec<f64>,
     /// One an image.
     verdicts: Vec<bool>,
 }
 
 impl Suspects {
-    /// Those of the images that `selected` names by index.
+    /// The images with the indices `selected` are the suspects.
     pub(crate) fn new(scores: Vec<f64>, selected: impl IntoIterator<Item = usize>) -> Self {
         let mut verdicts = vec![false; scores.len()];
         selected.into_iter().for_each(|index| verdicts[index] = true);
@@ -40,7 +40,7 @@ impl Suspects {
         let path = view.out.join("suspects.csv");
         let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
         let mut writer = csv::Writer::from_path(&path).map_err(file)?;
-        writer.write_record(["picture", "label", "score", "suspect"]).map_err(file)?;
+        writer.write_record(["image", "label", "score", "suspect"]).map_err(file)?;
         for (image, label) in images.classes().into_iter().enumerate() {
             let score = self.scores[image].to_string();
             let verdict = self.verdicts[image].to_string();
@@ -49,41 +49,41 @@ impl Suspects {
         writer.flush().map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
     }
 
-    /// What a defense leaves that trained `model` in the attacked one's place.
+    /// The outcome of a defense that trained `model` in place of the attacked one.
     pub(crate) fn outcome(self, model: Model) -> Outcome {
         let (images, count) = (self.verdicts.len(), self.count());
         let outcome = Outcome { model: Some(model), suspects: Some(self.verdicts), ..Outcome::default() };
-        outcome.with("pictures", images).with("suspects", count)
+        outcome.with("images", images).with("suspects", count)
     }
 
     /// A new network of the model's kind, trained on the images that are not suspects by the recipe of the attacked
-    /// one: other initial weights, another order. Half-way states are kept.
+    /// one: other initial weights, another order. Its training keeps checkpoints.
     pub(crate) fn train_without(self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let TrainingSet { images, recipe } = view.training()?;
         self.write(images, view)?;
         let rest = self.part(images, false);
-        let anew = untrained(model, view)?;
+        let new_model = untrained(model, view)?;
         let options = Fit {
             recipe,
             drop_last: true,
             format: view.format,
             seed: stream_seed(view.seed, Stream::Defense, 0),
             scratch: Some(view.scratch),
-            step: "training anew",
+            step: "training a new model",
             reporter: view.reporter,
         };
-        let summary = fit(&anew, &rest, &mut StandardBatches(view.preprocess), &options)?;
+        let summary = fit(&new_model, &rest, &mut StandardBatches(view.preprocess), &options)?;
         let last = summary.losses.last().copied().unwrap_or(f64::NAN);
-        Ok(self.outcome(anew).with("last_loss", last))
+        Ok(self.outcome(new_model).with("last_loss", last))
     }
 }
 
 /// A network of the model's kind that has learnt nothing; not the one that the attacked model started from.
 pub(crate) fn untrained(model: &Model, view: &DefenderView) -> Result<Model, TrainError> {
     let seed = stream_seed(stream_seed(view.seed, Stream::Defense, 0), Stream::Init, 0);
-    let anew = Model::new(&model.spec, model.device(), seed).map_err(TrainError::Method)?;
-    anew.state().to_channels_last();
-    Ok(anew)
+    let new_model = Model::new(&model.spec, model.device(), seed).map_err(TrainError::Method)?;
+    new_model.state().to_channels_last();
+    Ok(new_model)
 }
 
 /// Indices of the `count` highest scores among `candidates`; of equal ones the first.
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_and_the_table_say_who_is_suspected() {
+    fn parts_and_the_table_show_the_suspects() {
         let (view, images) = (View::new(1), numbered(4));
         let suspects = Suspects::new(vec![0.5, 0.25, 0.0, 2.0], [3, 0]);
         assert_eq!(suspects.count(), 2);

@@ -41,7 +41,7 @@ pub(crate) fn trained(width: i64) -> Model {
 }
 
 /// A network that knows the images and is sure of none: of every class a quarter of the labels that it learnt from were
-/// the next class's, so that its loss stays far above what single precision can tell from 0, on any processor.
+/// the next class's, so that its loss stays far above what single precision can distinguish from 0, on any processor.
 pub(crate) fn unsure(width: i64) -> Model {
     let data = coloured(192);
     for image in (0..192).filter(|image| image / CLASSES % 4 == 0) {
@@ -83,7 +83,7 @@ pub(crate) fn numbered(count: i64) -> ImageSet {
     ImageSet { pixels: labels.to_kind(Kind::Uint8).reshape([-1, 1, 1, 1]).repeat([1, 3, 4, 4]), labels }
 }
 
-/// Of a data set of that name.
+/// Facts of a data set of that name.
 pub(crate) fn facts(name: &str) -> DatasetFacts {
     DatasetFacts {
         name: name.into(),
@@ -208,7 +208,7 @@ impl View {
         }
     }
 
-    /// Asks for a stop after so many reports of progress, with 0 from the start.
+    /// Requests a stop after so many reports of progress; 0 means from the start.
     pub(crate) fn stopping_after(mut self, reports: usize) -> Self {
         self.watch.stop_after = Some(reports);
         self
@@ -246,7 +246,7 @@ impl View {
     }
 }
 
-/// Counts reports of progress, keeps notes, and asks for a stop if it is told to.
+/// Counts reports of progress, keeps notes, and requests a stop after `stop_after` reports.
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) reports: Cell<usize>,

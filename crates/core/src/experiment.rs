@@ -115,7 +115,7 @@ impl Experiment {
             for (i, choice) in list.iter().enumerate() {
                 if list[..i].iter().any(|earlier| earlier.label == choice.label) {
                     return Some(format!(
-                        "`{field}` names `{}` twice: tell them apart with `as`, for example \
+                        "`{field}` names `{}` twice: give one another label with `as`, for example \
                          `{{{}: {{...}}, as: {}-2}}`",
                         choice.label, choice.name, choice.label
                     ));

@@ -86,12 +86,6 @@ impl Validity {
         }
         not_implanted.map_or(unchanged, |why| (RowStatus::NotImplanted, why))
     }
-
-    /// The former name of [`Validity::status_of`].
-    #[doc(hidden)]
-    pub fn judge(&self, row: &ResultRow) -> (RowStatus, String) {
-        self.status_of(row)
-    }
 }
 
 /// The message for an attacked model that is no better than guessing, and for the rows of its defenses.

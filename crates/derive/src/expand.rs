@@ -53,8 +53,6 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
             }
 
             fn parameters() -> ::std::vec::Vec<::scour_core::Parameter> {
-                let default = ::scour_core::parameter_values(&<Self as ::core::default::Default>::default());
-                let published = ::scour_core::parameter_values(&<Self as ::scour_core::Parameters>::published());
                 ::std::vec![#(#rows),*]
             }
 
@@ -71,19 +69,27 @@ fn row(field: &Field) -> TokenStream {
     let (ty, text, range) = (&field.ty, &field.text, range(&field.bounds));
     let name = field.name.to_string();
     let unit = field.unit.as_ref().map_or_else(String::new, syn::LitStr::value);
-    let quick = match &field.quick {
-        Some(value) => quote!(::core::option::Option::Some(::scour_core::parameter_value(&{
+    // Of each field by itself: one that is left out of the identity at its default has a value, too.
+    let value = |value: &Expr| {
+        quote!(::scour_core::parameter_value(&{
             let value: #ty = #value;
             value
-        }))),
+        }))
+    };
+    let (default, published) = (value(&field.default), value(&field.published));
+    let quick = match &field.quick {
+        Some(quick) => {
+            let quick = value(quick);
+            quote!(::core::option::Option::Some(#quick))
+        }
         None => quote!(::core::option::Option::None),
     };
     quote! {
         ::scour_core::Parameter {
             name: #name,
             text: #text,
-            default: default.get(#name).cloned().unwrap_or_default(),
-            published: published.get(#name).cloned().unwrap_or_default(),
+            default: #default,
+            published: #published,
             quick: #quick,
             range: #range,
             choices: <#ty as ::scour_core::ParameterType>::CHOICES,

@@ -26,7 +26,7 @@ impl Messages {
         self.terminal
     }
 
-    /// Prints one line. The work goes on where standard error cannot be written to any more.
+    /// Prints one line. The work continues where standard error cannot be written to any more.
     pub fn print(&self, line: &str) {
         if !self.silent {
             let _ = writeln!(std::io::stderr(), "{line}");

@@ -1,4 +1,4 @@
-//! Keys of shipped experiments: a changed key makes everyone train anew, so that each change is seen and explained. Data sets
+//! Keys of shipped experiments: where a key changes, stored models are not found any more, so that each change is reviewed and explained. Data sets
 //! of files are described by made-up facts.
 
 use scour_core::Plan;

@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn a_new_layer_keeps_the_logits_and_the_given_model() {
         let model = model();
-        let before = model.state().copies();
+        let before = model.state().snapshot();
         let extended = model.with_inserted_layer().unwrap();
         let x = Random::new(2).normal(&[6, 3, 16, 16], Device::Cpu);
         let (without, with) = (model.evaluate(&x), extended.evaluate(&x));
@@ -60,7 +60,7 @@ mod tests {
         assert!(distance(&without, &with) < 1e-4 && distance(&without, &with) > 0.0);
         assert_eq!(model.state().entries().len() + 6, extended.state().entries().len());
         assert!(
-            before.iter().zip(extended.state().copies()).all(|(a, b)| *a == b),
+            before.iter().zip(extended.state().snapshot()).all(|(a, b)| *a == b),
             "the tensors of the given model come first"
         );
         assert_eq!(extended.main_convolutions().len(), model.main_convolutions().len());
@@ -76,13 +76,13 @@ mod tests {
         });
         let x = Random::new(2).normal(&[6, 3, 16, 16], Device::Cpu);
         let _ = extended.train(&x);
-        let tensors = extended.state().copies();
+        let tensors = extended.state().snapshot();
         // The specification is that of the attacked model, without the layer.
         let loaded = Model::from_tensors(&model().spec, &tensors, Device::Cpu).unwrap();
         assert_eq!(loaded.evaluate(&x), extended.evaluate(&x));
         assert_ne!(loaded.evaluate(&x), model().evaluate(&x));
         assert_eq!(loaded.duplicate().unwrap().evaluate(&x), extended.evaluate(&x));
-        let without = Model::from_tensors(&model().spec, &model().state().copies(), Device::Cpu).unwrap();
+        let without = Model::from_tensors(&model().spec, &model().state().snapshot(), Device::Cpu).unwrap();
         assert_eq!(without.evaluate(&x), model().evaluate(&x));
         let missing = Model::from_tensors(&model().spec, &tensors[..tensors.len() - 1], Device::Cpu);
         assert!(missing.err().unwrap().contains("inserted.bn.num_batches_tracked"));
@@ -92,11 +92,11 @@ mod tests {
     fn its_statistics_can_be_updated_while_the_other_layers_are_in_eval_mode() {
         let extended = model().with_inserted_layer().unwrap();
         let x = Random::new(2).normal(&[6, 3, 16, 16], Device::Cpu);
-        let before = extended.state().copies();
+        let before = extended.state().snapshot();
         let mut pass = Pass::new(BatchNormMode::Eval);
         pass.inserted = BatchNormMode::Train;
         let _ = extended.forward(&x, &mut pass);
-        for ((name, before), (_, after)) in before.iter().zip(extended.state().copies()) {
+        for ((name, before), (_, after)) in before.iter().zip(extended.state().snapshot()) {
             let changes = name.contains("inserted.bn.running") || name.contains("inserted.bn.num");
             assert_eq!(*before != after, changes, "{name}");
         }

@@ -112,7 +112,7 @@ impl Model {
     /// A copy that shares no memory with this model.
     pub fn duplicate(&self) -> Result<Self, String> {
         let copy = Self::blank_extended(&self.spec, self.device(), self.extended)?;
-        copy.state.load(&self.state.copies())?;
+        copy.state.load(&self.state.snapshot())?;
         Ok(copy)
     }
 
@@ -131,7 +131,7 @@ impl Model {
     /// A copy with an inserted identity layer. If this model has an inserted layer already, the copy has that one.
     pub fn with_inserted_layer(&self) -> Result<Self, String> {
         let copy = Self::blank_extended(&self.spec, self.device(), true)?;
-        let mut tensors = copy.state.copies();
+        let mut tensors = copy.state.snapshot();
         for (name, tensor) in &mut tensors {
             if let Some(own) = self.state.get(name) {
                 *tensor = own.detach().copy();

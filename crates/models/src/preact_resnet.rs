@@ -293,11 +293,11 @@ mod tests {
     fn only_train_mode_updates_running_statistics() {
         let model = model(4, 10);
         let x = Random::new(2).normal(&[6, 3, 32, 32], Device::Cpu);
-        let before = model.state().copies();
+        let before = model.state().snapshot();
         let same = |a: &[(String, Tensor)], b: &[(String, Tensor)]| a.iter().zip(b).all(|(a, b)| a.1 == b.1);
         let eval = model.evaluate(&x);
         let frozen = model.forward(&x, &mut Pass::new(BatchNormMode::TrainFrozen));
-        assert!(same(&before, &model.state().copies()), "eval and frozen passes change nothing");
+        assert!(same(&before, &model.state().snapshot()), "eval and frozen passes change nothing");
         let trained = model.train(&x);
         assert_eq!(trained, frozen, "both modes use the batch's statistics");
         assert_ne!(eval, trained);

@@ -4,8 +4,8 @@ use polars::prelude::*;
 use scour_core::{ResultRow, RowStatus};
 
 use crate::ReportError;
-use crate::cost::MeasuredOn;
 use crate::counts::Counts;
+use crate::measured_on::MeasuredOn;
 use crate::number::Statistic;
 
 /// All repeats of one (data set, model, poison ratio, clean ratio, attack, defense).

@@ -2,11 +2,11 @@
 
 use scour_core::RowStatus;
 
+use crate::cells::{COLLAPSED, Cell, CellBlock, DASH, INCOMPLETE, Row};
 use crate::group::Group;
 use crate::metric::Metric;
 use crate::names;
 use crate::number::{fixed, listed, mean, plural};
-use crate::table::{COLLAPSED, Cell, CellBlock, DASH, INCOMPLETE, Row};
 
 /// The mean over attacks of each attack's mean. It has no standard deviation, which would say how attacks differ and
 /// not how exact the number is. A mean that does not cover every attack that took, in every planned repeat, has a sign.

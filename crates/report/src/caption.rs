@@ -2,12 +2,12 @@
 
 use scour_core::{RowStatus, Validity};
 
+use crate::cells::{COLLAPSED, INCOMPLETE, NOT_IMPLANTED, Table};
 use crate::counts::Counts;
 use crate::group::{Group, is_oracle};
 use crate::heading::{distinct, targets};
 use crate::names;
 use crate::number::{listed, plural, thousands};
-use crate::table::{COLLAPSED, INCOMPLETE, NOT_IMPLANTED, Table};
 
 /// The sentences below a table.
 pub(crate) fn caption(

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::aggregate::Summary;
 use crate::caption::caption;
+use crate::cells::Table;
 use crate::cost::{CostTable, costs};
 use crate::counts::{Counts, status_text};
 use crate::detection::{DetectionRow, detections};
@@ -27,7 +28,7 @@ use crate::published::{Published, PublishedRow, published};
 use crate::recorded::Recorded;
 use crate::seeds::{SeedRow, seed_rows};
 use crate::settings::{Setting, settings};
-use crate::table::{Table, main_table, robust_table};
+use crate::table::{main_table, robust_table};
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Page {

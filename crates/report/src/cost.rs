@@ -2,45 +2,13 @@
 //! number format, number of threads and day; images that went through a model with gradients are a cost whatever the
 //! machine.
 
-use std::fmt;
-
 use scour_core::{ResultRow, RowStatus, SecondsFrom};
 use serde::Serialize;
 
 use crate::group::{Group, NONE};
+use crate::measured_on::MeasuredOn;
 use crate::names;
 use crate::number::{fixed, mean, thousands};
-
-/// On which machine, how and when seconds were measured. Seconds that agree in all of it can be compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MeasuredOn<'a> {
-    processor: &'a str,
-    device: &'a str,
-    threads: usize,
-    precision: &'a str,
-    day: &'a str,
-}
-
-impl<'a> MeasuredOn<'a> {
-    /// Nothing where a part of it is not recorded, as in older files.
-    pub(crate) fn of(row: &'a ResultRow) -> Option<Self> {
-        let known = |text: &'a str| Some(text).filter(|text| !text.is_empty());
-        Some(Self {
-            processor: known(&row.processor)?,
-            device: known(&row.device)?,
-            threads: row.threads?,
-            precision: known(&row.precision)?,
-            day: row.finished.get(..10)?,
-        })
-    }
-}
-
-impl fmt::Display for MeasuredOn<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { processor, device, threads, precision, day } = self;
-        write!(f, "{processor}, {device}, {threads} threads, {precision}, {day}")
-    }
-}
 
 /// Costs that were measured on one machine and day.
 #[derive(Clone, Debug, Serialize)]

@@ -7,6 +7,7 @@
 mod aggregate;
 mod average;
 mod caption;
+mod cells;
 mod context;
 mod cost;
 mod counts;
@@ -23,6 +24,7 @@ mod group;
 mod heading;
 mod input;
 mod lead;
+mod measured_on;
 mod metric;
 mod mixture;
 mod names;

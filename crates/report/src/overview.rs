@@ -4,11 +4,11 @@ use scour_core::{ResultRow, RowStatus};
 use serde::Serialize;
 
 use crate::average::collapsed_under;
+use crate::cells::{COLLAPSED, DASH, INCOMPLETE};
 use crate::group::{Group, NONE, competes};
 use crate::metric::Metric;
 use crate::names;
 use crate::number::{fixed, listed, mean, plural};
-use crate::table::{COLLAPSED, DASH, INCOMPLETE};
 
 /// One defense, averaged over the attacks that took.
 #[derive(Clone, Debug, Serialize)]

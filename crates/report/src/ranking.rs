@@ -1,9 +1,9 @@
 //! Which numbers of a row are the best and the second best.
 
+use crate::cells::{Cell, Row};
 use crate::group::{Group, competes};
 use crate::metric::Metric;
 use crate::number::rounded;
-use crate::table::{Cell, Row};
 
 /// Marks the best of a metric among the real defenses of a row, and the second best where at least three compete.
 /// Values that print alike are marked alike. A number with a sign is not ranked: it is over fewer repeats or attacks

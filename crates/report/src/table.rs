@@ -1,10 +1,10 @@
 //! Paper-style tables: attacks down, defenses across, the best and second best of each row marked.
 
 use scour_core::RowStatus;
-use serde::Serialize;
 
 use crate::aggregate::{Figures, Summary};
 use crate::average::average_row;
+use crate::cells::{COLLAPSED, Cell, CellBlock, Column, DASH, NOT_IMPLANTED, Row, Table};
 use crate::counts::status_text;
 use crate::failures::reasons;
 use crate::group::{Group, NONE};
@@ -12,63 +12,6 @@ use crate::metric::Metric;
 use crate::names;
 use crate::number::{Statistic, fixed, plural};
 use crate::ranking::rank;
-
-/// Stands for a number that does not exist, such as the ASR of a clean model.
-pub(crate) const DASH: &str = "–";
-/// The attack did not take.
-pub(crate) const NOT_IMPLANTED: &str = "‡";
-/// The defended model is at chance.
-pub(crate) const COLLAPSED: &str = "§";
-/// An average that leaves something out.
-pub(crate) const INCOMPLETE: &str = "†";
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Table {
-    pub(crate) columns: Vec<Column>,
-    pub(crate) rows: Vec<Row>,
-}
-
-/// A defense with its metrics.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    /// Index into the palette of the figures.
-    pub(crate) color: usize,
-    pub(crate) metrics: Vec<&'static str>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) name: String,
-    /// `attack`, `clean`, `average`, or `not-implanted` where the attack took in no repeat.
-    pub(crate) kind: &'static str,
-    /// One for each column.
-    pub(crate) blocks: Vec<CellBlock>,
-}
-
-/// The numbers of one attack under one defense.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct CellBlock {
-    /// One for each metric, or a single one that spans them where there is no number.
-    pub(crate) cells: Vec<Cell>,
-    /// How many metrics the column has.
-    pub(crate) width: usize,
-}
-
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Cell {
-    pub(crate) text: String,
-    pub(crate) std: Option<String>,
-    /// `best`, `second` or nothing.
-    pub(crate) mark: &'static str,
-    /// A superscript: `2/3` where only two of three planned seeds count, and the signs above.
-    pub(crate) sign: Option<String>,
-    /// For a tooltip.
-    pub(crate) title: Option<String>,
-    /// The number, where it may be compared with others: it has no sign.
-    #[serde(skip)]
-    pub(crate) ranked: Option<f64>,
-}
 
 /// ACC, ASR and DER; a model without a defense has no DER.
 pub(crate) fn main_table(group: &Group, decimals: usize) -> Table {

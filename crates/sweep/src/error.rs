@@ -11,7 +11,7 @@ pub enum SweepError {
     Environment(String),
     /// A file of the sweep cannot be read or written.
     #[error(
-        "cannot {action} {}: {source}. Once that is mended, the same command continues where it stopped",
+        "cannot {action} {}: {source}. Once that is fixed, the same command continues where it stopped",
         path.display()
     )]
     Io {

@@ -31,7 +31,7 @@ impl Progress {
         Ok(Self { log, terminal, last: vec![Instant::now(); slots.len()] })
     }
 
-    /// A line that stays. The sweep goes on where it cannot be written.
+    /// A line that stays. The sweep continues where it cannot be written.
     pub(crate) fn line(&mut self, text: &str) {
         let _ = writeln!(self.log, "{} {text}", clock::now());
         match &self.terminal {

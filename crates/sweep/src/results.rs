@@ -97,7 +97,7 @@ pub(crate) fn row(cell: &Cell, ends: &Ends, validity: &Validity) -> Option<Resul
         }
     };
     (row.status, row.reason) = (status.word(), status.reason());
-    (row.status, row.reason) = validity.judge(&row);
+    (row.status, row.reason) = validity.status_of(&row);
     Some(row)
 }
 

@@ -40,7 +40,7 @@ impl Terminal {
 
     /// A line that scrolls.
     pub(crate) fn line(&self, text: &str) {
-        // The sweep goes on without its terminal.
+        // The sweep continues without its terminal.
         let _ = self.all.println(text);
     }
 

@@ -50,7 +50,7 @@ impl State {
     }
 
     /// Copies of all values, detached: (name, tensor).
-    pub fn copies(&self) -> Vec<(String, Tensor)> {
+    pub fn snapshot(&self) -> Vec<(String, Tensor)> {
         no_grad(|| self.entries.iter().map(|e| (e.name.clone(), e.tensor.detach().copy())).collect())
     }
 

@@ -10,7 +10,7 @@ pub struct LearningRate {
     plateau: Plateau,
 }
 
-/// ReduceLROnPlateau: factor 0.1, patience 10, relative threshold 1e-4.
+/// The state of PyTorch's ReduceLROnPlateau with a factor of 0.1, a `patience` of 10 and a relative threshold of 1e-4.
 #[derive(Clone, Debug)]
 struct Plateau {
     best: f64,

@@ -53,7 +53,7 @@ fn train(
 }
 
 fn same(a: &Model, b: &Model) -> bool {
-    a.state().copies().iter().zip(b.state().copies()).all(|(a, b)| a.1 == b.1)
+    a.state().snapshot().iter().zip(b.state().snapshot()).all(|(a, b)| a.1 == b.1)
 }
 
 #[test]
@@ -264,7 +264,7 @@ impl Trigger for Blackout {
 #[test]
 fn evaluation_leaves_out_the_target_class_and_does_not_change_the_model() {
     let (model, data) = (model(1), coloured(30));
-    let before = model.state().copies();
+    let before = model.state().snapshot();
     let black = Tensor::zeros([1, 3, 16, 16], (Kind::Uint8, Device::Cpu));
     let given = predictions(&model, &black, &preprocess(), None)[0];
     // Every black image gets the same prediction, so that each ASR is 0 or 100, by the target class.
@@ -277,7 +277,7 @@ fn evaluation_leaves_out_the_target_class_and_does_not_change_the_model() {
     let measured = evaluate(&model, &data, &preprocess(), Some(&Blackout), LabelMap::AllToAll(1));
     assert!((measured.asr.unwrap() - 100.0 / 3.0).abs() < 1e-9);
     assert!(
-        before.iter().zip(model.state().copies()).all(|(a, b)| a.1 == b.1),
+        before.iter().zip(model.state().snapshot()).all(|(a, b)| a.1 == b.1),
         "running statistics have changed"
     );
 }

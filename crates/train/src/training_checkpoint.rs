@@ -74,7 +74,7 @@ impl TrainingCheckpoint {
         };
         let mut tensors: Vec<(String, Tensor)> = vec![];
         tensors.extend(
-            model.state().copies().into_iter().map(|(name, tensor)| (format!("model.{name}"), tensor)),
+            model.state().snapshot().into_iter().map(|(name, tensor)| (format!("model.{name}"), tensor)),
         );
         let momenta = sgd.momenta().iter().enumerate();
         tensors.extend(momenta.map(|(i, tensor)| (format!("momentum.{i}"), tensor.shallow_clone())));

@@ -113,7 +113,7 @@ impl<'a> Checkpoint<'a> {
         let momenta = sgd.momenta().iter().enumerate();
         let momenta = momenta.map(|(i, tensor)| (format!("momentum.{i}"), tensor.shallow_clone()));
         let mut tensors: Vec<(String, Tensor)> =
-            model.state().copies().into_iter().map(with_prefix("model")).collect();
+            model.state().snapshot().into_iter().map(with_prefix("model")).collect();
         tensors.extend(momenta.chain(own().into_iter().map(with_prefix("own"))));
         let fields = [("settings", self.settings.clone()), ("epochs", epochs.to_string())];
         self.file.save(&tensors, &fields)?;

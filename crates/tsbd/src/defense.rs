@@ -38,7 +38,7 @@ impl Defense for Tsbd {
             .with("unlearned_accuracy", accuracy)
             .with("first_epoch_activeness", unlearned.first_activeness)
             .details;
-        Ok(Preparation { tensors: copy.state().copies(), details, folder: view.out.into() })
+        Ok(Preparation { tensors: copy.state().snapshot(), details, folder: view.out.into() })
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {

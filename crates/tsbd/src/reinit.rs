@@ -164,7 +164,7 @@ mod tests {
             ModelSpec { name: "preact_resnet18".into(), params: json!({"width": 2}), classes: 3, size: 32 };
         let model = Model::new(&spec, Device::Cpu, 1).unwrap();
         let other = Model::new(&spec, Device::Cpu, 2).unwrap();
-        let before = model.state().copies();
+        let before = model.state().snapshot();
         let changes = crate::nwc::weight_changes(&model, &other);
         let ranked = rank(&changes, Fidelity::Corrected).unwrap();
         model.state().to_channels_last();

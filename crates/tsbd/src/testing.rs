@@ -39,7 +39,7 @@ pub(crate) fn preprocess() -> Preprocess {
 }
 
 pub(crate) fn same(a: &Model, b: &Model) -> bool {
-    let (a, b) = (a.state().copies(), b.state().copies());
+    let (a, b) = (a.state().snapshot(), b.state().snapshot());
     a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.0 == b.0 && a.1 == b.1)
 }
 

@@ -166,7 +166,7 @@ impl Left<'_> {
     ) -> Result<ResultDetails, TrainError> {
         poisoned::save(task, config, self.train, self.poisoned)?;
         let metadata = measurer.metadata(task, &self.model.spec);
-        save_tensors(&task.out.join(MODEL), &self.model.state().copies(), &metadata)?;
+        save_tensors(&task.out.join(MODEL), &self.model.state().snapshot(), &metadata)?;
         let mut details = ResultDetails { poisoned: Some(poisoned_images), ..ResultDetails::default() };
         if let Some(trigger) = self.trigger {
             let metadata = [("attack", config.attack.name.clone())];

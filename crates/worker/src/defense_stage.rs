@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::time::Instant;
 
-use scour_core::{DefenseConfig, Detection, ResultDetails, Stream, Task, TaskResult, stream_seed};
+use scour_core::{DefenseConfig, Detection, ResultDetails, Task, TaskResult};
 use scour_methods::Registry;
 use scour_models::Model;
-use scour_torch::{Random, save_tensors};
+use scour_torch::save_tensors;
 use scour_train::{
-    DefenderView, Defense, ImageSet, Oracle, Outcome, Preparation, Progress, Reporter, TrainError,
-    TrainingSet, Trigger,
+    DefenderView, Defense, Oracle, Outcome, Preparation, Progress, Reporter, TrainError, TrainingSet, Trigger,
 };
 
+use crate::defender::{attacked_folder, clean_set};
 use crate::error::{report, unusable};
 use crate::files::MODEL;
 use crate::measurer::Measurer;
@@ -35,7 +35,7 @@ pub(crate) fn run(
     result.asr_by_strength = measurer.by_strength(&model, trigger.as_deref(), measured);
     result.measured = Some(measured);
     let metadata = measurer.metadata(task, &model.spec);
-    save_tensors(&task.out.join(MODEL), &model.state().copies(), &metadata)?;
+    save_tensors(&task.out.join(MODEL), &model.state().snapshot(), &metadata)?;
     Ok(result)
 }
 
@@ -142,24 +142,4 @@ fn with_preparation(result: TaskResult, before: Option<&TaskResult>) -> TaskResu
         gpu_peak_memory_mib: result.gpu_peak_memory_mib.max(before.gpu_peak_memory_mib),
         ..result
     }
-}
-
-/// Where the attacked model lies.
-pub(crate) fn attacked_folder(task: &Task) -> Result<&Path, TrainError> {
-    let first = task.requires.first();
-    let (_, folder) = first.ok_or_else(|| TrainError::Method("the task names no attacked model".into()))?;
-    Ok(folder)
-}
-
-/// The defender's share of the clean training images: trunc(ratio * n), drawn without replacement.
-pub(crate) fn clean_set(train: &ImageSet, ratio: f64, seed: u64) -> Result<ImageSet, TrainError> {
-    let count = (train.len() as f64 * ratio) as usize;
-    if count < 2 {
-        return Err(TrainError::Method(format!(
-            "a clean ratio of {ratio} leaves {count} of {} images: raise clean_ratios",
-            train.len()
-        )));
-    }
-    let order = Random::new(stream_seed(seed, Stream::CleanSet, 0)).permutation(train.len(), train.device());
-    Ok(train.select(&order.narrow(0, 0, count as i64)))
 }

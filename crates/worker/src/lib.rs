@@ -6,6 +6,7 @@
 mod attack_stage;
 mod control_stage;
 mod data;
+mod defender;
 mod defense_stage;
 mod environment;
 mod error;

@@ -50,7 +50,7 @@ pub(crate) fn restore(folder: &Path, clean: &ImageSet) -> Result<(ImageSet, Vec<
     let path = folder.join(POISONED);
     if !path.is_file() {
         return Err(TrainError::File(format!(
-            "{} is missing: this attacked model is from a version that did not keep what it poisoned; train it anew \
+            "{} is missing: this attacked model is from a version that did not keep what it poisoned; train it again \
              with --rerun all",
             path.display()
         )));

@@ -8,7 +8,7 @@ use scour_methods::Registry;
 use scour_torch::{load_tensors, save_tensors};
 use scour_train::{DefenderView, Preparation, Reporter, TrainError};
 
-use crate::defense_stage::{attacked_folder, clean_set};
+use crate::defender::{attacked_folder, clean_set};
 use crate::environment;
 use crate::error::{report, unusable};
 use crate::measurer::Measurer;

@@ -113,7 +113,7 @@ fn scrambled(data: &LoadedData) -> LoadedData {
 fn state(model: &scour_models::Model) -> BTreeMap<String, Vec<f32>> {
     let values =
         |tensor: Tensor| Vec::<f32>::try_from(tensor.to_kind(Kind::Float).contiguous().view([-1])).unwrap();
-    model.state().copies().into_iter().map(|(name, tensor)| (name, values(tensor))).collect()
+    model.state().snapshot().into_iter().map(|(name, tensor)| (name, values(tensor))).collect()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use scour_core::WorkerEvent;
 use scour_train::{Progress, Reporter};
 
-/// How long a worker may go on after its supervisor is gone: enough for most to end an epoch and save.
+/// How long a worker may continue after its supervisor is gone: enough for most to end an epoch and save.
 const GRACE: Duration = Duration::from_secs(15);
 
 /// Standard input and output as JSON lines.

@@ -1,10 +1,15 @@
 //! The options of the comparison with PyTorch.
 
 use std::ffi::OsString;
+use std::str::FromStr;
 
-use crate::failure::Failure;
+use anyhow::Context;
 
-/// Number formats that can be asked for.
+use super::PYTORCH_OPTIONS;
+use crate::arguments::{self, Given};
+use crate::failure::usage;
+
+/// The number formats.
 const PRECISIONS: [&str; 4] = ["auto", "fp32", "tf32", "bf16"];
 
 /// What is compared, how often and for how long.
@@ -12,7 +17,9 @@ const PRECISIONS: [&str; 4] = ["auto", "fp32", "tf32", "bf16"];
 pub(super) struct Options {
     pub(super) rounds: usize,
     pub(super) widths: Vec<u32>,
+    /// Images in a batch.
     pub(super) batch: u32,
+    /// Duration of each measurement.
     pub(super) seconds: f64,
     pub(super) threads: usize,
     pub(super) precision: String,
@@ -22,75 +29,68 @@ pub(super) struct Options {
 }
 
 impl Options {
-    pub(super) fn parse(arguments: &[OsString]) -> anyhow::Result<Options> {
-        let mut options = Options {
-            rounds: 3,
-            widths: vec![64, 16],
-            batch: 128,
-            seconds: 20.0,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
-            precision: "auto".into(),
-            device: "cpu".into(),
-            tuned: true,
+    pub(super) fn parse(words: &[OsString]) -> anyhow::Result<Options> {
+        let given = arguments::read(super::PYTORCH, &[PYTORCH_OPTIONS], words)?;
+        given.check_operands(super::PYTORCH, &(0..=0), super::PYTORCH)?;
+        let widths = match given.text("widths")? {
+            Some(list) => Some(("widths", list)),
+            None => given.text("width")?.map(|list| ("width", list)),
         };
-        let mut words = lexopt::Parser::from_args(arguments);
-        while let Some(word) = words.next().map_err(unreadable)? {
-            let lexopt::Arg::Long(name) = word else { return Err(unknown(word)) };
-            let option = format!("--{name}");
-            let mut value =
-                || words.value().map(|value| value.to_string_lossy().into_owned()).map_err(unreadable);
-            match option.as_str() {
-                "--pytorch" => {}
-                "--rounds" => options.rounds = number(&option, &value()?)?,
-                "--widths" | "--width" => {
-                    let widths = value()?;
-                    options.widths =
-                        widths.split(',').map(|part| number(&option, part)).collect::<Result<_, _>>()?;
+        Ok(Options {
+            rounds: number(&given, "rounds")?.unwrap_or(3),
+            widths: match widths {
+                None => vec![64, 16],
+                Some((name, list)) => {
+                    list.split(',').map(|part| above_zero(name, part)).collect::<Result<_, _>>()?
                 }
-                "--batch" => options.batch = number(&option, &value()?)?,
-                "--seconds" => options.seconds = number(&option, &value()?)?,
-                "--threads" => options.threads = number(&option, &value()?)?,
-                "--precision" => options.precision = one_of(&option, &value()?, &PRECISIONS)?,
-                "--device" => options.device = value()?,
-                "--tuned" => options.tuned = one_of(&option, &value()?, &["yes", "no"])? == "yes",
-                _ => return Err(unknown(lexopt::Arg::Long(&option[2..]))),
-            }
-        }
-        Ok(options)
+            },
+            batch: number(&given, "batch")?.unwrap_or(128),
+            seconds: number(&given, "seconds")?.unwrap_or(20.0),
+            threads: match number(&given, "threads")? {
+                Some(threads) => threads,
+                None => std::thread::available_parallelism()
+                    .context("the number of cores is unknown: give --threads")?
+                    .get(),
+            },
+            precision: one_of(&given, "precision", &PRECISIONS)?.unwrap_or("auto").to_owned(),
+            device: given.text("device")?.unwrap_or("cpu").to_owned(),
+            tuned: one_of(&given, "tuned", &["yes", "no"])?.unwrap_or("yes") == "yes",
+        })
     }
 
-    /// What PyTorch computes in. It has no rule of its own that `auto` could stand for: it is fp32 then.
+    /// The number format of PyTorch. It does not choose one itself, so `auto` is fp32.
     pub(super) fn pytorch_precision(&self) -> &str {
         if self.precision == "auto" { "fp32" } else { &self.precision }
     }
 }
 
-fn unreadable(error: lexopt::Error) -> Failure {
-    Failure::Usage(format!("bench: {error}: see `cargo xtask bench --help`"))
+fn number<T: FromStr + PartialOrd + Default>(given: &Given, name: &str) -> anyhow::Result<Option<T>> {
+    given.text(name)?.map(|text| above_zero(name, text)).transpose()
 }
 
-fn unknown(word: lexopt::Arg) -> anyhow::Error {
-    unreadable(word.unexpected()).into()
-}
-
-fn number<T: std::str::FromStr + PartialOrd + Default>(name: &str, text: &str) -> Result<T, Failure> {
+fn above_zero<T: FromStr + PartialOrd + Default>(name: &str, text: &str) -> anyhow::Result<T> {
     let parsed = text.trim().parse::<T>().ok().filter(|value| *value > T::default());
-    parsed.ok_or_else(|| Failure::Usage(format!("bench: {name} wants a number above 0, not `{text}`")))
+    parsed
+        .ok_or_else(|| usage(format!("{}: --{name} must be a number above 0, not `{text}`", super::PYTORCH)))
 }
 
-fn one_of(name: &str, text: &str, known: &[&str]) -> Result<String, Failure> {
-    if known.contains(&text) {
-        return Ok(text.to_owned());
+fn one_of<'a>(given: &'a Given, name: &str, known: &[&str]) -> anyhow::Result<Option<&'a str>> {
+    match given.text(name)? {
+        Some(text) if !known.contains(&text) => {
+            let known = known.join(", ");
+            Err(usage(format!("{}: --{name} must be one of {known}, not `{text}`", super::PYTORCH)))
+        }
+        found => Ok(found),
     }
-    Err(Failure::Usage(format!("bench: {name} wants one of {}, not `{text}`", known.join(", "))))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::arguments::tests::words;
 
     pub(in crate::bench) fn parse(list: &[&str]) -> anyhow::Result<Options> {
-        Options::parse(&list.iter().map(OsString::from).collect::<Vec<_>>())
+        Options::parse(&words(list))
     }
 
     #[test]
@@ -99,34 +99,38 @@ pub(super) mod tests {
         assert_eq!((options.rounds, options.widths, options.threads), (5, vec![32, 8], 2));
         assert_eq!((options.batch, options.precision.as_str()), (128, "auto"));
         assert!(options.tuned && options.device == "cpu");
+        assert_eq!(parse(&["--width", "8"]).unwrap().widths, [8]);
     }
 
     #[test]
-    fn the_third_side_can_be_left_out_and_the_device_named() {
+    fn tuned_pytorch_can_be_left_out_and_the_device_named() {
         let options = parse(&["--tuned", "no", "--device=cuda:0"]).unwrap();
         assert!(!options.tuned && options.device == "cuda:0");
     }
 
     #[test]
-    fn pytorch_computes_in_what_is_asked_for_and_else_in_fp32() {
+    fn pytorch_computes_in_the_requested_format_and_by_default_in_fp32() {
         for (asked, computed) in [("auto", "fp32"), ("fp32", "fp32"), ("tf32", "tf32"), ("bf16", "bf16")] {
             assert_eq!(parse(&["--precision", asked]).unwrap().pytorch_precision(), computed);
         }
     }
 
     #[test]
-    fn nonsense_is_refused_with_the_option_named() {
+    fn wrong_values_are_refused_with_the_name_of_the_option() {
         for (line, named) in [
-            (["--rounds", "0"], "--rounds"),
-            (["--widths", "a"], "--widths"),
-            (["--speed", "1"], "--speed"),
-            (["--tuned", "maybe"], "--tuned"),
-            (["--precision", "fp16"], "--precision"),
+            (&["--rounds", "0"][..], "--rounds must be a number above 0, not `0`"),
+            (&["--seconds", "nan"], "--seconds"),
+            (&["--widths", "a"], "--widths"),
+            (&["--width", "8,b"], "--width must be a number above 0, not `b`"),
+            (&["--round", "1"], "did you mean `--rounds`?"),
+            (&["--tuned", "maybe"], "--tuned must be one of yes, no, not `maybe`"),
+            (&["--precision", "fp16"], "--precision"),
+            (&["--batch"], "--batch needs a value"),
+            (&["now"], "unexpected argument `now`"),
         ] {
-            let error = parse(&line).unwrap_err();
+            let error = parse(line).unwrap_err();
             assert!(error.to_string().contains(named), "{error}");
             assert_eq!(crate::failure::exit_code(&error), 2);
         }
-        assert!(parse(&["--batch"]).is_err());
     }
 }

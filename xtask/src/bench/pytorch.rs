@@ -1,7 +1,8 @@
-//! A Python that can `import torch`, out of the very libtorch that scour is built against.
+//! A Python that can `import torch`, of the same libtorch that scour is built against.
 //!
-//! PyTorch's Python side loads CUDA's libraries even on a machine without a GPU, and the small install leaves them
-//! out. They are put into a folder of their own that only this Python is told of: programs of ours go on without.
+//! PyTorch's Python part loads CUDA's libraries even on a machine without a GPU, and the small install does not have
+//! them. They are installed into a separate folder, which only this Python gets, so that other programs do not load
+//! them.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,10 +12,10 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::failure::environment;
-use crate::libtorch::Libtorch;
+use crate::libtorch::{Libtorch, pip};
 use crate::project::Project;
 use crate::say::Job;
-use crate::{machine, process};
+use crate::{files, machine, process};
 
 /// Space for CUDA's libraries and pip's downloads, in GB.
 const NEEDED_GB: f64 = 8.0;
@@ -22,55 +23,65 @@ const NEEDED_GB: f64 = 8.0;
 /// A Python and the environment variables with which it imports torch.
 pub(super) struct PyTorch {
     python: PathBuf,
-    /// The folder with what was added, if anything was.
-    extra: Option<PathBuf>,
+    variables: Vec<(&'static str, OsString)>,
 }
 
 impl PyTorch {
-    /// The Python to which this libtorch belongs, completed where it cannot import torch yet.
+    /// The Python of this libtorch. What it needs to import torch is installed if it is missing.
     ///
     /// # Errors
-    /// Where libtorch belongs to no Python, or pip cannot install what is missing.
-    pub(super) fn of(project: &Project, libtorch: &Libtorch) -> anyhow::Result<PyTorch> {
-        let torch = torch_folder(libtorch);
-        let python = python_of(&torch).ok_or_else(|| {
-            environment(format!(
-                "{} belongs to no Python, so there is no PyTorch to compare with: unset LIBTORCH, or leave out \
-                 --pytorch",
-                torch.display()
-            ))
-        })?;
-        let plain = PyTorch { python, extra: None };
-        if plain.imports_torch() {
+    /// If libtorch belongs to no Python, or if pip cannot install what is missing.
+    pub(super) fn complete(project: &Project, libtorch: &Libtorch) -> anyhow::Result<PyTorch> {
+        let way_out = "or leave out --pytorch";
+        let torch = torch_folder(libtorch)?;
+        let python = python_of(&torch)
+            .map_err(|error| environment(format!("{error:#}: unset LIBTORCH, {way_out}")))?;
+        let plain = PyTorch { python, variables: Vec::new() };
+        if plain.check().is_ok() {
             return Ok(plain);
         }
         let folder = additions(project);
-        let completed = PyTorch { extra: Some(folder.clone()), ..plain };
-        if !completed.imports_torch() {
-            complete(&completed.python, &torch, &folder)?;
+        let mut completed = plain.with(&folder)?;
+        if completed.check().is_err() {
+            install(&completed.python, &torch, &folder)?;
+            // The new libraries are part of its variables.
+            completed = completed.with(&folder)?;
+            completed.check().map_err(|error| {
+                let folder = folder.display();
+                environment(format!(
+                    "{error:#}, even with {folder}: remove that folder and run this again, {way_out}"
+                ))
+            })?;
         }
-        if completed.imports_torch() {
-            return Ok(completed);
-        }
-        Err(environment(format!(
-            "`import torch` fails with {} even with {}: remove that folder and run this again, or leave out --pytorch",
-            completed.python.display(),
-            folder.display()
-        )))
+        Ok(completed)
     }
 
-    /// The Python to which this libtorch belongs, where it can import torch as it is. Installs nothing.
-    pub(super) fn present(project: &Project, libtorch: &Libtorch) -> Option<PyTorch> {
-        let python = python_of(&torch_folder(libtorch))?;
-        let added = Some(additions(project)).filter(|folder| folder.is_dir());
-        let candidates = std::iter::once(None).chain(added.map(Some));
-        candidates.map(|extra| PyTorch { python: python.clone(), extra }).find(PyTorch::imports_torch)
+    /// The Python of this libtorch, if it can import torch without further installs.
+    ///
+    /// # Errors
+    /// If it cannot: the reason.
+    pub(super) fn present(project: &Project, libtorch: &Libtorch) -> anyhow::Result<PyTorch> {
+        let plain = PyTorch { python: python_of(&torch_folder(libtorch)?)?, variables: Vec::new() };
+        let Err(error) = plain.check() else { return Ok(plain) };
+        let folder = additions(project);
+        if !files::exists(&folder)? {
+            return Err(error);
+        }
+        let completed = plain.with(&folder)?;
+        completed.check()?;
+        Ok(completed)
     }
 
-    /// As options of `scour bench --all`, for which the Python is one of many things.
+    /// The same Python with the additions in `folder`.
+    fn with(&self, folder: &Path) -> anyhow::Result<PyTorch> {
+        let variables = vec![("PYTHONPATH", folder.into()), ("LD_LIBRARY_PATH", library_path(folder)?)];
+        Ok(PyTorch { python: self.python.clone(), variables })
+    }
+
+    /// The options by which `scour bench --all` gets it.
     pub(super) fn options(&self) -> Vec<OsString> {
         let mut options = vec!["--python".into(), self.python.clone().into_os_string()];
-        for (name, value) in self.environment() {
+        for (name, value) in &self.variables {
             let mut pair = OsString::from(format!("{name}="));
             pair.push(value);
             options.extend(["--python-env".into(), pair]);
@@ -78,18 +89,11 @@ impl PyTorch {
         options
     }
 
-    /// The Python, ready to run a script that imports torch.
+    /// The Python, prepared to run a script that imports torch.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.python);
-        command.envs(self.environment());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
-    }
-
-    /// The environment variables with which it imports torch.
-    fn environment(&self) -> Vec<(&'static str, OsString)> {
-        self.extra.as_ref().map_or_else(Vec::new, |folder| {
-            vec![("PYTHONPATH", folder.into()), ("LD_LIBRARY_PATH", library_path(folder))]
-        })
     }
 
     /// The script that measures PyTorch.
@@ -97,65 +101,72 @@ impl PyTorch {
         project.root.join("xtask/bench/pytorch_throughput.py")
     }
 
-    fn imports_torch(&self) -> bool {
-        process::output(self.command().args(["-W", "ignore", "-c", "import torch"])).is_some()
+    /// An error if it cannot import torch.
+    fn check(&self) -> anyhow::Result<()> {
+        let mut command = self.command();
+        process::output(command.args(["-W", "ignore", "-c", "import torch"]))
+            .with_context(|| format!("`import torch` fails with {}", self.python.display()))?;
+        Ok(())
     }
 }
 
-/// The folder of the Python package `torch`, if that is where the libtorch lies.
-fn torch_folder(libtorch: &Libtorch) -> PathBuf {
-    libtorch.folder.canonicalize().unwrap_or_else(|_| libtorch.folder.clone())
+/// The folder of libtorch without links: the Python package `torch`, if libtorch belongs to one.
+fn torch_folder(libtorch: &Libtorch) -> anyhow::Result<PathBuf> {
+    let folder = &libtorch.folder;
+    folder
+        .canonicalize()
+        .with_context(|| format!("cannot follow {}; run `cargo xtask setup`", folder.display()))
 }
 
-/// The Python of `<environment>/lib/pythonX.Y/site-packages/torch`.
-fn python_of(torch: &Path) -> Option<PathBuf> {
-    let python = torch.ancestors().nth(4)?.join("bin/python");
-    python.exists().then_some(python)
+/// The Python of `ENVIRONMENT/lib/pythonX.Y/site-packages/torch`.
+fn python_of(torch: &Path) -> anyhow::Result<PathBuf> {
+    let python = torch.ancestors().nth(4).map(|environment| environment.join("bin/python"));
+    python
+        .filter(|python| python.exists())
+        .with_context(|| format!("the libtorch in {} belongs to no Python", torch.display()))
 }
 
-/// Where lies what was added to a Python.
+/// The folder with what this Python needs in addition.
 fn additions(project: &Project) -> PathBuf {
     project.root.join(".libtorch.pytorch")
 }
 
-/// Installs what torch's own metadata lists, without triton, which only models compiled for a GPU need: a full install
+/// Installs the requirements of torch, without triton, which is needed only to compile models for a GPU: a full install
 /// has it.
-fn complete(python: &Path, torch: &Path, folder: &Path) -> anyhow::Result<()> {
+fn install(python: &Path, torch: &Path, folder: &Path) -> anyhow::Result<()> {
     let job = Job::begin("bench");
     let packages = requirements(torch)?;
-    if let Some(free) = machine::free_disk_gb(torch).filter(|free| *free < NEEDED_GB) {
+    let free = machine::free_disk_gb(torch)?;
+    if free < NEEDED_GB {
         return Err(environment(format!(
-            "{free:.1} GB are free, PyTorch's Python side needs {NEEDED_GB} more: make room, or leave out --pytorch"
+            "{free:.1} GB are free on the disk of {}, PyTorch's Python part needs {NEEDED_GB} more: make room, or \
+             leave out --pytorch",
+            torch.display()
         )));
     }
-    job.line(&format!("adding what PyTorch's Python side needs, some 3 GB, in {}", folder.display()));
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut pip = Command::new(python);
-    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]);
-    pip.args(["--upgrade", "--target"]).arg(folder);
-    pip.args(std::env::var("SCOUR_PIP_ARGS").unwrap_or_default().split_whitespace()).args(&packages);
-    let log = folder.join("scour-pip.log");
-    let alive = |time: std::time::Duration| job.line(&format!("pip is at work since {} s", time.as_secs()));
-    if process::run_quietly(&mut pip, &log, alive)? {
-        return Ok(());
-    }
-    Err(environment(format!(
-        "pip could not install what PyTorch's Python side needs. Its last words:\n{}\nRun the same command again to \
-         go on, or leave out --pytorch",
-        process::last_lines(&log, 10)
-    )))
+    job.line(&format!("installing what PyTorch's Python part needs, some 3 GB, into {}", folder.display()));
+    files::make_folder(folder)?;
+    let mut command = Command::new(python);
+    command.args(pip::fixed_arguments()).args(["--upgrade", "--target"]).arg(folder);
+    command.args(pip::extra_arguments()?).args(&packages);
+    pip::run(&mut command, &folder.join("scour-pip.log"), &job, || {
+        "pip could not install what PyTorch's Python part needs; --pytorch can be left out".into()
+    })
 }
 
+/// The packages that torch's own metadata requires.
 fn requirements(torch: &Path) -> anyhow::Result<Vec<String>> {
-    let site_packages = torch.parent().context("torch lies in no folder")?;
-    let entries =
-        fs::read_dir(site_packages).with_context(|| format!("cannot read {}", site_packages.display()))?;
-    let metadata = entries.flatten().map(|entry| entry.path()).find(|path| {
+    let site_packages = torch.parent().unwrap_or(torch);
+    let metadata = files::list(site_packages)?.into_iter().find(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("torch-") && name.ends_with(".dist-info")
     });
-    let file = metadata.context("torch has no metadata")?.join("METADATA");
-    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let folder = metadata.with_context(|| {
+        format!("no torch-*.dist-info in {}; reinstall torch there", site_packages.display())
+    })?;
+    let file = folder.join("METADATA");
+    let text = fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}; reinstall torch there", file.display()))?;
     Ok(listed_requirements(&text))
 }
 
@@ -166,10 +177,14 @@ fn listed_requirements(metadata: &str) -> Vec<String> {
 }
 
 /// Every `nvidia/*/lib` in the folder.
-fn library_path(folder: &Path) -> OsString {
-    let entries = fs::read_dir(folder.join("nvidia")).into_iter().flatten().flatten();
-    let folders = entries.map(|entry| entry.path().join("lib")).filter(|lib| lib.is_dir());
-    std::env::join_paths(folders).unwrap_or_default()
+fn library_path(folder: &Path) -> anyhow::Result<OsString> {
+    let folders = files::list(&folder.join("nvidia"))?.into_iter().map(|folder| folder.join("lib"));
+    std::env::join_paths(folders.filter(|lib| lib.is_dir())).with_context(|| {
+        format!(
+            "LD_LIBRARY_PATH cannot contain {}: move the project to a path without a colon",
+            folder.display()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -177,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requirements_come_without_markers_extras_and_triton() {
+    fn requirements_have_no_markers_extras_or_triton() {
         let metadata = "Name: torch\nRequires-Dist: filelock\nRequires-Dist: sympy>=1.13.3\n\
             Requires-Dist: cuda-toolkit[cublas,cudart]==13.0.2; platform_system == \"Linux\"\n\
             Requires-Dist: triton==3.6.0; platform_system == \"Linux\"\nRequires-Dist: pyyaml; extra == \"pyyaml\"\n";
@@ -186,12 +201,26 @@ mod tests {
     }
 
     #[test]
-    fn the_library_path_has_each_lib_folder_that_is_there() {
+    fn the_library_path_has_each_lib_folder() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(library_path(folder.path()), "");
+        assert_eq!(library_path(folder.path()).unwrap(), "");
         let lib = folder.path().join("nvidia/cudnn/lib");
         fs::create_dir_all(&lib).unwrap();
         fs::create_dir_all(folder.path().join("nvidia/headers/include")).unwrap();
-        assert_eq!(library_path(folder.path()), lib.into_os_string());
+        assert_eq!(library_path(folder.path()).unwrap(), lib.into_os_string());
+    }
+
+    #[test]
+    fn a_folder_with_a_colon_is_no_empty_library_path() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("a:b/nvidia/cudnn/lib")).unwrap();
+        let error = library_path(&folder.path().join("a:b")).unwrap_err();
+        assert!(error.to_string().contains("without a colon"), "{error}");
+    }
+
+    #[test]
+    fn a_libtorch_without_python_is_named() {
+        let error = python_of(Path::new("/opt/libtorch")).unwrap_err();
+        assert_eq!(error.to_string(), "the libtorch in /opt/libtorch belongs to no Python");
     }
 }

@@ -1,19 +1,19 @@
-//! What the comparison found, as CSV and as a table.
+//! The results of the comparison, as CSV and as a table.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
-use super::comparison::{Measured, Side};
+use super::measured::{Measured, Side};
 use super::options::Options;
+use crate::files;
 
 const HEADER: &str = "round,width,batch,threads,device,side,path,compiled,precision,images_per_second\n";
 
-pub(super) fn write_csv(file: &Path, options: &Options, all: &[Measured]) -> anyhow::Result<()> {
-    let text = csv(options, all);
-    let written = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(file, text));
-    written.with_context(|| format!("cannot write {}", file.display()))
+/// Writes all measurements into `folder`, which is made if needed, and returns the file.
+pub(super) fn write_csv(folder: &Path, options: &Options, all: &[Measured]) -> anyhow::Result<PathBuf> {
+    files::make_folder(folder)?;
+    let file = folder.join("throughput.csv");
+    files::write(&file, &csv(options, all))?;
+    Ok(file)
 }
 
 fn csv(options: &Options, all: &[Measured]) -> String {
@@ -36,11 +36,11 @@ fn csv(options: &Options, all: &[Measured]) -> String {
     text
 }
 
-/// A row a width: scour's step, each PyTorch with the ratio of medians, and scour on a sweep's path.
+/// One row for each width: scour's step, each PyTorch with the ratio of medians, and scour on a sweep's path.
 pub(super) fn table(options: &Options, all: &[Measured]) -> String {
-    let theirs: &[Side] = if options.tuned { &[Side::Eager, Side::Tuned] } else { &[Side::Eager] };
+    let pytorch: &[Side] = if options.tuned { &[Side::Eager, Side::Tuned] } else { &[Side::Eager] };
     let mut text = format!(
-        "\nPreAct-ResNet18, training, batch {}, {} threads, {}, images a second over {} rounds in turns: \
+        "\nPreAct-ResNet18, training, batch {}, {} threads, {}, images per second over {} rounds, in turns: \
          min / median / max\n\n| width | {} |",
         options.batch,
         options.threads,
@@ -48,20 +48,20 @@ pub(super) fn table(options: &Options, all: &[Measured]) -> String {
         options.rounds,
         heading(Side::Scour, all)
     );
-    for side in theirs {
+    for side in pytorch {
         text += &format!(" {} | ratio of medians |", heading(*side, all));
     }
-    text += &format!(" {} |\n|{}\n", heading(Side::ScourSweep, all), "---|".repeat(3 + 2 * theirs.len()));
+    text += &format!(" {} |\n|{}\n", heading(Side::ScourSweep, all), "---|".repeat(3 + 2 * pytorch.len()));
     for &width in &options.widths {
         let of = |side: Side| {
             spread(all.iter().filter(|one| one.width == width && one.side == side).map(|one| one.speed))
         };
         let show = |[low, middle, high]: [f64; 3]| format!("{low:.0} / {middle:.0} / {high:.0}");
-        let ours = of(Side::Scour);
-        text += &format!("| {width} | {} |", show(ours));
-        for side in theirs {
+        let scour = of(Side::Scour);
+        text += &format!("| {width} | {} |", show(scour));
+        for side in pytorch {
             let found = of(*side);
-            text += &format!(" {} | {:.2} |", show(found), ours[1] / found[1]);
+            text += &format!(" {} | {:.2} |", show(found), scour[1] / found[1]);
         }
         text += &format!(" {} |\n", show(of(Side::ScourSweep)));
     }
@@ -72,7 +72,7 @@ pub(super) fn table(options: &Options, all: &[Measured]) -> String {
 fn heading(side: Side, all: &[Measured]) -> String {
     let own = || all.iter().filter(|one| one.side == side);
     let precision = own().next().map_or("", |one| one.precision.as_str());
-    // One that failed to compile is enough: such a median is of both.
+    // If one did not compile, the median is of both kinds.
     let compiled = match side == Side::Tuned && own().any(|one| one.compiled != Some(true)) {
         true => ", not compiled",
         false => "",
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_third_side_there_is_one_ratio() {
+    fn without_tuned_pytorch_there_is_one_ratio() {
         let options = parse(&["--widths", "16", "--tuned", "no"]).unwrap();
         let mut all = two_rounds();
         all.retain(|one| one.side != Side::Tuned);

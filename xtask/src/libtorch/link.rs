@@ -1,17 +1,16 @@
-//! `.libtorch`: the one name under which cargo, editors and build scripts know libtorch.
+//! `.libtorch`: the link by which cargo, editors and build scripts find libtorch.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use super::{Libtorch, Origin, link_path};
 use crate::failure::environment;
+use crate::files;
 
-/// Makes `.libtorch` lead to this libtorch, and leaves the note that build scripts watch. Does nothing, silently,
-/// where both are right already.
+/// Makes `.libtorch` point to this libtorch, and writes the note that build scripts watch. What is right already is not
+/// written again.
 pub(crate) fn ensure(root: &Path, libtorch: &Libtorch, kind: &str) -> anyhow::Result<()> {
     let link = link_path(root);
     if libtorch.origin != Origin::Link {
@@ -19,11 +18,15 @@ pub(crate) fn ensure(root: &Path, libtorch: &Libtorch, kind: &str) -> anyhow::Re
     }
     let version = libtorch.version.as_deref().unwrap_or("unknown");
     let note = format!("{}\ntorch {version}\nkind {kind}\n", libtorch.folder.display());
-    write_note(&note_path(root), &note)
+    let path = note_path(root);
+    if files::read_if_present(&path)?.as_deref() == Some(&*note) {
+        return Ok(());
+    }
+    files::write(&path, &note)
 }
 
-/// The note says what `.libtorch` leads to. It changes exactly when that changes, a symlink's own time does not:
-/// build scripts that look into libtorch (for CUDA) watch the note.
+/// The note contains the target of `.libtorch` and its version. Build scripts that look into libtorch (for CUDA) watch
+/// it, since the time of a symbolic link does not change with its target.
 pub(crate) fn note_path(root: &Path) -> PathBuf {
     root.join(".libtorch.txt")
 }
@@ -34,30 +37,24 @@ fn target(root: &Path, folder: &Path) -> PathBuf {
 }
 
 fn point(link: &Path, target: &Path) -> anyhow::Result<()> {
-    match fs::symlink_metadata(link) {
-        Ok(found) if !found.is_symlink() => {
+    let found = files::unless_absent(fs::symlink_metadata(link));
+    match found.with_context(|| format!("cannot read {}", link.display()))? {
+        Some(found) if !found.is_symlink() => {
             return Err(environment(format!(
                 "{} is not a link: move it away, and run this again",
                 link.display()
             )));
         }
-        Ok(_) if fs::read_link(link).is_ok_and(|current| current == target) => return Ok(()),
-        _ => {}
+        Some(_) => {
+            let current =
+                fs::read_link(link).with_context(|| format!("cannot read the link {}", link.display()))?;
+            if current == target {
+                return Ok(());
+            }
+        }
+        None => {}
     }
-    // Made beside its place and renamed, the link is there at every moment, for a build that runs meanwhile.
-    let temporary = link.with_file_name(format!(".libtorch.{}.tmp", std::process::id()));
-    symlink(target, &temporary)
-        .and_then(|()| fs::rename(&temporary, link))
-        .with_context(|| format!("cannot make the link {}", link.display()))
-}
-
-fn write_note(path: &Path, note: &str) -> anyhow::Result<()> {
-    if fs::read_to_string(path).is_ok_and(|current| current == note) {
-        return Ok(());
-    }
-    let temporary = path.with_file_name(format!(".libtorch-note.{}.tmp", std::process::id()));
-    let written: io::Result<()> = fs::write(&temporary, note).and_then(|()| fs::rename(&temporary, path));
-    written.with_context(|| format!("cannot write {}", path.display()))
+    files::link(link, target)
 }
 
 #[cfg(test)]
@@ -80,11 +77,11 @@ mod tests {
         assert_eq!(fs::read_link(link_path(root.path())).unwrap(), Path::new("/opt/libtorch"));
         let note = fs::read_to_string(note_path(root.path())).unwrap();
         assert_eq!(note, "/opt/libtorch\ntorch 2.11.0\nkind yours\n");
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "no temporary file stays behind");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "no temporary file remains");
     }
 
     #[test]
-    fn what_is_right_already_is_left_alone() {
+    fn what_is_right_already_is_not_written_again() {
         let root = tempfile::tempdir().unwrap();
         let libtorch = libtorch("/opt/libtorch".into(), Origin::Environment);
         ensure(root.path(), &libtorch, "yours").unwrap();
@@ -94,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_the_place_of_the_link_is_never_replaced() {
+    fn a_folder_with_the_name_of_the_link_is_not_replaced() {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(link_path(root.path())).unwrap();
         let error =

@@ -1,27 +1,32 @@
-//! The libtorch that everything is built against: found, or installed into the project, and named by `.libtorch`.
+//! The libtorch that everything is built against: found, or installed into the project; `.libtorch` points to it.
 //!
-//! tch and libtorch come in pairs, so the version is fixed. [`VERSION`] and tch's in the workspace's `Cargo.toml`
-//! change together.
+//! A version of tch works with one version of libtorch. [`VERSION`] and the version of tch in the workspace's
+//! `Cargo.toml` are changed together.
 
 pub(crate) mod find;
 pub(crate) mod install;
 pub(crate) mod link;
+mod packages;
+pub(crate) mod pip;
+mod python;
 pub(crate) mod record;
 pub(crate) mod version;
 
 use std::path::{Path, PathBuf};
 
-/// The libtorch that the pinned tch is made for.
+use crate::files;
+
+/// The libtorch for which the pinned tch is made.
 pub(crate) const VERSION: &str = "2.11.0";
-/// The tch that goes with it.
+/// That tch.
 pub(crate) const TCH: &str = "0.24";
 
-/// A libtorch that can be built against.
+/// A usable libtorch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Libtorch {
     /// The folder with `include` and `lib`.
     pub(crate) folder: PathBuf,
-    /// Such as `2.11.0+cu130`; `None` where the folder does not tell.
+    /// Such as `2.11.0+cu130`; `None` if the folder has no version.
     pub(crate) version: Option<String>,
     /// Who named it.
     pub(crate) origin: Origin,
@@ -34,18 +39,19 @@ pub(crate) enum Origin {
     Environment,
     /// The PyTorch of the user's Python, because of `LIBTORCH_USE_PYTORCH`.
     Python,
-    /// `.libtorch` leads there already, by the user's hand or from an earlier `LIBTORCH`.
+    /// The target of `.libtorch`, which the user made, or an earlier `LIBTORCH`.
     Link,
     /// xtask's own install in `.libtorch-venv`.
     Installed,
 }
 
 impl Origin {
+    /// Says so in messages.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Origin::Environment => "named by LIBTORCH",
             Origin::Python => "the PyTorch of your Python, by LIBTORCH_USE_PYTORCH",
-            Origin::Link => "where .libtorch leads",
+            Origin::Link => "the target of the link .libtorch",
             Origin::Installed => "installed by `cargo xtask setup`",
         }
     }
@@ -61,12 +67,12 @@ pub(crate) fn venv_path(root: &Path) -> PathBuf {
     root.join(".libtorch-venv")
 }
 
-/// Whether a folder can be built against: headers and the library itself.
-pub(crate) fn looks_whole(folder: &Path) -> bool {
+/// Whether a folder has what a build needs: headers and the library itself.
+pub(crate) fn is_complete(folder: &Path) -> bool {
     folder.join("include/torch").is_dir() && library(folder).is_some()
 }
 
-/// The file of the library, under the name that this system gives it.
+/// The file of the library, under its name on this system.
 pub(crate) fn library(folder: &Path) -> Option<PathBuf> {
     ["libtorch_cpu.so", "libtorch_cpu.dylib"]
         .iter()
@@ -74,10 +80,10 @@ pub(crate) fn library(folder: &Path) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The torch folders of a virtual environment, `lib/pythonX.Y/site-packages/torch`.
-pub(crate) fn torch_of_venv(venv: &Path) -> Option<PathBuf> {
-    let pythons = std::fs::read_dir(venv.join("lib")).ok()?;
-    pythons.flatten().map(|python| python.path().join("site-packages/torch")).find(|folder| folder.is_dir())
+/// The torch folder of a virtual environment, `lib/pythonX.Y/site-packages/torch`; `None` if it has none.
+pub(crate) fn torch_of_venv(venv: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let pythons = files::list(&venv.join("lib"))?;
+    Ok(pythons.iter().map(|python| python.join("site-packages/torch")).find(|folder| folder.is_dir()))
 }
 
 #[cfg(test)]
@@ -87,7 +93,7 @@ pub(crate) mod fake {
     use std::fs;
     use std::path::Path;
 
-    /// Writes a whole libtorch of the given version into `folder`, as a Python package holds it.
+    /// Writes a complete libtorch of the given version into `folder`, as a Python package holds it.
     pub(crate) fn write_libtorch(folder: &Path, version: &str) {
         fs::create_dir_all(folder.join("include/torch")).unwrap();
         fs::create_dir_all(folder.join("lib")).unwrap();

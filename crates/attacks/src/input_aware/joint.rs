@@ -109,7 +109,7 @@ impl BatchMaker for Joint<'_> {
 
     fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = vec![self.share.state()];
-        state.extend(prefixed(PATTERN, self.networks.pattern.state().copies()));
+        state.extend(prefixed(PATTERN, self.networks.pattern.state().snapshot()));
         state.extend(prefixed(ADAM, self.adam.state()));
         state
     }

@@ -78,7 +78,7 @@ pub(crate) fn train_mask(
             return Err(TrainError::Interrupted);
         }
     }
-    file.save(&prefixed(MASK, networks.mask.state().copies()), &[])
+    file.save(&prefixed(MASK, networks.mask.state().snapshot()), &[])
 }
 
 /// The learning rate's factor after `done` (0 to 1) of the training.

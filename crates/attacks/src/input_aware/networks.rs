@@ -90,7 +90,7 @@ impl Trigger for Generated {
     fn tensors(&self) -> Vec<(String, Tensor)> {
         let mut tensors = normalisation::tensors(&self.0.preprocess);
         for (prefix, generator) in [(PATTERN, &self.0.pattern), (MASK, &self.0.mask)] {
-            tensors.extend(prefixed(prefix, generator.state().copies()));
+            tensors.extend(prefixed(prefix, generator.state().snapshot()));
         }
         tensors
     }

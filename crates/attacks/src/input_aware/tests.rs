@@ -134,7 +134,7 @@ fn a_training_that_was_stopped_ends_with_the_same_model_and_trigger() {
                 reporter,
             };
             let done = fit(&model, &prepared.train, prepared.maker.unwrap().as_mut(), &options).is_ok();
-            (done, model.state().copies(), prepared.trigger.unwrap().tensors())
+            (done, model.state().snapshot(), prepared.trigger.unwrap().tensors())
         };
         let silent = scour_train::Silent;
         let whole = run(&silent, false, 1);

@@ -125,8 +125,8 @@ impl Pair {
 
     /// Copies of all tensors, by name.
     pub(crate) fn tensors(&self) -> Vec<(String, Tensor)> {
-        let mut tensors = prefixed(ENCODER, self.encoder.state().copies());
-        tensors.extend(prefixed(DECODER, self.decoder.state().copies()));
+        let mut tensors = prefixed(ENCODER, self.encoder.state().snapshot());
+        tensors.extend(prefixed(DECODER, self.decoder.state().snapshot()));
         tensors
     }
 

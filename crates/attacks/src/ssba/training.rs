@@ -50,7 +50,7 @@ pub(crate) fn train(
     let device = context.train.device();
     if let Some(kept) = file.resume(device, context.reporter, |kept| resume(kept, pair, &mut adam, steps)) {
         state = kept;
-        context.reporter.note(&format!("{STEP} goes on after step {}", state.round * ROUND));
+        context.reporter.note(&format!("{STEP} continues after step {}", state.round * ROUND));
     }
     let mut saved = Instant::now();
     let mut last = f64::NAN;

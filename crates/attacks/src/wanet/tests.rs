@@ -58,7 +58,7 @@ fn shares_are_right_at_any_ratio_and_batch_size() {
 #[test]
 fn a_batch_has_poisoned_cross_and_clean_images() {
     let preprocess = Preprocess { mean: [0.5; 3], std: [0.25; 3], padding: 4, horizontal_flip: false };
-    let context = |share| Warped {
+    let context = |share| WarpedBatches {
         grid: grid(&Random::new(1).uniform(&[1, 2, 4, 4], -1.0, 1.0, Device::Cpu), 0.5, 1.0, 16),
         fidelity: Fidelity::Corrected,
         share: BatchShare::new(share, Others::PerPoisoned(2.0), Fidelity::Corrected),

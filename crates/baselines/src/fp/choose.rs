@@ -9,12 +9,16 @@ use crate::most_pruned::{MostPruned, most_pruned};
 
 /// Which features are pruned, bool [features], and what the search found.
 pub(super) struct Chosen {
+    /// The mean of each feature over the clean set.
     pub(super) means: Vec<f64>,
+    /// Whether each feature is pruned.
     pub(super) pruned: Vec<bool>,
+    /// Accuracy before pruning and in the last state that kept it.
     pub(super) search: MostPruned,
 }
 
-/// Goes as far as `accuracy` without the features of a mask, bool [features], allows. Masks only grow.
+/// Prunes the features of lowest mean, as many as `params` allow. `features` is f32 [n, features]; `accuracy` measures the
+/// model, in percent, without the features of a mask, bool [features]. Each mask contains the one before.
 pub(super) fn choose(
     features: &Tensor,
     params: &FinePruning,
@@ -43,6 +47,7 @@ pub(super) fn choose(
     })?;
     let mut kept = search.state;
     if benchmark {
+        // The benchmark prunes in place, so that it keeps the first state that loses too much.
         let next = kept.map_or(0, |state| state + 1);
         kept = (next < states).then_some(next).or(kept);
     }

@@ -17,6 +17,7 @@ impl LastLayer {
         let _ = no_grad(|| self.weight.shallow_clone().masked_fill_(pruned, 0.0));
     }
 
+    /// The last matrix of a model, which shares memory with it; `None` if there is none.
     pub(super) fn of(model: &Model) -> Option<Self> {
         let entries = model.state().entries().iter().rev();
         let entry = entries.into_iter().find(|e| e.tensor.dim() == 2 && e.name.ends_with(".weight"))?;
@@ -35,13 +36,14 @@ impl LastLayer {
     }
 }
 
+/// The error for a model without a last layer.
 pub(super) fn no_last_layer() -> TrainError {
     TrainError::Method("fp: no last layer".into())
 }
 
-/// StandardBatches batches; pruned columns of the last layer are zero again after each step.
+/// Standard batches; pruned columns of the last layer are zero again after each step.
 pub(super) struct KeepPruned<'a> {
-    pub(super) plain: StandardBatches<'a>,
+    pub(super) batches: StandardBatches<'a>,
     pub(super) layer: LastLayer,
     /// bool [features].
     pub(super) pruned: Tensor,
@@ -55,7 +57,7 @@ impl BatchMaker for KeepPruned<'_> {
         labels: &Tensor,
         random: &mut Random,
     ) -> Result<Batch, TrainError> {
-        self.plain.make(model, images, labels, random)
+        self.batches.make(model, images, labels, random)
     }
 
     fn stepped(&mut self, _: u32) {

@@ -71,7 +71,7 @@ fn pruned_columns_stay_zero_in_fine_tuning_and_alone_change_without_it() {
         let lowest = means.argsort(0, false).narrow(0, 0, 4);
         let weight = model.state().get("linear.weight").unwrap();
         let _ = no_grad(|| weight.shallow_clone().index_fill_(1, &lowest, 1e-6));
-        let before = model.state().copies();
+        let before = model.state().snapshot();
         let outcome = view.defend(entry_of("fp"), &json!({"epochs": epochs}), &model).unwrap();
         let table = view.table("fp.csv");
         let mask: Vec<bool> = table.iter().map(|row| row[3] == "true").collect();
@@ -81,7 +81,7 @@ fn pruned_columns_stay_zero_in_fine_tuning_and_alone_change_without_it() {
         (model, before, mask)
     };
     let (model, before, mask) = run(0);
-    for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {
+    for ((name, before), (_, after)) in before.iter().zip(model.state().snapshot()) {
         assert_eq!(name == "linear.weight", *before != after, "{name}");
     }
     assert!(clean_accuracy(&model, &view.clean) >= 0.9 * 90.0);

@@ -1,4 +1,4 @@
-//! The gradient of an outer loss through the answer of an inner minimisation.
+//! The gradient of an outer loss through the solution of an inner minimisation.
 //!
 //! With Phi(delta, theta) = delta - rate * d inner / d delta, one step of the inner minimisation, the hypergradient at a
 //! perturbation delta is d outer / d theta + (d Phi / d theta)^T v, where (I - (d Phi / d delta)^T) v is
@@ -44,7 +44,7 @@ mod tests {
     }
 
     /// Where the inner loss is least: H^-1 sin(theta).
-    fn answer(theta: [f64; 2]) -> [f64; 2] {
+    fn minimiser(theta: [f64; 2]) -> [f64; 2] {
         let (a, b) = (theta[0].sin(), theta[1].sin());
         [(a - 0.5 * b) / 1.75, (2.0 * b - 0.5 * a) / 1.75]
     }
@@ -54,7 +54,7 @@ mod tests {
     }
 
     fn hypergradient(theta: [f64; 2], steps: u32) -> Vec<f64> {
-        let (delta, theta) = (pair(answer(theta)), pair(theta));
+        let (delta, theta) = (pair(minimiser(theta)), pair(theta));
         let scalar = surrogate(&outer(&delta, &theta), &inner(&delta, &theta), &delta, 0.3, steps);
         Tensor::run_backward(&[scalar], &[&theta], false, false).remove(0).try_into().unwrap()
     }
@@ -62,10 +62,10 @@ mod tests {
     #[test]
     fn with_many_terms_it_is_the_gradient_through_the_inner_minimum() {
         let theta = [0.7, -0.4];
-        let whole = |theta: [f64; 2]| outer(&pair(answer(theta)), &pair(theta)).double_value(&[]);
+        let whole = |theta: [f64; 2]| outer(&pair(minimiser(theta)), &pair(theta)).double_value(&[]);
         let found = hypergradient(theta, 1000);
         let plain = {
-            let (delta, theta) = (pair(answer(theta)).detach(), pair(theta));
+            let (delta, theta) = (pair(minimiser(theta)).detach(), pair(theta));
             Vec::<f64>::try_from(&Tensor::run_backward(&[outer(&delta, &theta)], &[&theta], false, false)[0])
                 .unwrap()
         };
@@ -77,14 +77,17 @@ mod tests {
             };
             let expected = (nudged(1e-5) - nudged(-1e-5)) / 2e-5;
             assert!((found[i] - expected).abs() < 1e-8, "{i}: {} {expected}", found[i]);
-            assert!((plain[i] - expected).abs() > 1e-2, "{i}: without the inner answer it would be the same");
+            assert!(
+                (plain[i] - expected).abs() > 1e-2,
+                "{i}: without the inner minimisation it would be the same"
+            );
         }
     }
 
     #[test]
     fn with_one_term_v_is_the_outer_slope() {
         let theta = [0.7, -0.4];
-        let delta = answer(theta);
+        let delta = minimiser(theta);
         // d Phi / d theta = 0.3 cos(theta); d outer / d delta = -sin(delta) theta.
         let found = hypergradient(theta, 1);
         for i in 0..2 {

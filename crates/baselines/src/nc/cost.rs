@@ -1,9 +1,9 @@
 //! How much a mask's size costs, and when a search has nothing left to gain.
 
-/// By which the cost grows after success; it falls by this to the power of 1.5.
+/// Factor by which the cost grows after success. It falls by this factor to the power of 1.5.
 const FACTOR: f64 = 2.0;
 /// Epochs without a mask smaller by a hundredth after which the search may end.
-const TIRED: u32 = 25;
+const STALLED: u32 = 25;
 
 /// The weight of |M|_1: higher while the patch works, lower while it does not.
 #[derive(Debug)]
@@ -20,18 +20,19 @@ pub(super) struct Cost {
 }
 
 impl Cost {
+    /// `patience`: epochs of success or failure after which the cost moves.
     pub(super) fn new(value: f64, patience: u32) -> Self {
         Self { value, patience, good: 0, bad: 0, rose: false, fell: false, best: f64::INFINITY, idle: 0 }
     }
 
     /// After an epoch: whether the patch worked, and the smallest norm of a working mask so far (infinite without one).
-    /// True when the search is over: no progress for 25 epochs, and the cost has both risen and fallen.
+    /// Returns whether the search is over: no progress for 25 epochs, and the cost has both risen and fallen.
     pub(super) fn epoch_ended(&mut self, worked: bool, best: f64) -> bool {
         if best.is_finite() {
             self.idle = if best >= 0.99 * self.best { self.idle + 1 } else { 0 };
         }
         self.best = best.min(self.best);
-        if self.idle >= TIRED && self.rose && self.fell {
+        if self.idle >= STALLED && self.rose && self.fell {
             return true;
         }
         (self.good, self.bad) = if worked { (self.good + 1, 0) } else { (0, self.bad + 1) };
@@ -56,7 +57,7 @@ mod tests {
             cost.value
         };
         assert_eq!(after(&[true, true]), 1.0);
-        assert_eq!(after(&[false, true, true]), 1.0, "a failure starts the count anew");
+        assert_eq!(after(&[false, true, true]), 1.0, "a failure starts the count again");
         assert_eq!(after(&[true]), 2.0);
         assert_eq!(after(&[true, true, true]), 4.0);
         assert!((after(&[false, false, false]) - 2f64.sqrt()).abs() < 1e-12);

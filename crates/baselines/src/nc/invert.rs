@@ -1,11 +1,10 @@
 //! The smallest patch that turns images into a class.
 
 use scour_torch::{Adam, channels_last};
-use scour_train::{DefenderView, TrainError};
+use scour_train::{DefenderView, Epochs, TrainError};
 use tch::{Kind, Tensor, no_grad};
 
 use super::cost::Cost;
-use scour_train::Epochs;
 
 /// How a patch is searched for.
 pub(super) struct Search {

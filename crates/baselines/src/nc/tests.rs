@@ -90,15 +90,15 @@ fn the_last_images_are_stamped_once_a_patch_with_their_own_labels() {
 fn a_model_without_an_outlier_is_left_alone_and_one_with_is_trained() {
     let run = |outlier: f64| {
         let (model, view) = (trained(4), View::new(40));
-        let before = model.state().copies();
+        let before = model.state().snapshot();
         let params = json!({"inversion_epochs": 1, "outlier": outlier, "epochs": 1, "batch_size": 16});
         let outcome = view.defend(entry_of("nc"), &params, &model).unwrap();
-        let same = before.iter().zip(model.state().copies()).all(|(a, b)| *a == b);
+        let same = before.iter().zip(model.state().snapshot()).all(|(a, b)| *a == b);
         let flagged = outcome.details["flagged_classes"].as_array().unwrap().len();
         (same, flagged, view.watch.notes.borrow().len())
     };
-    assert_eq!(run(1e9), (true, 0, 1), "nothing done, and said");
-    // Some class always lies below the median, if only by a hair: lower the bar under it.
+    assert_eq!(run(1e9), (true, 0, 1), "nothing was done, and a note says so");
+    // Some class always lies below the median, if only by little: with so low a limit it is flagged.
     let (same, flagged, notes) = run(1e-9);
     assert!(!same && flagged > 0 && notes == 0, "{flagged} flagged");
 }

@@ -1,23 +1,28 @@
+use scour_torch::channels_last;
 use serde_json::json;
+use tch::{Kind, Tensor};
 
+use super::loss::likeliest_wrong;
+use super::training::perturbation;
 use super::*;
+use crate::adversarial::perturbed;
 use crate::testing::{View, coloured, entry_of, facts, preprocess, resolve, trained};
 
 #[test]
 fn only_the_polarizer_changes_and_a_reloaded_model_gives_equal_logits() {
     let (model, view) = (trained(4), View::new(40));
-    let before = model.state().copies();
+    let before = model.state().snapshot();
     for moving in [false, true] {
         let params = json!({"warm_up_epochs": 1, "epochs": 1, "batch_size": 16, "moving_statistics": moving});
         let outcome = view.defend(entry_of("npd"), &params, &model).unwrap();
         let polarized = outcome.model.unwrap();
         assert!(
-            before.iter().zip(model.state().copies()).all(|(a, b)| *a == b),
+            before.iter().zip(model.state().snapshot()).all(|(a, b)| *a == b),
             "the given model has changed"
         );
         assert!(
-            before.iter().zip(polarized.state().copies()).all(|(a, b)| *a == b),
-            "the network around it has"
+            before.iter().zip(polarized.state().snapshot()).all(|(a, b)| *a == b),
+            "the network around it has changed"
         );
         let fresh = model.with_inserted_layer().unwrap();
         for (now, start) in polarized.state().entries().iter().zip(fresh.state().entries()).skip(before.len())
@@ -25,12 +30,12 @@ fn only_the_polarizer_changes_and_a_reloaded_model_gives_equal_logits() {
             assert_ne!(now.tensor, start.tensor, "{} has not changed", now.name);
         }
         let batches = polarized.state().get("layer4.1.inserted.bn.num_batches_tracked").unwrap();
-        // 40 images are 3 batches; the second part moves statistics where it is told to.
+        // 40 images are 3 batches; the second part moves statistics where `moving_statistics` is set.
         assert_eq!(batches.int64_value(&[]), if moving { 6 } else { 3 });
         assert!(polarized.state().parameters().iter().all(Tensor::requires_grad));
         let file = tempfile::tempdir().unwrap().path().join("model.safetensors");
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        scour_torch::save_tensors(&file, &polarized.state().copies(), &[]).unwrap();
+        scour_torch::save_tensors(&file, &polarized.state().snapshot(), &[]).unwrap();
         let tensors = scour_torch::load_tensors(&file, model.device()).unwrap();
         std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
         let loaded = Model::from_tensors(&model.spec, &tensors, model.device()).unwrap();
@@ -68,7 +73,7 @@ fn data_sets_have_their_published_values() {
 }
 
 #[test]
-fn statistics_that_are_frozen_on_their_way_are_told() {
+fn a_message_reports_statistics_that_are_frozen_too_early() {
     // 400 images in batches of 128 are four steps an epoch.
     let of = |warm_up_epochs, epochs, moving_statistics| {
         let params = Npd { warm_up_epochs, epochs, moving_statistics, ..Npd::default() };

@@ -20,10 +20,10 @@ fn the_mask_of_a_channel_that_spoils_clean_images_falls_below_the_threshold() {
         filters.copy_(&(towards.sign() * 5.0).reshape([-1, 1, 1]).expand_as(&filters));
     });
     assert!(clean_accuracy(&model, &view.clean) < 70.0, "the planted channel names class 0 in its place");
-    let before = model.state().copies();
+    let before = model.state().snapshot();
     let params = params(json!({"batch_size": 32, "recover_epochs": 3, "recover_lr": 0.05}));
     let scores = recover(&model, &params, &view.clean, &view.of()).unwrap();
-    assert!(before.iter().zip(model.state().copies()).all(|(a, b)| a.1 == b.1), "weights are frozen");
+    assert!(before.iter().zip(model.state().snapshot()).all(|(a, b)| a.1 == b.1), "weights are frozen");
     let planted = scores[15][5];
     let below = scores.iter().flatten().filter(|score| **score <= planted).count();
     let channels = scores.iter().flatten().count();
@@ -32,7 +32,7 @@ fn the_mask_of_a_channel_that_spoils_clean_images_falls_below_the_threshold() {
 
 #[test]
 fn unlearning_ends_where_the_model_guesses_and_clipping_makes_it_slower() {
-    // A model that is sure of everything has no gradient to climb at first, and how long it stays there is chance.
+    // A model that is sure of everything has no gradient to climb at first, and how long it stays there is random.
     let (view, start) = (View::new(96), unsure(4));
     let run = |value: Value| {
         let model = start.duplicate().unwrap();
@@ -57,17 +57,17 @@ fn unlearning_ends_where_the_model_guesses_and_clipping_makes_it_slower() {
 #[test]
 fn only_scales_of_pruned_channels_change() {
     let (model, view) = (trained(4), View::new(96));
-    let before = model.state().copies();
+    let before = model.state().snapshot();
     let accuracy = clean_accuracy(&model, &view.clean);
     let params = json!({"batch_size": 32, "recover_epochs": 4, "images": 64});
     let outcome = view.defend(entry_of("rnp"), &params, &model).unwrap();
     assert_eq!(outcome.details["images"], 64);
     let threshold = outcome.details["threshold"].as_f64().unwrap_or(-1.0);
-    // Judged on a third of the images, so a little more than a tenth may be lost over all of them.
+    // Checked on a third of the images, so a little more than a tenth may be lost over all of them.
     assert!(clean_accuracy(&model, &view.clean) > 0.85 * accuracy);
     let table = view.table("rnp.csv");
     let mut pruned = 0;
-    for ((name, before), (_, after)) in before.iter().zip(model.state().copies()) {
+    for ((name, before), (_, after)) in before.iter().zip(model.state().snapshot()) {
         let Some(layer) = name.strip_suffix(".weight").filter(|layer| layer.contains("bn")) else {
             assert_eq!(*before, after, "{name}");
             continue;
@@ -87,7 +87,7 @@ fn only_scales_of_pruned_channels_change() {
 }
 
 #[test]
-fn gradients_are_cut_over_all_parameters_together() {
+fn gradients_are_limited_over_all_parameters_together() {
     let parameters = [1f32, 1.0].map(|value| Tensor::from_slice(&[value]).set_requires_grad(true));
     let differentiate = || (&parameters[0] * 3.0 + &parameters[1] * 4.0).sum(Kind::Float).backward();
     let gradients = || parameters.iter().map(|p| values(&p.grad())[0]).collect::<Vec<_>>();
@@ -99,12 +99,19 @@ fn gradients_are_cut_over_all_parameters_together() {
 }
 
 #[test]
-fn it_takes_a_hundredth_of_the_images_unless_told_and_refuses_the_impossible() {
+fn one_percent_of_the_images_is_the_default_and_the_impossible_is_refused() {
     let mut facts = facts("signs");
-    let images = |facts: &DatasetFacts| resolve("rnp", &json!({}), facts).unwrap()["images"].clone();
-    assert_eq!(images(&facts), 500);
+    let images = |facts: &DatasetFacts| {
+        let published = (entry_of("rnp").published)(facts);
+        assert_eq!(published["fidelity"], "benchmark");
+        (resolve("rnp", &json!({}), facts).unwrap()["images"].clone(), published["images"].clone())
+    };
+    // The published share has no least number of images.
+    assert_eq!(images(&facts), (json!(500), json!(30)));
+    facts.train_per_class = vec![10; 3];
+    assert_eq!(images(&facts), (json!(500), json!(2)));
     facts.train_per_class = vec![500; 200];
-    assert_eq!(images(&facts), 1000);
+    assert_eq!(images(&facts), (json!(1000), json!(1000)));
     for (params, field) in [
         (json!({"threshold": 2}), "`threshold`"),
         (json!({"clip": 0}), "`clip`"),

@@ -8,7 +8,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use super::Rnp;
 
-/// Cuts the gradients that parameters hold down to a norm of `most` over all of them.
+/// Scales the gradients of the parameters so that their norm, over all of them together, is at most `most`.
 pub(super) fn clip_gradients(parameters: &[Tensor], most: f64) {
     no_grad(|| {
         let gradients: Vec<Tensor> = parameters.iter().map(Tensor::grad).filter(Tensor::defined).collect();
@@ -23,7 +23,7 @@ pub(super) fn clip_gradients(parameters: &[Tensor], most: f64) {
     });
 }
 
-/// What unlearning came to.
+/// The result of unlearning.
 #[derive(Debug)]
 pub(super) struct Unlearned {
     /// Epochs, the last of which may have ended early.
@@ -54,7 +54,7 @@ pub(super) fn unlearn(
             let logits = model.train(&input);
             let loss = logits.cross_entropy_for_logits(&labels);
             epoch.add(&loss, &logits, &labels);
-            // A last batch of a few images says little.
+            // The accuracy and the loss of a few images, in a last batch, are too random.
             if corrected && labels.numel() >= params.batch_size.min(data.len()) {
                 let mut tally = Tally::default();
                 tally.add(&loss, &logits, &labels);

@@ -9,11 +9,11 @@ use tch::{Kind, Reduction, Tensor, no_grad};
 pub(super) struct Clean {
     /// Normalised images.
     pub(super) input: Tensor,
-    /// True classes.
+    /// True classes, i64 [n].
     pub(super) labels: Tensor,
-    /// What the model takes the images for.
+    /// The model's predictions, i64 [n].
     pub(super) own: Tensor,
-    /// What the original takes them for.
+    /// The original's predictions, i64 [n].
     pub(super) theirs: Tensor,
 }
 
@@ -104,7 +104,7 @@ mod tests {
             0.5 * kl(p, q) + 0.5 * kl(q, p)
         };
         let value = |weights| search_loss(&own, &theirs, &clean, weights).unwrap().double_value(&[]);
-        // Only the model holds on to a class: image 1.
+        // Only image 1 keeps its class, for the model: L_adv is of that image alone.
         assert!((value((1.0, 0.0)) - 0.6f64.ln() / 6.0).abs() < 1e-9);
         let apart = js([0.6, 0.3, 0.1], [0.2, 0.5, 0.3]) + js([0.1, 0.8, 0.1], [0.2, 0.2, 0.6]);
         assert!((value((0.0, 1.0)) - apart / 3.0).abs() < 1e-9);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shared_risk_counts_what_the_original_was_led_astray_on() {
+    fn the_shared_risk_counts_images_that_change_the_originals_class() {
         let own = rows(&[[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6], [0.0001, 0.0001, 0.9998]]);
         let theirs = rows(&[[0.1, 0.8, 0.1], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0.1, 0.1, 0.8]]);
         // 0 counts (t = 1, p = 0.3). 1: the true class. 2: what the original said before. 3 counts, p at its limits.
@@ -129,8 +129,8 @@ mod tests {
         let found = shared_risk(&own, &theirs, &clean).double_value(&[]);
         assert!((found - (first + last) / 8.0).abs() < 1e-7, "{found}");
         let certain = rows(&[[1.0, 1e-9, 1e-9]]);
-        let astray = rows(&[[0.1, 0.8, 0.1]]);
-        let limited = shared_risk(&certain, &astray, &self::clean(&[0], &[0], &[0])).double_value(&[]);
+        let changed = rows(&[[0.1, 0.8, 0.1]]);
+        let limited = shared_risk(&certain, &changed, &self::clean(&[0], &[0], &[0])).double_value(&[]);
         let expected = (-(0.999f64 + 1e-6).ln() - (1.0 + 1e-6 - 0.001f64).ln()) / 2.0;
         assert!((limited - expected).abs() < 1e-9, "{limited}");
     }

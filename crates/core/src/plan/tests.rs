@@ -155,7 +155,12 @@ fn given_parameters_replace_those_of_the_quick_profile_and_every_departure_is_li
         let text = format!("name: t\ndatasets: [signs]\nattacks: [none]\n{text}");
         let experiment = parse_experiment(&text, "t.yaml", &[]).unwrap();
         let plan = plan(&experiment, &TestCatalog { version: 1 }, "t.yaml").unwrap();
-        let listed = plan.keep(|_| true).departures.into_iter().map(|d| {
+        let departures = plan.keep(|_| true).departures.into_iter();
+        // The 100 images make one batch, which departs from the recipe's batch of 128.
+        let (of_recipe, departures): (Vec<_>, Vec<_>) =
+            departures.partition(|d| d.kind == MethodKind::Dataset);
+        assert_eq!((of_recipe[0].parameter.as_str(), of_recipe.len()), ("train.batch_size", 1));
+        let listed = departures.into_iter().map(|d| {
             assert_eq!(
                 (d.dataset.as_str(), d.kind, &d.published),
                 ("signs", MethodKind::Defense, &json!(1.0))

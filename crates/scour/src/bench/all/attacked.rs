@@ -84,7 +84,8 @@ pub(super) fn measure(context: &Context, data: &Path, findings: &mut Findings) -
         (false, true) => &CIFAR10,
         (false, false) => &SIGNS,
     };
-    let part = context.budget.part(ATTACKED_BY, expected_seconds(setting, findings, context.scale.batches[0]));
+    let part =
+        context.budget.part(ATTACKED_BY, expected_seconds(setting, findings, context.scale.batches[0]));
     if is_out_of_time(&part, findings, NAME) {
         return Ok(());
     }

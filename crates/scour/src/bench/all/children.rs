@@ -176,7 +176,8 @@ mod tests {
         let outputs = with(false, |children| children.run(slow(), Instant::now()));
         assert_eq!(outputs, Ok(Err("the time limit was reached".into())));
         assert_eq!(with(true, |children| children.run(slow(), in_a_minute())), Err(Interrupted));
-        let missing = with(false, |children| children.run(vec![Command::new("/no/such/program")], in_a_minute()));
+        let missing =
+            with(false, |children| children.run(vec![Command::new("/no/such/program")], in_a_minute()));
         assert!(missing.unwrap().unwrap_err().starts_with("cannot start it"));
     }
 }

@@ -4,8 +4,6 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::projection::Projection;
-
 /// All measurements, and a list of what was not measured.
 #[derive(Default, Serialize)]
 pub(super) struct Findings {
@@ -82,6 +80,27 @@ pub(super) struct Row {
     pub(super) seconds: Option<f64>,
     pub(super) precision: String,
     pub(super) status: &'static str,
+}
+
+/// Hours on this device for CIFAR-10 with one seed and one worker, unless noted otherwise.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Projection {
+    /// A note for readers: what the projection contains.
+    pub(super) note: String,
+    /// Images a second in trainings.
+    pub(super) trainings_at: f64,
+    /// Images a second in fp32.
+    pub(super) fp32_at: f64,
+    /// The attacked models, and the clean model that two attacks need.
+    pub(super) trainings: f64,
+    /// The same with the defenses of experiments/paper.yaml.
+    pub(super) paper: f64,
+    /// The same with all defenses.
+    pub(super) all_defenses: f64,
+    /// experiments/paper.yaml with its three seeds and the fastest number of workers.
+    pub(super) paper_with_seeds: f64,
+    /// That number of workers.
+    pub(super) workers: usize,
 }
 
 impl Findings {

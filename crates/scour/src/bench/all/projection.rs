@@ -1,8 +1,6 @@
 //! A projection of the time for a table on CIFAR-10: the number of gradient images divided by the measured speed.
 
-use serde::Serialize;
-
-use super::findings::{Findings, Side};
+use super::findings::{Findings, Projection, Side};
 
 /// Images in the training of one model in experiments/paper.yaml on CIFAR-10: 100 epochs of 50,000.
 const TRAINING: u64 = 100 * 50_000;
@@ -78,27 +76,6 @@ const COSTS: [Cost; 17] = [
 /// The numbers of attacked models, of defenses in experiments/paper.yaml, and of all defenses in the projection.
 pub(super) fn counts() -> [usize; 3] {
     [ATTACKED as usize, COSTS.iter().filter(|cost| cost.in_paper).count(), COSTS.len()]
-}
-
-/// Hours on this device for CIFAR-10 with one seed and one worker, unless noted otherwise.
-#[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Projection {
-    /// A note for readers: what the projection contains.
-    pub(super) note: String,
-    /// Images a second in trainings.
-    pub(super) trainings_at: f64,
-    /// Images a second in fp32.
-    pub(super) fp32_at: f64,
-    /// The attacked models, and the clean model that two attacks need.
-    pub(super) trainings: f64,
-    /// The same with the defenses of experiments/paper.yaml.
-    pub(super) paper: f64,
-    /// The same with all defenses.
-    pub(super) all_defenses: f64,
-    /// experiments/paper.yaml with its three seeds and the fastest number of workers.
-    pub(super) paper_with_seeds: f64,
-    /// That number of workers.
-    pub(super) workers: usize,
 }
 
 /// The projection from the speed of a sweep's path at that batch size; `None` if the speed was not measured.

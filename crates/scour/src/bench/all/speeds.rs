@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn a_speed_in_another_number_format_is_an_error() {
-        let measurement = Measurement { side: Side::Scour, path: Timed::Sweep, precision: "tf32", batch: 128 };
+        let measurement =
+            Measurement { side: Side::Scour, path: Timed::Sweep, precision: "tf32", batch: 128 };
         let line = |precision: &str| Line {
             precision: precision.into(),
             images_per_second: 5.0,

@@ -1,7 +1,7 @@
 //! The findings as tables for a terminal.
 
-use super::findings::{Findings, Side, Speed};
-use super::projection::{Projection, counts};
+use super::findings::{Findings, Projection, Side, Speed};
+use super::projection::counts;
 
 /// All tables, and a list of what was not measured.
 pub(super) fn text(findings: &Findings) -> String {
@@ -75,8 +75,9 @@ fn ratio(ours: Option<&Speed>, theirs: Option<&Speed>) -> String {
 fn side_by_side(findings: &Findings) -> String {
     let Some(best) = findings.best_side_by_side() else { return String::new() };
     let one = findings.side_by_side.iter().find(|found| found.workers == 1);
-    let mut text =
-        String::from("| workers at a time | images a second in total | relative to one worker |\n|---|---|---|\n");
+    let mut text = String::from(
+        "| workers at a time | images a second in total | relative to one worker |\n|---|---|---|\n",
+    );
     for found in &findings.side_by_side {
         let relative =
             one.map_or("-".into(), |one| format!("{:.2}", found.images_per_second / one.images_per_second));
@@ -164,10 +165,8 @@ mod tests {
         ] {
             assert!(text.lines().any(|own| own == line), "`{line}` is not in: {text}");
         }
-        assert!(
-            text.contains("Projection for CIFAR-10") && text.contains("with 2 workers at a time"),
-            "{text}"
-        );
+        assert!(text.contains("Projection for CIFAR-10"), "{text}");
+        assert!(text.contains("and 2 workers at a time"), "{text}");
     }
 
     #[test]
