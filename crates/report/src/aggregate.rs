@@ -19,10 +19,10 @@ pub(crate) struct Summary {
     pub(crate) defense: String,
     /// Over the repeats that count: whose status is `ok`.
     pub(crate) counted: Figures,
-    /// Over those that are shown only: the attack did not take, or the defended model is at chance.
+    /// Over those that are only shown: the attack was not implanted, or the defended model is no better than guessing.
     pub(crate) not_counted: Figures,
-    /// Mean wall-clock seconds of the repeats that count, where all were measured on one machine, in one number format
-    /// and on one day.
+    /// Mean wall-clock seconds of the repeats that count, if all were measured on one machine, in one number format and
+    /// on one day.
     pub(crate) seconds: Option<f64>,
     pub(crate) counts: Counts,
 }
@@ -44,7 +44,7 @@ const NOT_COUNTED: [RowStatus; 2] = [RowStatus::NotImplanted, RowStatus::Collaps
 
 /// One summary for each group, in the order in which groups first appear.
 ///
-/// Not with polars' lazy engine, which would take minutes more to build: tables have some thousand rows.
+/// Polars' lazy engine is not used: it takes minutes more to build, and tables have only some thousand rows.
 pub(crate) fn aggregate(rows: &[ResultRow]) -> Result<Vec<Summary>, ReportError> {
     table(rows)
         .and_then(|table| table.partition_by_stable(KEYS, true))
@@ -88,7 +88,7 @@ fn with_status(group: &DataFrame, statuses: &[RowStatus]) -> PolarsResult<DataFr
     group.filter(&names.iter().map(is_one).collect())
 }
 
-/// Mean, sample standard deviation and number of the values that there are.
+/// Mean, sample standard deviation and number of the values that are present.
 fn statistic(rows: &DataFrame, metric: &str) -> PolarsResult<Option<Statistic>> {
     let values = rows.column(metric)?.f64()?;
     let n = (values.len() - values.null_count()) as u32;
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!((der.mean, der.n), (96.0, 2));
         assert!((der.std.unwrap() - 2f64.sqrt()).abs() < 1e-9);
         assert_eq!(tsbd.counted.ra, None);
-        // What is only shown has means of its own: ACC 10 and 80, DER 60 and 50.
+        // Repeats that are only shown have separate means: ACC 10 and 80, DER 60 and 50.
         assert_eq!(tsbd.not_counted.acc.map(|acc| (acc.mean, acc.n)), Some((45.0, 2)));
         assert_eq!(tsbd.not_counted.der.map(|der| der.mean), Some(55.0));
         assert_eq!(found[1].counted.acc, Some(Statistic { mean: 50.0, std: None, n: 1 }));

@@ -8,8 +8,9 @@ use crate::metric::Metric;
 use crate::names;
 use crate::number::{fixed, listed, mean, plural};
 
-/// The mean over attacks of each attack's mean. It has no standard deviation, which would say how attacks differ and
-/// not how exact the number is. A mean that does not cover every attack that took, in every planned repeat, has a sign.
+/// The mean over attacks of each attack's mean. It has no standard deviation, since this would measure how attacks
+/// differ and not how exact the mean is. A mean that does not cover every implanted attack in every planned repeat
+/// has a sign.
 pub(crate) fn average_row(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Row {
     let attacks = group.counted_attacks();
     let blocks = group.defenses.iter().map(|defense| {
@@ -50,7 +51,7 @@ fn average(group: &Group, attacks: &[&str], defense: &str, metric: Metric, decim
     }
 }
 
-/// The attacks, by their shown names, under which a repeat of the defense ended at chance.
+/// The attacks, by their shown names, under which a repeat of the defense collapsed.
 pub(crate) fn collapsed_under(group: &Group, attacks: &[&str], defense: &str) -> Vec<String> {
     attacks
         .iter()

@@ -1,4 +1,4 @@
-//! The caption of a table: all that a reader of the table alone has to know.
+//! The caption of a table, which makes the table readable without the rest of the report.
 
 use scour_core::{RowStatus, Validity};
 
@@ -80,14 +80,17 @@ fn bold(table: &Table) -> Option<String> {
     })
 }
 
-/// How many cells have no number that counts.
+/// The number of cells without a number that counts.
 fn not_counted(group: &Group) -> Option<String> {
     let counts = Counts::of(group.rows.iter().copied());
     let parts: Vec<String> = [
         (RowStatus::Failed, "failed"),
         (RowStatus::NotApplicable, "did not apply"),
-        (RowStatus::NotEvaluated, "were not evaluated, since their attacked model is at chance"),
-        (RowStatus::NotImplanted, "rest on an attack that did not take"),
+        (
+            RowStatus::NotEvaluated,
+            "were not evaluated, since their attacked model is no better than guessing",
+        ),
+        (RowStatus::NotImplanted, "have an attack that was not implanted"),
         (RowStatus::Collapsed, "collapsed"),
     ]
     .into_iter()
@@ -120,7 +123,7 @@ fn not_implanted(group: &Group, validity: &Validity) -> Option<String> {
     let mut text = vec![];
     if !in_all.is_empty() {
         text.push(format!(
-            "{NOT_IMPLANTED} {} of {} did not take ({bounds}): {}; shown, not averaged.",
+            "{NOT_IMPLANTED} {} of {} not implanted ({bounds}): {}; shown, but in no mean.",
             in_all.len(),
             plural(group.real_attacks().count(), "attack"),
             named(in_all)
@@ -128,14 +131,14 @@ fn not_implanted(group: &Group, validity: &Validity) -> Option<String> {
     }
     if !in_part.is_empty() {
         text.push(format!(
-            "Not in every seed did {} take ({bounds}); means are over the seeds in which it did.",
+            "Not implanted in some seeds ({bounds}): {}; means are over the other seeds.",
             named(in_part)
         ));
     }
     (!text.is_empty()).then(|| text.join(" "))
 }
 
-/// Which attacks an average is over, where these are not all of the table.
+/// The number of attacks in the average, if these are not all of the table.
 fn averaged(group: &Group, table: &Table) -> Option<String> {
     let (attacks, all) = (group.counted_attacks(), group.real_attacks().count());
     (table.rows.iter().any(|row| row.kind == "average") && attacks.len() < all)
@@ -153,14 +156,15 @@ fn signs(table: &Table) -> Vec<String> {
     let mut text = vec![];
     if has(COLLAPSED) {
         text.push(format!(
-            "{COLLAPSED} The defended model collapsed: its ACC is at chance, so that a low ASR is no success; not ranked."
+            "{COLLAPSED} The defended model collapsed: its ACC is no better than guessing, so that a low ASR is no \
+             success; not ranked."
         ));
     }
     if part("cell") {
         text.push("A superscript k/n marks numbers from k of n seeds; not ranked.".into());
     }
     if part("average") {
-        text.push(format!("{INCOMPLETE}k/n The average rests on k of n attacked models, and is not ranked."));
+        text.push(format!("{INCOMPLETE}k/n The average is over k of n attacked models; not ranked."));
     }
     text
 }

@@ -1,14 +1,14 @@
-//! What a table consists of, and the signs in its cells.
+//! The parts of a table, and the signs in its cells.
 
 use serde::Serialize;
 
 /// Stands for a number that does not exist, such as the ASR of a clean model.
 pub(crate) const DASH: &str = "–";
-/// The attack did not take.
+/// The attack was not implanted.
 pub(crate) const NOT_IMPLANTED: &str = "‡";
-/// The defended model is at chance.
+/// The defended model is no better than guessing.
 pub(crate) const COLLAPSED: &str = "§";
-/// An average that leaves something out.
+/// An average that does not cover all attacked models.
 pub(crate) const INCOMPLETE: &str = "†";
 
 #[derive(Clone, Debug, Serialize)]
@@ -29,7 +29,7 @@ pub(crate) struct Column {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// `attack`, `clean`, `average`, or `not-implanted` where the attack took in no repeat.
+    /// `attack`, `clean`, `average`, or `not-implanted` if the attack was implanted in no repeat.
     pub(crate) kind: &'static str,
     /// One for each column.
     pub(crate) blocks: Vec<CellBlock>,
@@ -38,7 +38,7 @@ pub(crate) struct Row {
 /// The numbers of one attack under one defense.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct CellBlock {
-    /// One for each metric, or a single one that spans them where there is no number.
+    /// One for each metric, or a single one that spans them if there is no number.
     pub(crate) cells: Vec<Cell>,
     /// How many metrics the column has.
     pub(crate) width: usize,
@@ -50,11 +50,11 @@ pub(crate) struct Cell {
     pub(crate) std: Option<String>,
     /// `best`, `second` or nothing.
     pub(crate) mark: &'static str,
-    /// A superscript: `2/3` where only two of three planned seeds count, and the signs above.
+    /// A superscript: `2/3` if only two of three planned seeds count, and the signs above.
     pub(crate) sign: Option<String>,
     /// For a tooltip.
     pub(crate) title: Option<String>,
-    /// The number, where it may be compared with others: it has no sign.
+    /// The number; `None` if it has a sign and is therefore not compared with others.
     #[serde(skip)]
     pub(crate) ranked: Option<f64>,
 }

@@ -34,30 +34,30 @@ use crate::table::{main_table, robust_table};
 pub(crate) struct Page {
     pub(crate) title: String,
     pub(crate) description: Option<String>,
-    /// How many cells ended how, in words.
+    /// The number of cells with each status, as text.
     pub(crate) counts: String,
     pub(crate) started: Option<String>,
     pub(crate) groups: Vec<Section>,
     pub(crate) galleries: Vec<Gallery>,
-    /// Parameters that are not the published ones.
+    /// Parameters whose values are not the published ones.
     pub(crate) settings: Vec<Setting>,
-    /// Whether defenses were shortened for a small machine.
+    /// Whether defenses have fewer epochs and steps, for a small machine.
     pub(crate) quick: bool,
     pub(crate) glossary: &'static [Term],
     pub(crate) provenance: Provenance,
-    /// Whether published figures were asked for.
+    /// Whether published figures were given.
     pub(crate) compared: bool,
-    /// What a reader has to know before the numbers, a line each.
+    /// Warnings that are shown above the numbers, one line each.
     pub(crate) warnings: Vec<String>,
 }
 
-/// One table with all that explains it.
+/// One table with its explanations, figures and lists.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Section {
     pub(crate) anchor: String,
     pub(crate) heading: String,
     pub(crate) ratios: String,
-    /// How to read the numbers: n, ratios, what is missing.
+    /// The explanation of the numbers: n, ratios, missing rows.
     pub(crate) caption: String,
     pub(crate) lead: String,
     pub(crate) overview: Vec<DefenseOverview>,
@@ -65,7 +65,7 @@ pub(crate) struct Section {
     /// The table in parts that fit a page of paper.
     pub(crate) parts: Vec<Table>,
     pub(crate) robust: Option<Table>,
-    /// In what the numbers were not made in the same way.
+    /// Warnings that the rows differ in number format, device, processor or versions.
     #[serde(skip)]
     mixtures: Vec<String>,
     /// Cells that do not count, with their reasons.
@@ -86,7 +86,7 @@ pub(crate) struct Section {
     pub(crate) seeds: Vec<SeedRow>,
 }
 
-/// Builds the page. Sections and images are made in parallel, which no order depends on.
+/// Builds the page. Sections and images are made in parallel; the result does not depend on the order.
 pub(crate) fn page(
     folder: &Path,
     (rows, strengths): (&[ResultRow], &[StrengthRow]),
@@ -120,7 +120,7 @@ pub(crate) fn page(
     let none = |section: &Section| section.published.same.is_empty() && section.published.other.is_empty();
     if reference.is_some() && sections.iter().all(none) {
         warnings.push(
-            "none of the published figures is about a data set, model, attack, defense and ratios of these results"
+            "no published figure has the data set, model, attack, defense and ratios of a row of these results"
                 .into(),
         );
     }

@@ -1,6 +1,5 @@
-//! What each defense costs: time and memory of the cells that count. Seconds are compared only within one machine,
-//! number format, number of threads and day; images that went through a model with gradients are a cost whatever the
-//! machine.
+//! The cost of each defense: time and memory of the cells that count. Seconds are compared only within one machine,
+//! number format, number of threads and day; gradient images do not depend on the machine.
 
 use scour_core::{ResultRow, RowStatus, SecondsFrom};
 use serde::Serialize;
@@ -13,7 +12,7 @@ use crate::number::{fixed, mean, thousands};
 /// Costs that were measured on one machine and day.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct CostTable {
-    /// The machine and the day, or that they are not recorded.
+    /// The machine and the day, or a note that they are not recorded.
     pub(crate) measured_on: String,
     /// Whether the machine is recorded, so that seconds can be compared.
     pub(crate) comparable: bool,
@@ -25,17 +24,17 @@ pub(crate) struct CostTable {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Cost {
     pub(crate) name: String,
-    /// Cells behind it.
+    /// The number of cells.
     pub(crate) cells: usize,
-    /// Mean wall-clock seconds of a cell, with a mark where they came from the store.
+    /// Mean wall-clock seconds of a cell, with a mark if they are from the store.
     pub(crate) seconds: String,
     /// Seconds of the longest cell.
     pub(crate) longest: String,
-    /// Seconds as a multiple of the training of the same attacked models, where both were measured on this machine.
+    /// Seconds as a multiple of those of training the same attacked models, if both were measured on this machine.
     pub(crate) trainings: String,
-    /// Mean images with gradients of a cell.
+    /// Mean gradient images of a cell.
     pub(crate) images: String,
-    /// Most memory of any cell, in MiB.
+    /// Maximum of the memory over cells, in MiB.
     pub(crate) memory: String,
     /// The same on a GPU.
     pub(crate) gpu_memory: String,
@@ -43,7 +42,7 @@ pub(crate) struct Cost {
 
 const DASH: &str = "–";
 
-/// A table for each machine and day, in the order of the rows. Empty where no cost is recorded.
+/// A table for each machine and day, in the order of the rows. Empty if no cost is recorded.
 pub(crate) fn costs(group: &Group) -> Vec<CostTable> {
     let rows: Vec<&ResultRow> =
         group.rows.iter().copied().filter(|row| row.status == RowStatus::Ok && has_cost(row)).collect();

@@ -59,7 +59,7 @@ fn seconds_are_compared_within_one_machine_and_day_only() {
         .iter()
         .map(|c| (c.name.as_str(), c.cells, c.seconds.as_str(), c.trainings.as_str(), c.images.as_str()))
         .collect();
-    // 50 / 100: the cell whose training is of another day is in the mean, not in the ratio.
+    // 50 / 100: the cell whose model was trained on another day is in the mean, but not in the ratio.
     assert_eq!(monday, [("Training", 1, "100.0", "–", "10,000"), ("FT", 2, "40.0", "0.50×", "4,000")]);
     let tsbd = &tables[1].costs[1];
     assert_eq!((tsbd.name.as_str(), tsbd.trainings.as_str()), ("TSBD", "0.50×"));

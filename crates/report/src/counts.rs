@@ -1,4 +1,4 @@
-//! How many repeats ended how.
+//! The number of repeats with each status.
 
 use scour_core::{ResultRow, RowStatus};
 
@@ -28,8 +28,7 @@ impl Counts {
         self.0.iter().sum()
     }
 
-    /// The status that a cell is shown with: one with figures if there is any, then the others by importance to a
-    /// reader.
+    /// The status that is shown for a cell: one with figures if any repeat has them, otherwise the most important one.
     pub(crate) fn shown_status(self) -> Option<RowStatus> {
         use RowStatus::{Collapsed, Failed, NotApplicable, NotEvaluated, NotImplanted, Ok};
         [Ok, Collapsed, NotImplanted, Failed, NotEvaluated, NotApplicable]

@@ -1,12 +1,12 @@
-//! A parameter that is not the published one, in words.
+//! The text of a departure: a parameter whose value is not the published one.
 
 use scour_core::Departure;
 use serde_json::Value;
 
-/// The parameter that chooses between a method as it was meant and as the usual benchmark's code has it.
+/// The parameter that selects the corrected rules of a method or those of the usual benchmark's code.
 pub(crate) const FIDELITY: &str = "fidelity";
 
-/// What the experiment has. A parameter that is left out of a method's identity has its default.
+/// The value in the experiment. A parameter that is left out of a method's identity has its default.
 pub(crate) fn used(departure: &Departure) -> String {
     match &departure.used {
         Value::Null if departure.parameter == FIDELITY => "corrected".into(),
@@ -15,7 +15,7 @@ pub(crate) fn used(departure: &Departure) -> String {
     }
 }
 
-/// What was published; a dash where that is worked out from the data set.
+/// The published value; a dash if it is computed from the data set.
 pub(crate) fn published(departure: &Departure) -> String {
     match &departure.published {
         Value::Null => "–".into(),

@@ -1,4 +1,4 @@
-//! How well defenses that look at the training set detected poisoned images.
+//! Detection rates of the defenses that search the training set for poisoned images.
 
 use scour_core::RowStatus;
 use serde::Serialize;
@@ -12,9 +12,9 @@ use crate::number::{fixed, mean};
 pub(crate) struct DetectionRow {
     pub(crate) attack: String,
     pub(crate) defense: String,
-    /// Of the poisoned images, those that are suspected; a dash where nothing was poisoned.
+    /// The share of the poisoned images that is suspected; a dash if there are none.
     pub(crate) tpr: Rate,
-    /// Of the clean images, those that are suspected.
+    /// The share of the clean images that is suspected.
     pub(crate) fpr: Rate,
 }
 
@@ -22,11 +22,11 @@ pub(crate) struct DetectionRow {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Rate {
     pub(crate) text: String,
-    /// `2/3` where only two of three planned seeds count.
+    /// `2/3` if only two of three planned seeds count.
     pub(crate) sign: Option<String>,
 }
 
-/// In the order of the table, of cells that count; empty where no defense looked at the training set.
+/// Rates of the cells that count, in the order of the table; empty if no defense searched the training set.
 pub(crate) fn detections(group: &Group, decimals: usize) -> Vec<DetectionRow> {
     let pairs =
         group.attacks.iter().flat_map(|attack| group.defenses.iter().map(move |defense| (*attack, *defense)));

@@ -1,7 +1,7 @@
-//! How the setting of our rows differs from that of published figures.
+//! The differences between the settings of our rows and those of published figures.
 //!
-//! Published figures are those of the usual benchmark: the full network, the whole data set, the data set's own recipe,
-//! every method with its published parameters. Which channels FP and ANP prune there was chosen on test images.
+//! Published figures are those of the usual benchmark: full width, all training images, the data set's own recipe,
+//! every method with its published parameters. FP and ANP chose there on test images which channels to prune.
 
 use std::fmt;
 
@@ -15,10 +15,10 @@ use crate::names;
 use crate::number::thousands;
 use crate::recorded::{FULL_WIDTH, Recorded};
 
-/// One difference, in words that say what ours is.
+/// One difference; its text contains our value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Difference {
-    /// There is no experiment that says how the rows were made.
+    /// The settings of the rows are not recorded.
     NotRecorded,
     /// The file of the experiment is older than the list of departures from published parameters.
     ParametersNotRecorded,
@@ -33,11 +33,11 @@ pub(crate) enum Difference {
         published: Option<Value>,
     },
     Quick,
-    /// A method as it was meant, where the benchmark's code does otherwise.
+    /// A method with corrected rules, where published figures are from the benchmark's code.
     Corrected(String),
-    /// A method that chooses on the defender's own images, where published figures were chosen on test images.
+    /// A method that chooses on the defender's own images, where published figures chose on test images.
     OwnImages(String),
-    /// A parameter that is not the published one.
+    /// A parameter whose value is not the published one.
     Parameter {
         method: String,
         parameter: String,
@@ -51,12 +51,15 @@ impl fmt::Display for Difference {
         match self {
             Self::NotRecorded => write!(f, "setting not recorded"),
             Self::ParametersNotRecorded => {
-                write!(f, "parameters not compared with published ones (results of an older scour)")
+                write!(
+                    f,
+                    "parameters not compared with published ones (results of an older version of scour)"
+                )
             }
             Self::Width(width) => write!(f, "width {width} instead of {FULL_WIDTH}"),
             Self::TrainImages(count) => write!(f, "{} training images instead of all", thousands(*count)),
-            Self::NotWhole(note) => write!(f, "data set not whole: {note}"),
-            Self::Targets => write!(f, "other target classes than class 0 for all"),
+            Self::NotWhole(note) => write!(f, "incomplete data set: {note}"),
+            Self::Targets => write!(f, "target class other than 0, or not the same for all images"),
             Self::Recipe { field, used, published } => {
                 match field.as_str() {
                     "epochs" => write!(f, "{} epochs", text(used))?,
@@ -76,10 +79,10 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Attacks of which `fidelity` decides only which images are drawn to be poisoned, as a seed does.
+/// Attacks whose `fidelity` changes only which images are poisoned, as a seed does.
 const ONLY_THE_DRAW: [&str; 3] = ["badnets", "blended", "sig"];
 
-/// The recipe of published figures, which is the data set's own too.
+/// The recipe of published figures, which is also the data set's own.
 fn published_recipe(dataset: &str) -> Option<Recipe> {
     match dataset {
         "cifar10" | "cifar100" => Some(Recipe::default()),
@@ -101,7 +104,7 @@ pub(crate) fn of_table(group: &Group, recorded: &Recorded) -> Vec<Difference> {
         Some(width) => found.push(Difference::Width(width)),
         None => found.push(Difference::NotRecorded),
     }
-    // The width has words of its own, above.
+    // The width is listed above.
     let parameters = departures(group, MethodKind::Model, group.model, recorded);
     found.extend(parameters.filter(|departure| departure.parameter != "width").map(parameter));
     found.extend(recorded.train_images(group.dataset).map(Difference::TrainImages));
@@ -134,7 +137,7 @@ fn of_recipe(recorded: &Recorded, dataset: &str) -> Vec<Difference> {
         }
     };
     let cosine = used.get("schedule").is_none_or(|schedule| schedule == "cosine");
-    // The number of images has words of its own, and only a cosine has a length.
+    // The number of images is listed above, and only a cosine has a length.
     let listed = |field: &str| field != "train_images" && (cosine || field != "cosine_epochs");
     let mut used: Vec<(String, Value)> = used.into_iter().filter(|(field, _)| listed(field)).collect();
     used.sort_by_key(|(field, _)| RECIPE_FIELDS.iter().position(|known| known == field));
@@ -176,7 +179,7 @@ fn of_method(group: &Group, kind: MethodKind, label: &str, recorded: &Recorded) 
     departures(group, kind, label, recorded).filter_map(difference).collect()
 }
 
-/// The departures of a method on the table's data set; none where the file lists departures from defaults.
+/// The departures of a method on the table's data set; none if the file lists departures from defaults.
 fn departures<'a>(
     group: &'a Group,
     kind: MethodKind,

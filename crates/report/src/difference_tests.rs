@@ -66,9 +66,9 @@ fn the_setting_of_a_small_machine_is_put_into_words() {
         ]
     );
     assert_eq!(row, ["profile quick", "NAD: epochs 5 instead of 10"]);
-    // The profile is of defenses only.
+    // The profile concerns only defenses.
     assert_eq!(texts("cifar10", "badnets", "none", &recorded)[1], Vec::<String>::new());
-    // The departure is of one data set only.
+    // The departure concerns only one data set.
     assert_eq!(texts("gtsrb", "badnets", "nad", &recorded)[1], ["profile quick"]);
     let unknown = texts("signs", "badnets", "none", &recorded)[0].clone();
     assert!(unknown.contains(&"12 epochs".to_string()), "{unknown:?}");
@@ -90,7 +90,7 @@ fn corrected_methods_and_choices_on_own_images_differ() {
         texts("cifar10", "wanet", "fp", &defaults)[1],
         ["WaNet: fidelity corrected", "FP: chosen on the defender's own images instead of test images"]
     );
-    // Which images BadNets poisons is drawn anyway.
+    // The images that BadNets poisons are random in both cases.
     assert_eq!(texts("cifar10", "badnets", "bnp", &defaults)[1], ["BNP: noise default instead of 0"]);
     let as_benchmark = recorded_for_test(
         json!({"models": ["preact_resnet18"], "attacks": [{"wanet": {"fidelity": "benchmark"}, "as": "w"}],

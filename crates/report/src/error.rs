@@ -1,10 +1,10 @@
-//! Why a report cannot be written. Every message is one line that names the file and says what to do.
+//! The errors of writing a report. Every message is one line that names the file and the remedy.
 
 use std::path::{Path, PathBuf};
 
 use scour_core::FileError;
 
-/// Why there is no report.
+/// The reason why no report was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The folder holds no results.
@@ -13,23 +13,23 @@ pub enum ReportError {
         /// The missing `results.csv`.
         path: PathBuf,
     },
-    /// There is a file of results, but no row in it.
-    #[error("{path}: holds no rows: let the sweep finish at least one cell, then report again")]
+    /// The file of results has no rows.
+    #[error("{path}: has no rows: let the sweep finish at least one cell, then write the report again")]
     EmptyResults {
         /// The empty `results.csv`.
         path: PathBuf,
     },
-    /// A file is not as it should be.
+    /// The content of a file is invalid.
     #[error("{path}: {problem}: {advice}")]
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// Where and what.
+        /// The problem and its place in the file.
         problem: String,
         /// What the user can do.
         advice: &'static str,
     },
-    /// A newer scour wrote a file.
+    /// A file was written by a newer version of scour.
     #[error(transparent)]
     Newer(FileError),
     /// A file cannot be read.
@@ -37,7 +37,7 @@ pub enum ReportError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A file cannot be written.
@@ -45,7 +45,7 @@ pub enum ReportError {
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A bug of this crate: grouping rows failed.
@@ -61,7 +61,7 @@ impl ReportError {
         Self::Corrupt { path: path.into(), problem: problem.to_string().replace('\n', " "), advice }
     }
 
-    /// A file of scour's own that cannot be used; `advice` is for one that is not as it should be.
+    /// A file of scour's own that cannot be used; `advice` is for one with invalid content.
     pub(crate) fn file(error: FileError, advice: &'static str) -> Self {
         match error {
             FileError::Unreadable { path, source } => Self::Unreadable { path, source },

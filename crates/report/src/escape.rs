@@ -1,4 +1,4 @@
-//! Keeps names and reasons from being taken for markup. Each writes into a tera output.
+//! Escapes names and reasons, so that they are not read as markup. Each function writes into a tera output.
 
 use std::io::Write;
 

@@ -7,12 +7,12 @@ use crate::counts::status_text;
 use crate::number::listed;
 use crate::{group::Group, names};
 
-/// One reason with the seeds that share it and, where it is about the attacked model, its defenses.
+/// One reason with the seeds that have it and, if it concerns the attacked model, its defenses.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Failure {
     pub(crate) attack: String,
     pub(crate) defense: String,
-    /// In words: `failed`, `not implanted`.
+    /// As text: `failed`, `not implanted`.
     pub(crate) status: &'static str,
     pub(crate) reason: String,
     /// `seed 0`, `seeds 0, 1 and 2`.
@@ -22,7 +22,7 @@ pub(crate) struct Failure {
 /// More names than these are replaced by their number.
 const NAMED: usize = 3;
 
-/// Everything of a group that is not `ok`, in the order of the results.
+/// All rows of a group that are not `ok`, in the order of the results.
 pub(crate) fn failures(group: &Group) -> Vec<Failure> {
     let mut found: Vec<(&ResultRow, Vec<u64>, Vec<&str>)> = vec![];
     for row in group.rows.iter().copied().filter(|row| row.status != RowStatus::Ok) {
@@ -66,7 +66,7 @@ pub(crate) fn failures(group: &Group) -> Vec<Failure> {
         .collect()
 }
 
-/// Why a cell has no number that counts, or has it from fewer seeds than it should: for a tooltip.
+/// The reasons why a cell has no number that counts, or one from fewer seeds than planned: for a tooltip.
 pub(crate) fn reasons(group: &Group, attack: &str, defense: &str) -> String {
     let mut texts: Vec<String> = vec![];
     for row in group.repeats(attack, defense).filter(|row| row.status != RowStatus::Ok) {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::names;
 use crate::number::{fixed, mean, ratio_percent};
 
-/// More than these do not help a reader and make the page heavy.
+/// More images make the page large without showing more.
 const MOST_IMAGES: usize = 8;
 /// Small images are shown enlarged to about this many pixels.
 const SHOWN_SIDE: u32 = 96;
@@ -21,9 +21,9 @@ pub(crate) struct Gallery {
     pub(crate) attack: String,
     /// Data set, model, poison ratio and seed.
     pub(crate) setting: String,
-    /// By how much differences are multiplied, where known.
+    /// The factor by which differences are multiplied, if known.
     pub(crate) scale: Option<String>,
-    /// Mean PSNR and SSIM over the shown images, where given.
+    /// Mean PSNR and SSIM over the shown images, if given.
     pub(crate) quality: Option<String>,
     pub(crate) images: Vec<Image>,
 }
@@ -38,8 +38,8 @@ pub(crate) struct Image {
     pub(crate) side: u32,
 }
 
-/// Galleries of a results folder, one for each attacked model whatever its seeds, in the order of `attacks`.
-/// What cannot be shown is left out with a warning, since the numbers do not depend on it.
+/// Galleries of a results folder, one for all seeds of an attacked model, in the order of `attacks`. Images that cannot
+/// be shown are left out with a warning and not an error, since the numbers do not depend on them.
 pub(crate) fn galleries(folder: &Path, attacks: &[&str]) -> (Vec<Gallery>, Vec<String>) {
     let folder = folder.join("gallery");
     if !folder.is_dir() {
@@ -139,7 +139,7 @@ fn quality(images: &[GalleryImage]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Whether a name is one of a file or folder, without a path to another folder.
+/// Whether a name is the plain name of a file or folder, and not a path to another folder.
 fn is_plain(name: &str) -> bool {
     Path::new(name).file_name().is_some_and(|plain| plain == name)
 }

@@ -1,4 +1,4 @@
-//! What the abbreviations mean: one sentence and one formula each, read from `docs/glossary.md`.
+//! The meanings of the abbreviations: one sentence and one formula each, read from `docs/glossary.md`.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ const NAMES: [&str; 4] = ["ACC", "ASR", "RA", "DER"];
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Term {
     pub(crate) name: &'static str,
-    /// `↑` where more is better.
+    /// `↑` if more is better.
     pub(crate) arrow: &'static str,
     pub(crate) long: &'static str,
     pub(crate) meaning: &'static str,

@@ -29,13 +29,13 @@ pub(crate) struct Group<'a> {
     pub(crate) attacks: Vec<&'a str>,
     pub(crate) defenses: Vec<&'a str>,
     pub(crate) rows: Vec<&'a ResultRow>,
-    /// How many repeats each cell should have.
+    /// The number of planned repeats of each cell.
     pub(crate) planned: u32,
     summaries: HashMap<(&'a str, &'a str), &'a Summary>,
 }
 
-/// Splits summaries into tables. A clean model has no poison ratio of its own: it joins every table of its
-/// data set, model and clean ratio, and has one to itself only where nothing was attacked.
+/// Splits summaries into tables. A clean model has no poison ratio: it is in every table of its data set,
+/// model and clean ratio, and has a table of its own only if there is no attacked model.
 pub(crate) fn groups<'a>(summaries: &'a [Summary], rows: &'a [ResultRow], planned: u32) -> Vec<Group<'a>> {
     let same_table = |a: &Summary, b: &Summary| {
         (&a.dataset, &a.model, a.clean_ratio) == (&b.dataset, &b.model, b.clean_ratio)
@@ -93,20 +93,20 @@ impl<'a> Group<'a> {
         self.summaries.get(&(attack, defense)).copied()
     }
 
-    /// Every cell of the table, in no order.
+    /// Every cell of the table, in any order.
     pub(crate) fn summaries(&self) -> impl Iterator<Item = &'a Summary> {
         self.summaries.values().copied()
     }
 
-    /// The figures that count, where a repeat does.
+    /// The figures over the repeats that count, if there are any.
     pub(crate) fn ok(&self, attack: &str, defense: &str) -> Option<&'a Figures> {
         self.get(attack, defense)
             .filter(|summary| summary.counts.get(RowStatus::Ok) > 0)
             .map(|summary| &summary.counted)
     }
 
-    /// Real attacks that an average is expected to cover: those that took in a repeat at least and have figures under
-    /// any defense.
+    /// Real attacks that an average should cover: those that were implanted in at least one repeat and have figures
+    /// under some defense.
     pub(crate) fn counted_attacks(&self) -> Vec<&'a str> {
         let counts = |attack: &str| {
             self.has(attack, RowStatus::Ok)
@@ -115,7 +115,7 @@ impl<'a> Group<'a> {
         self.real_attacks().filter(|attack| counts(attack)).collect()
     }
 
-    /// Real attacks that took in no repeat: shown, and left out of averages, ranks and sentences on defenses.
+    /// Real attacks that were not implanted in any repeat: shown, but in no average, rank or sentence on a defense.
     pub(crate) fn not_implanted(&self) -> Vec<&'a str> {
         let counted = self.counted_attacks();
         self.real_attacks()
@@ -127,7 +127,7 @@ impl<'a> Group<'a> {
         self.attacks.iter().copied().filter(|attack| *attack != NONE)
     }
 
-    /// Whether a repeat under the attack ended so, whatever the defense.
+    /// Whether a row of the attack, with any defense, has this status.
     fn has(&self, attack: &str, status: RowStatus) -> bool {
         self.rows.iter().any(|row| row.attack == attack && row.status == status)
     }

@@ -5,14 +5,14 @@ use crate::names;
 use crate::number::{listed, thousands};
 use crate::recorded::{FULL_WIDTH, Recorded};
 
-/// `CIFAR-10 (20,000 training images), PreAct-ResNet18 (width 16)`: it says where the data set is not whole or the
-/// network is not the full one.
+/// `CIFAR-10 (20,000 training images), PreAct-ResNet18 (width 16)`: it has a note if the data set is incomplete
+/// or the network is not of full width.
 pub(crate) fn heading(group: &Group, recorded: &Recorded) -> String {
     let width = recorded.width(group.model).filter(|width| *width != FULL_WIDTH);
     let images = recorded.train_images(group.dataset);
     let of_data: Vec<String> = data_notes(group)
         .into_iter()
-        .map(|note| format!("not whole: {note}"))
+        .map(|note| format!("incomplete: {note}"))
         .chain(images.map(|count| format!("{} training images", thousands(count))))
         .collect();
     let of_model: Vec<String> = width.map(|width| format!("width {width}")).into_iter().collect();
@@ -26,7 +26,7 @@ pub(crate) fn heading(group: &Group, recorded: &Recorded) -> String {
     )
 }
 
-/// What of the data set is missing, as the rows say.
+/// The notes of the rows on an incomplete data set.
 pub(crate) fn data_notes<'a>(group: &Group<'a>) -> Vec<&'a str> {
     distinct(group, |row| &row.data_note)
 }

@@ -1,5 +1,5 @@
-//! Reads what a sweep left in a results folder: `results.csv`, and `strengths.csv` and `experiment.json` where there
-//! are such files.
+//! Reads the files that a sweep wrote to a results folder: `results.csv`, and `strengths.csv` and `experiment.json` if
+//! they exist.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::recorded::Recorded;
 
 const ADVICE: &str = "restore the file, or run the sweep again, which reuses every finished stage";
 
-/// Rows of `results.csv`, checked: known status, finite numbers where they are shown, no row twice.
+/// Rows of `results.csv`, checked: every status is known, the shown numbers are finite, and no row occurs twice.
 pub(crate) fn read_rows(folder: &Path) -> Result<Vec<ResultRow>, ReportError> {
     let path = folder.join("results.csv");
     if !path.is_file() {
@@ -29,7 +29,7 @@ pub(crate) fn read_rows(folder: &Path) -> Result<Vec<ResultRow>, ReportError> {
         let ratios = (row.poison_ratio.to_bits(), row.clean_ratio.to_bits());
         if !seen.insert((&row.dataset, &row.model, &row.attack, ratios, row.seed, &row.defense)) {
             let twice = format!(
-                "row {}: {}/{}/{} seed {} with defense {} is there twice",
+                "row {}: {}/{}/{} seed {} with defense {} occurs twice",
                 index + 1,
                 row.dataset,
                 row.model,
@@ -59,7 +59,7 @@ fn problem(row: &ResultRow) -> Option<String> {
     )
 }
 
-/// `strengths.csv`, where ASR was measured under weaker triggers; nothing where there is no such file.
+/// `strengths.csv`, with the ASR under weaker triggers; empty if there is no such file.
 pub(crate) fn read_measured_strengths(folder: &Path) -> Result<Vec<StrengthRow>, ReportError> {
     let path = folder.join("strengths.csv");
     if !path.is_file() {
@@ -79,7 +79,7 @@ pub(crate) fn read_measured_strengths(folder: &Path) -> Result<Vec<StrengthRow>,
     }
 }
 
-/// `experiment.json`, where there is one.
+/// `experiment.json`, if it exists.
 pub(crate) fn read_experiment(folder: &Path) -> Result<Recorded, ReportError> {
     let path = folder.join("experiment.json");
     if !path.exists() {
@@ -117,7 +117,7 @@ mod tests {
         assert!(message(&row("101", "ok")).contains("acc is 101"));
         assert!(message(&row("1", "done")).contains("done"));
         let twice = message(&format!("{}{}", row("1", "ok"), row("2", "failed")));
-        assert!(twice.contains("row 2: s/m/a seed 0 with defense ft is there twice"), "{twice}");
+        assert!(twice.contains("row 2: s/m/a seed 0 with defense ft occurs twice"), "{twice}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::names;
 use crate::number::{fixed, listed, mean, plural};
 use crate::overview::{DefenseOverview, over};
 
-/// Each sentence is over all attacked models that are planned, or says over how many of them it is.
+/// A sentence that does not cover all planned attacked models contains the number that it covers.
 pub(crate) fn lead(group: &Group, overview: &[DefenseOverview], decimals: usize) -> String {
     let decimals = decimals.min(1);
     let parts = [
@@ -63,8 +63,8 @@ fn not_implanted(group: &Group) -> Option<String> {
     let attacks: Vec<String> = group.not_implanted().into_iter().map(names::attack).collect();
     match attacks.as_slice() {
         [] => None,
-        [one] => Some(format!("{one} did not take, and is left out.")),
-        several => Some(format!("{} did not take, and are left out.", listed(several))),
+        [one] => Some(format!("{one} was not implanted and is left out.")),
+        several => Some(format!("{} were not implanted and are left out.", listed(several))),
     }
 }
 
@@ -73,7 +73,8 @@ fn best(overview: &[DefenseOverview]) -> Option<String> {
     let ranked: Vec<&DefenseOverview> = overview.iter().filter(|defense| defense.rank.is_some()).collect();
     let Some(best) = ranked.first() else {
         return (with_der > 0).then(|| {
-            "No defense has a number that counts for every attack and planned seed, so that none is called the best.".into()
+            "No defense has a number that counts for every attack and planned seed, so that none is named the best."
+                .into()
         });
     };
     let (name, sentence) = (&best.name, &best.sentence);
@@ -100,8 +101,5 @@ fn unhelpful(overview: &[DefenseOverview]) -> Option<String> {
         return None;
     }
     let verb = if found.len() == 1 { "is" } else { "are" };
-    Some(format!(
-        "{} {verb} hardly better than leaving the model alone, which has a DER of 50, or worse.",
-        listed(&found)
-    ))
+    Some(format!("{} {verb} hardly better than no defense, which has a DER of 50, or worse.", listed(&found)))
 }

@@ -1,8 +1,8 @@
-//! From a results folder to tables and pages that a person reads: mean and standard deviation over seeds,
-//! paper-style tables in HTML, Markdown and LaTeX, figures, and the gallery of triggers.
+//! Makes a report from a results folder: mean and standard deviation over seeds, paper-style tables in HTML, Markdown
+//! and LaTeX, figures, and the gallery of triggers.
 //!
-//! The only crate that links polars, which only `aggregate.rs` uses. This crate must not know torch, processes or the
-//! store: it reads files and writes files, and the same files give the same bytes.
+//! The only crate that links polars, which only `aggregate.rs` uses. This crate must not depend on torch, processes or the
+//! store: it reads files and writes files, and the same input files always give the same output files.
 
 mod aggregate;
 mod average;

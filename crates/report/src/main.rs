@@ -10,11 +10,11 @@ use scour_report::{Options, write_report};
 #[derive(Parser)]
 #[command(name = "scour-report", version)]
 struct Arguments {
-    /// The results folder: holds results.csv, and gets a folder `report`
+    /// The results folder, which contains results.csv; the report is written to its folder `report`
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Published figures, such as experiments/published/figures.csv: beside rows of the same setting, and in a
-    /// comparison of their own, which says what differs, with others. A CSV file with the columns
+    /// Published figures, such as experiments/published/figures.csv. They are shown beside rows with the same settings;
+    /// other rows are in a separate comparison that lists the differences. A CSV file with the columns
     /// source,dataset,model,attack,poison_ratio,clean_ratio,defense,acc,asr,ra
     #[arg(long, value_name = "FILE.csv", alias = "reference")]
     published: Option<PathBuf>,
@@ -24,7 +24,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    // Clap itself ends with 2 on wrong usage, which is `ExitCode::Config`.
+    // On wrong usage, clap exits with 2, which is the value of `ExitCode::Config`.
     let arguments = Arguments::parse();
     let options = Options { decimals: usize::from(arguments.decimals), published: arguments.published };
     match write_report(&arguments.folder, &options) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use scour_core::ResultRow;
 
-/// On which machine, how and when seconds were measured. Seconds that agree in all of it can be compared.
+/// The machine, number format, threads and day of measured seconds. Seconds can be compared if all of these agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MeasuredOn<'a> {
     processor: &'a str,
@@ -15,7 +15,7 @@ pub(crate) struct MeasuredOn<'a> {
 }
 
 impl<'a> MeasuredOn<'a> {
-    /// Nothing where a part of it is not recorded, as in older files.
+    /// `None` if a part of it is not recorded, as in older files.
     pub(crate) fn of(row: &'a ResultRow) -> Option<Self> {
         let known = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         Some(Self {

@@ -1,4 +1,4 @@
-//! The four metrics as a type: their names, and which way is better.
+//! The four metrics as a type: their names, and whether more or less is better.
 
 use crate::aggregate::Figures;
 use crate::number::Statistic;

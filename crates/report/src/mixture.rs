@@ -1,11 +1,11 @@
-//! Whether all numbers of a table were made in one number format, on one device and processor, with one version.
+//! Warnings if the numbers of a table are from several number formats, devices, processors or versions.
 
 use scour_core::{ResultRow, RowStatus};
 
 use crate::group::Group;
 use crate::number::{listed, plural};
 
-/// A field of rows and what its values are called.
+/// A field of rows and the name of its values.
 type Field = (fn(&ResultRow) -> &String, &'static str);
 
 const FIELDS: [Field; 4] = [
@@ -15,7 +15,7 @@ const FIELDS: [Field; 4] = [
     (|row| &row.versions, "versions"),
 ];
 
-/// A line for each field of which the table's rows have more than one value. Rows without figures are left out; a value
+/// A line for each field that has more than one value in the table's rows. Rows without figures are left out; a value
 /// that only some rows lack counts as another one.
 pub(crate) fn mixtures(group: &Group) -> Vec<String> {
     let rows: Vec<&ResultRow> = group
@@ -44,7 +44,7 @@ fn mixture(rows: &[&ResultRow], field: fn(&ResultRow) -> &String, name: &str) ->
         format!("{value} ({})", plural(count, "cell"))
     };
     Some(format!(
-        "this table mixes {name}: {}; differences between such cells may come from that",
+        "this table mixes {name}: {}; this may cause differences between cells",
         listed(&values.iter().map(text).collect::<Vec<_>>())
     ))
 }

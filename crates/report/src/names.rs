@@ -1,12 +1,12 @@
-//! The names that people read: titles of registered methods, and labels as experiments give them.
+//! The names that reports show: titles of registered methods, and other labels as experiments give them.
 
 use scour_core::MethodKind;
 
-/// `kind,name,title` of every registered method, written by `cargo xtask docs`: this crate does not link the registry, which
-/// links libtorch.
+/// `kind,name,title` of every registered method, written by `cargo xtask docs`: this crate does not link the registry,
+/// which links libtorch.
 const TITLES: &str = include_str!("../titles.csv");
 
-/// What is appended to the name of a defense that chose by test images.
+/// The end of the name of a defense that chose on test images.
 const ORACLE_SUFFIX: &str = "-oracle";
 
 /// The title of a registered method. Another label, which an experiment has given, is shown as it is.
@@ -34,6 +34,7 @@ pub(crate) fn method(kind: MethodKind, id: &str) -> String {
         MethodKind::Model => model(id),
         MethodKind::Attack => attack(id),
         MethodKind::Defense => defense(id),
+        MethodKind::Analysis => analysis(id),
     }
 }
 
@@ -43,6 +44,10 @@ pub(crate) fn attack(id: &str) -> String {
 
 pub(crate) fn defense(id: &str) -> String {
     shown("defense", id)
+}
+
+pub(crate) fn analysis(id: &str) -> String {
+    shown("analysis", id)
 }
 
 pub(crate) fn dataset(id: &str) -> String {

@@ -6,17 +6,17 @@ pub(crate) struct Statistic {
     pub(crate) mean: f64,
     /// Sample standard deviation; `None` for a single repeat.
     pub(crate) std: Option<f64>,
-    /// Repeats behind it.
+    /// The number of these repeats.
     pub(crate) n: u32,
 }
 
 impl Statistic {
-    /// `2/3` where only two of three planned repeats are behind it.
+    /// `2/3` if only two of three planned repeats have the metric.
     pub(crate) fn part(&self, planned: u32) -> Option<String> {
         (self.n < planned).then(|| format!("{}/{planned}", self.n))
     }
 
-    /// `81.00 ± 1.41`, or `81.00 ± 1.41 (2 of 3 seeds)` where not every planned repeat is behind it.
+    /// `81.00 ± 1.41`, or `81.00 ± 1.41 (2 of 3 seeds)` if not every planned repeat has the metric.
     pub(crate) fn text(&self, decimals: usize, planned: u32) -> String {
         let std = self.std.map(|std| format!(" ± {}", fixed(std, decimals))).unwrap_or_default();
         let part = if self.n < planned { format!(" ({} of {planned} seeds)", self.n) } else { String::new() };
@@ -24,7 +24,7 @@ impl Statistic {
     }
 }
 
-/// The mean, where there is anything.
+/// The mean; `None` without values.
 pub(crate) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
@@ -51,7 +51,7 @@ pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     }
 }
 
-/// The value in units of the last decimal that a table shows: values that print alike are equal.
+/// The value in units of the last decimal that a table shows, so that values that are shown alike are equal.
 pub(crate) fn rounded(value: f64, decimals: usize) -> i64 {
     (value * 10f64.powi(decimals as i32)).round() as i64
 }

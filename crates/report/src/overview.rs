@@ -1,4 +1,4 @@
-//! A table in words: a line for each defense.
+//! The overview of a table: one line of text for each defense.
 
 use scour_core::{ResultRow, RowStatus};
 use serde::Serialize;
@@ -10,16 +10,16 @@ use crate::metric::Metric;
 use crate::names;
 use crate::number::{fixed, listed, mean, plural};
 
-/// One defense, averaged over the attacks that took.
+/// One defense, averaged over the implanted attacks.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct DefenseOverview {
     pub(crate) name: String,
     pub(crate) color: usize,
-    /// Mean DER as text; a dash where there is none.
+    /// Mean DER as text; a dash if there is none.
     pub(crate) der: String,
-    /// `†5/6` where the DER covers five of six attacked models.
+    /// `†5/6` if the DER covers five of six attacked models.
     pub(crate) sign: Option<String>,
-    /// Length of the bar, 0..100: a DER of 50, which doing nothing has, is 0.
+    /// Length of the bar, 0..100: it is 0 for a DER of 50, that of no defense.
     pub(crate) bar: String,
     pub(crate) sentence: String,
     /// Its rank by DER, from 1, among those that cover every attacked model; the others have none.
@@ -39,12 +39,12 @@ struct Change {
     complete: bool,
 }
 
-/// How many attacked models a comparison should cover.
+/// The number of attacked models that a comparison should cover.
 pub(crate) fn expected_models(group: &Group) -> usize {
     group.counted_attacks().len() * group.planned as usize
 }
 
-/// Attacked and defended model of one repeat, where both count.
+/// Attacked and defended model of one repeat, if both count.
 fn pairs<'a>(group: &Group<'a>, attack: &str, defense: &str) -> Vec<(&'a ResultRow, &'a ResultRow)> {
     let ok = |defense: &str| {
         group.repeats(attack, defense).filter(|row| row.status == RowStatus::Ok).collect::<Vec<_>>()
@@ -164,7 +164,7 @@ fn compared(change: &Change, attacks: usize, planned: u32, decimals: usize) -> S
     format!("{first}{over}, {second}")
 }
 
-/// ` (over 5 of 6 attacked models)`, or nothing where it is all of them.
+/// ` (over 5 of 6 attacked models)`, or nothing if it covers all of them.
 pub(crate) fn over(models: usize, attacks: usize, planned: u32) -> String {
     let expected = attacks * planned as usize;
     if models >= expected {
@@ -174,7 +174,7 @@ pub(crate) fn over(models: usize, attacks: usize, planned: u32) -> String {
     format!(" (over {models} of {})", plural(expected, what))
 }
 
-/// The figures of the defended models, where there is no attacked model to compare with.
+/// The figures of the defended models, if there is no attacked model to compare with.
 fn without_comparison(group: &Group, defense: &str, decimals: usize) -> String {
     let attacks = group.counted_attacks();
     let found = |metric: Metric| {
@@ -185,9 +185,9 @@ fn without_comparison(group: &Group, defense: &str, decimals: usize) -> String {
     let over = over(models, attacks.len(), group.planned);
     match (average(Metric::Acc), average(Metric::Asr)) {
         (Some(acc), Some(asr)) => {
-            format!("ends at ACC {} and ASR {}{over}", fixed(acc, decimals), fixed(asr, decimals))
+            format!("has ACC {} and ASR {}{over}", fixed(acc, decimals), fixed(asr, decimals))
         }
-        (Some(acc), None) => format!("ends at ACC {}{over}", fixed(acc, decimals)),
+        (Some(acc), None) => format!("has ACC {}{over}", fixed(acc, decimals)),
         _ => "has no number that counts".to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! Where results come from, as far as `experiment.json` says.
+//! How the results were made, as far as `experiment.json` records it.
 
 use scour_core::Provenance as Build;
 use serde::Serialize;
@@ -7,10 +7,10 @@ use crate::recorded::Recorded;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Provenance {
-    /// Whether there is an `experiment.json` at all.
+    /// Whether there is an `experiment.json`.
     pub(crate) recorded: bool,
     pub(crate) command: Option<String>,
-    /// Names and values of what is recorded.
+    /// Names and values of the recorded facts.
     pub(crate) facts: Vec<Fact>,
     /// The effective experiment as JSON text.
     pub(crate) experiment: Option<String>,
@@ -33,7 +33,7 @@ pub(crate) fn provenance(recorded: &Recorded) -> Provenance {
     }
 }
 
-/// What of the machine and the build is recorded.
+/// The recorded facts on the machine and the build.
 fn facts(build: &Build) -> Vec<Fact> {
     if *build == Build::default() {
         return vec![];

@@ -28,7 +28,7 @@ pub(crate) struct PublishedRow {
     ra: Option<f64>,
 }
 
-/// One source's figures for one of our tables, all of the same setting as ours or all of another.
+/// The figures of one source for one of our tables: all with the same settings as ours, or all with others.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) source: String,
@@ -38,11 +38,11 @@ pub(crate) struct Comparison {
 /// Published figures for one of our tables.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Published {
-    /// Of the same setting: they can be compared.
+    /// With the same settings as ours, so that they can be compared.
     pub(crate) same: Vec<Comparison>,
-    /// Of another setting: for orientation only.
+    /// With other settings: for orientation only.
     pub(crate) other: Vec<Comparison>,
-    /// What differs in every row of `other`.
+    /// The differences that every row of `other` has.
     pub(crate) differs: Vec<String>,
 }
 
@@ -50,11 +50,11 @@ pub(crate) struct Published {
 pub(crate) struct ComparedRow {
     pub(crate) attack: String,
     pub(crate) defense: String,
-    /// First of its attack: rules are drawn above it.
+    /// Whether it is the first row of its attack, which has a line above it.
     pub(crate) first: bool,
     /// ACC, ASR and RA.
     pub(crate) metrics: Vec<ComparedMetric>,
-    /// What differs in this row, besides what differs in all.
+    /// The differences of this row that are not in `Published::differs`.
     pub(crate) differs: String,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct ComparedMetric {
     pub(crate) published: String,
     pub(crate) ours: String,
     pub(crate) std: Option<String>,
-    /// `2/3` where only two of three planned seeds count.
+    /// `2/3` if only two of three planned seeds count.
     pub(crate) sign: Option<String>,
 }
 
@@ -84,8 +84,8 @@ fn same(a: f64, b: f64) -> bool {
 }
 
 /// For each source, the figures that cells of the group are compared with. A model without a defense has no clean set,
-/// so that its clean ratio need not agree; a figure without a clean ratio is compared with any. A variant that the
-/// experiment names is compared with the figures of its method, with a list of what differs.
+/// so that its clean ratio is not compared; a figure without a clean ratio is compared with any. A variant that the
+/// experiment names is compared with the figures of its method, with a list of the differences.
 pub(crate) fn published(
     group: &Group,
     rows: &[PublishedRow],

@@ -6,8 +6,8 @@ use crate::metric::Metric;
 use crate::number::rounded;
 
 /// Marks the best of a metric among the real defenses of a row, and the second best where at least three compete.
-/// Values that print alike are marked alike. A number with a sign is not ranked: it is over fewer repeats or attacks
-/// than others, of an attack that did not take, or of a model at chance.
+/// Values that are shown alike are marked alike. A number with a sign is not ranked: it is over fewer repeats or
+/// attacks than others, of an attack that was not implanted, or of a collapsed model.
 pub(crate) fn rank(
     group: &Group,
     row: &mut Row,

@@ -1,4 +1,4 @@
-//! What `experiment.json` says about the rows of a results folder.
+//! The information in `experiment.json` on the rows of a results folder.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use scour_core::{
     Choice, Departure, Experiment, ExperimentFile, MethodKind, Profile, RecipePatch, ResultRow, Validity,
 };
 
-/// The width of a network for which none is given, and of all published figures.
+/// The width of a network if none is given, and of all published figures.
 pub(crate) const FULL_WIDTH: u64 = 64;
 
-/// The file, where there is one. It may lack anything, the experiment too.
+/// The content of the file, if it exists. Every field may be missing, also the experiment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recorded {
     pub(crate) file: Option<ExperimentFile>,
@@ -21,7 +21,7 @@ impl Recorded {
         self.file.as_ref()?.experiment.as_ref()
     }
 
-    /// Parameters of methods that are not the published ones.
+    /// Parameters of methods whose values are not the published ones.
     pub(crate) fn departures(&self) -> &[Departure] {
         self.file.as_ref().map_or(&[], |file| &file.departures)
     }
@@ -31,7 +31,7 @@ impl Recorded {
         self.file.as_ref().is_some_and(ExperimentFile::departs_from_published)
     }
 
-    /// Whether defenses were shortened for a small machine.
+    /// Whether defenses have fewer epochs and steps, for a small machine.
     pub(crate) fn is_quick(&self) -> bool {
         self.experiment().is_some_and(|experiment| experiment.profile == Profile::Quick)
     }
@@ -41,20 +41,20 @@ impl Recorded {
         self.experiment().map_or_else(Validity::default, |experiment| experiment.validity)
     }
 
-    /// Cells of the whole plan, where known.
+    /// The number of cells of the whole plan, if known.
     pub(crate) fn planned_cells(&self) -> Option<usize> {
         self.file.as_ref()?.cells
     }
 
-    /// How many repeats each cell should have: those that the experiment asks for, and any beyond them that the results
-    /// hold. Without an experiment only the latter are known.
+    /// The number of repeats that each cell should have: those of the experiment, and any others in the results.
+    /// Without an experiment only those in the results are known.
     pub(crate) fn planned_repeats(&self, rows: &[ResultRow]) -> u32 {
         let planned = self.experiment().map_or(&[][..], |experiment| &experiment.seeds);
         let seeds: BTreeSet<u64> = planned.iter().copied().chain(rows.iter().map(|row| row.seed)).collect();
         seeds.len() as u32
     }
 
-    /// What the experiment names as `label` in results.
+    /// The method that the experiment names `label` in results.
     fn choice(&self, kind: MethodKind, label: &str) -> Option<&Choice> {
         let experiment = self.experiment()?;
         let choices = match kind {
@@ -62,29 +62,30 @@ impl Recorded {
             MethodKind::Model => &experiment.models,
             MethodKind::Attack => &experiment.attacks,
             MethodKind::Defense => &experiment.defenses,
+            MethodKind::Analysis => &experiment.analyses,
         };
         choices.iter().find(|choice| choice.label == label)
     }
 
-    /// The registered name of what results name `label`.
+    /// The registered name of the method that results name `label`.
     pub(crate) fn registered_name<'a>(&'a self, kind: MethodKind, label: &'a str) -> &'a str {
         self.choice(kind, label).map_or(label, |choice| &choice.name)
     }
 
-    /// The network's width, where the experiment names the network.
+    /// The network's width, if the experiment contains the network.
     pub(crate) fn width(&self, model: &str) -> Option<u64> {
         let choice = self.choice(MethodKind::Model, model)?;
         Some(choice.params.get("width").and_then(serde_json::Value::as_u64).unwrap_or(FULL_WIDTH))
     }
 
-    /// What the experiment changes of a data set's own recipe, the general changes first.
+    /// The experiment's changes of a data set's own recipe, those for all data sets first.
     pub(crate) fn patches(&self, dataset: &str) -> Vec<&RecipePatch> {
         let Some(experiment) = self.experiment() else { return vec![] };
         let name = self.registered_name(MethodKind::Dataset, dataset);
         [&experiment.train].into_iter().chain(experiment.train_for.get(name)).collect()
     }
 
-    /// How many training images are used, where not all are.
+    /// The number of training images in use, if these are not all.
     pub(crate) fn train_images(&self, dataset: &str) -> Option<usize> {
         let mut given = self.patches(dataset).into_iter().filter_map(|patch| patch.train_images);
         given.next_back().filter(|count| *count > 0)

@@ -1,4 +1,4 @@
-//! Templates to text. They are part of the binary, so that a report needs no file but the results.
+//! Renders templates. They are part of the binary, so that a report needs no file but the results.
 
 use serde::Serialize;
 use tera::{Context, Delimiters, EscapeFn, Tera};
@@ -56,7 +56,7 @@ pub(crate) fn markdown(page: &Page) -> Result<String, ReportError> {
 
 pub(crate) fn latex(page: &Page) -> Result<String, ReportError> {
     let mut tera = escaping(".tex", escape::latex);
-    // LaTeX is full of braces, which the usual delimiters would take.
+    // LaTeX uses many braces, which would conflict with the usual delimiters.
     tera.set_delimiters(Delimiters {
         block_start: "<%".into(),
         block_end: "%>".into(),

@@ -1,4 +1,4 @@
-//! Every row of `results.csv`, for readers who want to see what the means are computed from.
+//! Every row of `results.csv`: the values from which the means are computed.
 
 use scour_core::SecondsFrom;
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub(crate) struct SeedRow {
     pub(crate) unlearn_epochs: String,
     /// Number format.
     pub(crate) format: String,
-    /// Marked where they came with a stored result.
+    /// Marked if they were measured in an earlier run.
     pub(crate) seconds: String,
     pub(crate) status: &'static str,
     pub(crate) reason: String,

@@ -1,20 +1,20 @@
-//! The parameters of an experiment that are not the published ones, for readers of its tables.
+//! The departures of an experiment, as the report lists them.
 
 use scour_core::{Departure, MethodKind};
 use serde::Serialize;
 
 use crate::{departure, names};
 
-/// One method with its parameters that are not the published ones.
+/// One method with its parameters whose values are not the published ones.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Setting {
-    /// The method as tables name it.
+    /// The name of the method in tables.
     pub(crate) name: String,
     /// `epochs 20 (published: 100), lr 0.001 (published: 0.0001)`.
     pub(crate) changes: String,
 }
 
-/// One for each method, in the order of the experiment. Where data sets differ, each change names those that have it.
+/// One for each method, in the order of the experiment. If data sets differ, each change names its data sets.
 pub(crate) fn settings(departures: &[Departure]) -> Vec<Setting> {
     let mut datasets: Vec<&str> = vec![];
     let mut methods: Vec<(MethodKind, &str)> = vec![];

@@ -6,8 +6,8 @@ use crate::aggregate::Summary;
 use crate::metric::Metric;
 
 /// One line for each summary, with mean, sample standard deviation and n of every metric over the repeats that count;
-/// absent numbers are empty. `planned` is how many repeats there should be, and the columns after it say how they
-/// ended. `seconds_mean` is empty where its repeats were not measured on one machine and day.
+/// absent numbers are empty. `planned` is the number of planned repeats, and the columns after it are the numbers of
+/// repeats with each status. `seconds_mean` is empty if the repeats were not measured on one machine and day.
 pub(crate) fn summary_csv(summaries: &[Summary], planned: u32) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(vec![]);
     let mut header: Vec<String> =

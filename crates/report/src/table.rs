@@ -1,4 +1,4 @@
-//! Paper-style tables: attacks down, defenses across, the best and second best of each row marked.
+//! Paper-style tables: a row for each attack, columns for each defense, the best and second best of each row marked.
 
 use scour_core::RowStatus;
 
@@ -21,7 +21,7 @@ pub(crate) fn main_table(group: &Group, decimals: usize) -> Table {
     })
 }
 
-/// RA alone, or nothing where it was never measured.
+/// RA alone; `None` if it was not measured.
 pub(crate) fn robust_table(group: &Group, decimals: usize) -> Option<Table> {
     let measured = |summary: &Summary| summary.counted.ra.is_some() || summary.not_counted.ra.is_some();
     group.summaries().any(measured).then(|| table(group, decimals, |_| vec![Metric::Ra])).map(|mut table| {
@@ -99,8 +99,9 @@ fn cell_block(group: &Group, attack: &str, defense: &str, metrics: &[Metric], de
     CellBlock { cells: cells.collect(), width }
 }
 
-/// The signs of a cell's numbers. Where an attack took in some repeats, the others are only missing, without a sign; a
-/// collapsed repeat has its sign beside those that did not collapse.
+/// The signs of a cell's numbers. If an attack was implanted in some repeats only, the others are left out without
+/// a sign; if a defended model collapsed in some repeats only, the numbers of the others have the sign of a collapsed
+/// model.
 fn signs(summary: &Summary) -> String {
     let not_implanted = summary.counts.shown_status() != Some(RowStatus::Ok)
         && summary.counts.get(RowStatus::NotImplanted) > 0;
@@ -121,7 +122,7 @@ fn title(group: &Group, attack: &str, defense: &str, statistic: &Statistic) -> S
 impl Table {
     /// The table in parts that fit a page, each with "no defense" in front, so that each can be read by itself.
     pub(crate) fn split(&self, undefended: Option<usize>) -> Vec<Self> {
-        // A standard deviation beside each number takes half as much space again.
+        // With standard deviations, the numbers take half as much space again.
         let fit: usize = if self.any(|cell| cell.std.is_some()) { 4 } else { 6 };
         if self.columns.len() <= fit {
             return vec![self.clone()];
@@ -129,7 +130,7 @@ impl Table {
         let others: Vec<usize> = (0..self.columns.len()).filter(|at| Some(*at) != undefended).collect();
         let room = fit - usize::from(undefended.is_some());
         let parts = others.len().div_ceil(room);
-        // Parts of the same size look better than full ones and a rest.
+        // Parts of the same size are easier to read than full ones and a small last one.
         let size = others.len().div_ceil(parts);
         others
             .chunks(size)

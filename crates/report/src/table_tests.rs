@@ -67,9 +67,9 @@ fn averages_and_marks_by_hand() {
         [
             vec!["95.0 –", "–", "–", "–"],
             vec!["90.0 100.0", "89.0* 10.0_ 94.5*", "80.0 1.0* 94.5*", "85.0_ 50.0 72.5_"],
-            // Only two are ranked here, so that none is second; equal ACC is not marked.
+            // Only two defenses are ranked here, so that none is marked as second; equal ACC is not marked.
             vec!["92.0 98.0", "91.0 8.0* 94.5*", "failed", "91.0 20.0 88.5"],
-            // ACC 90 against 88, ASR 9 against 35; b faced one attack of two.
+            // ACC 90 against 88, ASR 9 against 35; b has one attack of two.
             vec!["91.0 99.0", "90.0* 9.0* 94.5*", "80.0[†1/2] 1.0[†1/2] 94.5[†1/2]", "88.0 35.0 80.5"],
         ]
     );
@@ -119,7 +119,7 @@ fn a_defense_that_breaks_on_hard_seeds_does_not_look_better_for_it() {
         ]
     );
     assert_eq!(table.rows[2].blocks[1].cells[0].title.as_deref(), Some("over 3 of 4 attacked models"));
-    // The same results of a plan of three seeds: nothing is complete, so that nothing is ranked.
+    // The same results with three planned seeds: no mean is complete, so that none is ranked.
     let partial = planned_table(&rows, 1, 3);
     assert!(
         !partial.any(|cell| cell.mark == "best") && partial.any(|cell| cell.sign.as_deref() == Some("2/3"))
@@ -153,7 +153,7 @@ fn an_attack_that_did_not_take_is_shown_and_not_averaged() {
         table.rows.iter().map(|row| row.kind).collect::<Vec<_>>(),
         ["attack", "not-implanted", "attack", "average"]
     );
-    // In one seed it took, in the other it did not: the mean is of the one, and says so.
+    // The attack was implanted in one seed of two: the mean is over this one, with a sign.
     let rows = [
         row("badnets", 0, "a", "ok", [89.0, 10.0, 94.5]),
         row("badnets", 0, "b", "ok", [80.0, 10.0, 94.5]),
@@ -189,7 +189,7 @@ fn a_collapsed_model_s_low_asr_is_no_success() {
         table.rows[2].blocks[1].cells[0].title.as_deref(),
         Some("over 1 of 2 attacked models, 1 of 2 attacks; collapsed under BadNets")
     );
-    // A seed in which it collapsed has a sign beside those in which it did not.
+    // The mean over the seed that did not collapse has the sign of the other one.
     let rows = [
         row("badnets", 0, "b", "ok", [90.0, 1.0, 99.0]),
         row("badnets", 1, "b", "collapsed", [10.0, 0.0, 60.0]),

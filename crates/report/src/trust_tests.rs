@@ -1,11 +1,11 @@
-//! One set of results with everything in it that must not count.
+//! Results with every kind of row that must not count.
 
 use std::path::Path;
 
 use super::*;
 
-/// Of two seeds: an attack that did not take, one whose models are at chance, a failed, a collapsed and a not evaluated
-/// cell, two number formats and two days.
+/// Two seeds with an attack that was not implanted, one whose models are no better than guessing, a failed, a collapsed
+/// and a not evaluated cell, two number formats and two days.
 const TRUST: [&str; 3] = [
     include_str!("../tests/fixture/results.csv"),
     include_str!("../tests/fixture/experiment.json"),
@@ -56,12 +56,12 @@ fn small_fixture() {
     let page = load(path, &options).unwrap().page;
     insta::assert_snapshot!("scatter", page.groups[0].scatter.as_ref().unwrap());
     insta::assert_snapshot!("bars", page.groups[0].bars.as_ref().unwrap());
-    // Nothing but the page is needed to read the page.
+    // The page uses no other file.
     let html = read(path, "index.html");
     for outside in ["src=\"http", "href=\"http", "<link", "@import", "url("] {
         assert!(!html.contains(outside), "{outside}");
     }
-    // A second report puts the same bytes in the same places, and leaves nothing else behind.
+    // A second report writes the same bytes to the same files, and no others.
     report(path, &options);
     assert_eq!(read(path, "index.html"), html);
     let mut names: Vec<_> =
@@ -89,7 +89,7 @@ fn published_figures_stand_beside_rows_of_the_same_setting_only() {
         [
             "width 16 instead of 64",
             "20,000 training images instead of all",
-            "data set not whole: 45,000 of 50,000 training images",
+            "incomplete data set: 45,000 of 50,000 training images",
             "12 epochs instead of 100",
             "cosine epochs 12 instead of 100"
         ]
@@ -106,7 +106,7 @@ fn published_figures_stand_beside_rows_of_the_same_setting_only() {
             (text("NAD"), text("32.00"), text("WaNet: fidelity corrected; profile quick")),
         ]
     );
-    assert!(read_after(path, &options, "index.html").contains("Published figures of another setting"));
+    assert!(read_after(path, &options, "index.html").contains("Published figures with different settings"));
     // The same rows of a full experiment.
     let full = r#"{
         "version": 2,
@@ -125,8 +125,8 @@ fn published_figures_stand_beside_rows_of_the_same_setting_only() {
         [(text("No defense"), text("93.00"), text("")), (text("FT"), text("57.00"), text(""))]
     );
     assert_eq!(rows(&published.other), [(text("NAD"), text("32.00"), text("WaNet: fidelity corrected"))]);
-    assert!(read_after(path, &options, "tables.md").contains("beside ours, of the same setting"));
-    // Without an experiment nothing is known.
+    assert!(read_after(path, &options, "tables.md").contains("and ours, with the same settings"));
+    // Without an experiment the settings are not known.
     std::fs::remove_file(path.join("experiment.json")).unwrap();
     let published = load(path, &options).unwrap().page.groups[0].published.clone();
     assert_eq!((published.differs, published.same.len()), (vec![text("setting not recorded")], 0));
@@ -134,7 +134,7 @@ fn published_figures_stand_beside_rows_of_the_same_setting_only() {
         "source,dataset,model,attack,poison_ratio,clean_ratio,defense,acc,asr,ra\np,x,m,a,0.1,,ft,1,2,3\n";
     std::fs::write(path.join("published.csv"), unrelated).unwrap();
     let page = load(path, &options).unwrap().page;
-    assert!(page.warnings.last().unwrap().contains("none of the published figures"));
+    assert!(page.warnings.last().unwrap().contains("no published figure has the data set"));
 }
 
 #[test]
@@ -145,12 +145,12 @@ fn every_format_says_what_does_not_count() {
         ["index.html", "tables.md", "tables.tex"].map(|name| read(folder.path(), name));
     for text in [&html, &markdown, &latex] {
         for expected in [
-            "1 of 4 attacks did not take",
+            "1 of 4 attacks not implanted",
             "BppAttack",
             "1 collapsed",
             "8 were not evaluated",
             "mixes number formats",
-            "CIFAR-10 (not whole: 45,000 of 50,000 training images; 20,000 training images), PreAct-ResNet18 (width 16)",
+            "CIFAR-10 (incomplete: 45,000 of 50,000 training images; 20,000 training images), PreAct-ResNet18 (width 16)",
             "ACC over 10,000 test images; ASR over 9,000 test images; target class 0 airplane; number formats fp32 and bf16",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
@@ -160,7 +160,7 @@ fn every_format_says_what_does_not_count() {
     assert!(html.contains("73.00</span><sup>§1/2</sup>"));
     assert!(markdown.contains("73.00 <sup>§1/2</sup>"), "{markdown}");
     assert!(latex.contains(r"73.00\textsuperscript{\S{}1/2}"), "{latex}");
-    // The average of NAD rests on three models of four, and is not ranked.
+    // The average of NAD is over three models of four, and is not ranked.
     assert!(markdown.contains("<sup>†3/4</sup>"), "{markdown}");
     assert!(latex.contains(r"\textsuperscript{$\dagger$3/4}"), "{latex}");
     let page = load(folder.path(), &options).unwrap().page;
@@ -180,6 +180,6 @@ fn every_format_says_what_does_not_count() {
         lead.contains("Over 2 attacks and 2 seeds, the attacked models reach ACC 75.5 and ASR 90.0"),
         "{lead}"
     );
-    assert!(lead.contains("BppAttack did not take"), "{lead}");
+    assert!(lead.contains("BppAttack was not implanted"), "{lead}");
     assert!(lead.contains("Of the 2 defenses with a number that counts"), "{lead}");
 }

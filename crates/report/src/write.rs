@@ -1,4 +1,4 @@
-//! From a results folder to the files of a report: read, aggregate, render, write.
+//! Makes the files of a report from a results folder: read, aggregate, render, write.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ impl Default for Options {
 pub struct Written {
     /// The page to open.
     pub index: PathBuf,
-    /// What a reader has to know before the numbers, and what had to be left out; one line each.
+    /// Warnings, one line each: on the numbers, and on files that were left out.
     pub warnings: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
     Ok(Written { index, warnings: page.warnings })
 }
 
-/// What a report is made of.
+/// The content of a report.
 pub(crate) struct Loaded {
     pub(crate) page: Page,
     summaries: Vec<Summary>,

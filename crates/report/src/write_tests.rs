@@ -2,8 +2,8 @@ use std::path::Path;
 
 use super::*;
 
-/// A file from before rows had a status by their figures: two attacks and a clean model, three defenses, two seeds, one
-/// failure, one cell that does not apply.
+/// An older file, whose rows have no status by their figures: two attacks and a clean model, three defenses, two seeds,
+/// one failure, one cell that does not apply.
 const RESULTS: &str = "\
 dataset,model,attack,poison_ratio,clean_ratio,seed,defense,acc,asr,ra,der,seconds,peak_memory_mib,status,reason,key
 signs,preact_resnet18,none,0,0.05,0,none,95,,,,60,812,ok,,00
@@ -52,7 +52,7 @@ fn detection_rates_are_shown_where_a_defense_looked_for_poisoned_images() {
     let plain = folder(RESULTS);
     report(plain.path(), &Options::default());
     assert!(!read(plain.path(), "tables.md").contains("TPR"));
-    assert!(!read(plain.path(), "index.html").contains("Poisoned training images found"));
+    assert!(!read(plain.path(), "index.html").contains("Detection of poisoned training images"));
     let head = RESULTS.lines().next().unwrap().replace("status", "tpr,fpr,status");
     let results = format!(
         "{head}\n\
@@ -140,7 +140,7 @@ fn a_file_without_an_experiment_gives_a_report_that_says_so() {
     report(folder.path(), &Options::default());
     assert!(read(folder.path(), "index.html").contains("There is no <code>experiment.json</code>"));
     let markdown = read(folder.path(), "tables.md");
-    // The file holds two seeds, SIG one of them.
+    // The file has two seeds, and SIG has only one of them.
     assert!(markdown.contains("91.00 <sup>1/2</sup>"), "{markdown}");
     assert!(markdown.contains("Test images, target class and number format are not recorded."), "{markdown}");
     assert!(markdown.contains("machine and day not recorded"), "{markdown}");
@@ -181,7 +181,7 @@ fn incomplete_results_still_give_a_report() {
     let markdown = read(undefended.path(), "tables.md");
     assert!(markdown.contains("no attacked model without a defense has a number that counts"), "{markdown}");
     assert!(!markdown.contains("lowers ASR"));
-    assert!(read(undefended.path(), "index.html").contains("ends at ACC 90.0 and ASR 7.0"));
+    assert!(read(undefended.path(), "index.html").contains("has ACC 90.0 and ASR 7.0"));
     // Only a clean model.
     let clean = folder(&lines(&|line| line.contains(",none,0,")));
     report(clean.path(), &Options::default());

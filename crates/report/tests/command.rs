@@ -1,4 +1,4 @@
-//! The command as a script meets it: exit codes, and the path of the page as the last line.
+//! The program as scripts use it: exit codes, and the path of the page as the last line.
 
 use std::path::Path;
 use std::process::{Command, Output};

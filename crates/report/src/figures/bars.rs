@@ -18,8 +18,8 @@ const BOTTOM: f64 = 240.0;
 /// Narrower bars than this cannot be distinguished.
 const NARROWEST: f64 = 5.0;
 
-/// The figure as SVG text; `None` where it would have no bar, or too many to be read. Colours are those of the
-/// tables and of the scatter plot, in the same order, so that it needs no legend of its own.
+/// The figure as SVG text; `None` without bars, or with too many to distinguish. Colours and their order are those of
+/// the tables and of the scatter plot.
 pub(crate) fn asr_bars(group: &Group, decimals: usize) -> Option<String> {
     let attacks = group.counted_attacks();
     let room = (RIGHT - LEFT) / attacks.len().max(1) as f64;

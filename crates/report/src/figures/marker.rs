@@ -3,7 +3,7 @@
 use super::at;
 use super::palette::Paint;
 
-/// How many shapes there are before they come again.
+/// The number of shapes. More attacks than this use the same shapes again.
 pub(super) const SHAPES: usize = 10;
 
 /// Corner angles in degrees, clockwise from the top, and radii as shares of the size.
@@ -54,7 +54,7 @@ fn polygon(shape: usize) -> &'static [(f64, f64)] {
     }
 }
 
-/// A marker of the given half size. `title` is already escaped; where empty there is none.
+/// A marker of the given half size. `title` is already escaped; if it is empty, there is none.
 pub(super) fn marker(shape: usize, center: [f64; 2], size: f64, paint: &Paint, title: &str) -> String {
     let [x, y] = center;
     let color = &paint.color;

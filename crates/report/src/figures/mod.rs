@@ -12,7 +12,7 @@ pub(crate) use palette::{color_of, swatch};
 pub(crate) use scatter::acc_asr_scatter;
 pub(crate) use strengths::strength_curves;
 
-/// Coordinates with one decimal: finer ones cannot be seen, and the file stays readable.
+/// Coordinates with one decimal: more are not visible and make the file larger.
 fn at(value: f64) -> String {
     crate::number::fixed(value, 1)
 }

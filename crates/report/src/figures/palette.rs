@@ -12,11 +12,11 @@ const COLORS: [&str; 8] =
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Paint {
     pub(crate) color: String,
-    /// From the ninth defense on, colours are used again with an empty inside.
+    /// From the ninth defense on, the colours are used again, without a fill.
     pub(crate) hollow: bool,
 }
 
-/// The paint of defense number `index` of a table; "no defense" is grey and uses up no colour.
+/// The paint of defense number `index` of a table; "no defense" is grey and takes no colour from the list.
 pub(crate) fn color_of(defenses: &[&str], index: usize) -> Paint {
     if defenses.get(index) == Some(&NONE) {
         return Paint { color: "var(--none,#6b7280)".into(), hollow: false };
@@ -49,7 +49,7 @@ mod tests {
             assert!(!paints[..at].contains(paint), "{at}");
         }
         assert!(!paints[8].hollow && paints[9].hollow);
-        // Where "no defense" comes last, the first real defense has the first colour all the same.
+        // If "no defense" is last, the first real defense still has the first colour.
         assert_eq!(color_of(&["a", "none"], 0), paints[1]);
     }
 }

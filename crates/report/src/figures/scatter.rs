@@ -14,7 +14,7 @@ const PLOT: [f64; 4] = [58.0, 18.0, 720.0, 0.0];
 const LEGEND_X: f64 = 748.0;
 const LINE: f64 = 18.0;
 
-/// The figure as SVG text; `None` where no cell has both numbers.
+/// The figure as SVG text; `None` if no cell has both numbers.
 pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> {
     let attacks = group.counted_attacks();
     let mut points: Vec<(usize, usize, Statistic, Statistic)> = vec![];
@@ -55,7 +55,7 @@ pub(crate) fn acc_asr_scatter(group: &Group, decimals: usize) -> Option<String> 
             at(right)
         );
     }
-    // Whiskers first, so that no marker hides behind one.
+    // Whiskers are drawn first, so that they do not cover markers.
     for (_, defense_at, acc, asr) in &points {
         let Paint { color, .. } = color_of(&group.defenses, *defense_at);
         svg += &whisker(&x, &y, acc, asr, &color);

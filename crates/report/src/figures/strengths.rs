@@ -1,4 +1,4 @@
-//! ASR by the strength of the trigger: a line for each defense, the mean over the attacks.
+//! ASR by the strength of the trigger: one line for each defense, with means over the attacks.
 
 use scour_core::{RowStatus, StrengthRow};
 
@@ -28,7 +28,7 @@ struct Curve<'a> {
     points: Vec<(f64, f64)>,
 }
 
-/// The figure as SVG text; `None` where fewer than two strengths were measured. Cells that do not count are left out.
+/// The figure as SVG text; `None` if fewer than two strengths were measured. Cells that do not count are left out.
 pub(crate) fn strength_curves(group: &Group, strengths: &[StrengthRow], decimals: usize) -> Option<String> {
     let curves = curves(group, strengths);
     if curves.iter().all(|curve| curve.points.len() < 2) {
@@ -85,7 +85,7 @@ fn frame(x: &Scale, y: &Scale) -> String {
         );
     }
     svg += &format!(
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">share of the trigger (0 none, 1 whole)</text>\n",
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">share of the trigger (0: none, 1: complete)</text>\n",
         at((LEFT + RIGHT) / 2.0),
         at(BOTTOM + 38.0)
     );
