@@ -4,12 +4,13 @@ mod masks;
 
 use scour_core::{Description, Method, Parameters, Source, Stream, TunedOn, stream_seed};
 use scour_models::Model;
-use scour_train::{DefenderView, Defense, Outcome, TrainError};
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, Ranking, TrainError};
 use serde::{Deserialize, Serialize};
 
 use crate::chosen_on::ChosenOn;
 use crate::clean_images::random_part;
 use crate::mask_threshold::{Thresholds, prune_masked};
+use crate::rankings::by_lowest_mask;
 use crate::tuned;
 use masks::train_masks;
 
@@ -89,6 +90,12 @@ such threshold is used. With `holdout: 0` all images serve for both."#,
 }
 
 impl Anp {
+    /// The held-out share of the clean set, and the rest, on which masks are trained.
+    fn split(&self, view: &DefenderView) -> (ImageSet, ImageSet) {
+        let held_out = (view.clean.len() as f64 * self.holdout) as usize;
+        random_part(view.clean, held_out, stream_seed(view.seed, Stream::Defense, 0))
+    }
+
     fn thresholds(&self) -> Thresholds {
         Thresholds { step: self.threshold_step, highest: self.max_threshold, max_drop: self.max_drop }
     }
@@ -103,10 +110,13 @@ impl Defense for Anp {
         tuned::on("signs", "`lr` and `batch_size`", self.lr == 0.4).into_iter().collect()
     }
 
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+        let (_, train) = self.split(view);
+        by_lowest_mask(model, &train_masks(model, self, &train, view)?).map(Some)
+    }
+
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let held_out = (view.clean.len() as f64 * self.holdout) as usize;
-        let seed = stream_seed(view.seed, Stream::Defense, 0);
-        let (held_out, train) = random_part(view.clean, held_out, seed);
+        let (held_out, train) = self.split(view);
         let scores = train_masks(model, self, &train, view)?;
         let checked_on = if held_out.is_empty() { view.clean } else { &held_out };
         let (threshold, outcome) = match self.choose.oracle(view)? {

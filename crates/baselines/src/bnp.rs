@@ -4,11 +4,12 @@ mod divergence;
 
 use scour_core::{DatasetFacts, Description, Method, Parameters, Source, TunedOn};
 use scour_models::Model;
-use scour_train::{DefenderView, Defense, Outcome, TrainError};
+use scour_train::{DefenderView, Defense, Outcome, Ranking, TrainError};
 use serde::{Deserialize, Serialize};
 
 use crate::batch_norms::batch_norms;
 use crate::outliers::{prune_outliers, published_u};
+use crate::rankings::by_distance;
 use crate::tuned;
 use divergence::{divergences, noise};
 
@@ -88,6 +89,11 @@ fn usual_batch(facts: &DatasetFacts) -> usize {
 impl Defense for Bnp {
     fn tuned_on(&self) -> Vec<TunedOn> {
         tuned::on("cifar10", "`noise`", self.noise != 0.0).into_iter().collect()
+    }
+
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+        let layers = batch_norms(model);
+        by_distance(&layers, &divergences(model, &layers, view)?).map(Some)
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {

@@ -2,12 +2,13 @@
 
 use scour_core::{DatasetFacts, Description, Fidelity, Method, Parameters, Source};
 use scour_models::Model;
-use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
+use scour_train::{DefenderView, Defense, Outcome, Progress, Ranking, TrainError};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::batch_norms::{BatchNormLayer, batch_norms};
 use crate::outliers::{prune_outliers, published_u};
+use crate::rankings::by_distance;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
@@ -91,8 +92,13 @@ fn lipschitz_bounds(layer: &BatchNormLayer, convolution: &Tensor, fidelity: Fide
     })
 }
 
-impl Defense for Clp {
-    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+impl Clp {
+    /// Every BatchNorm layer and the bounds of its channels.
+    fn bounds(
+        &self,
+        model: &Model,
+        view: &DefenderView,
+    ) -> Result<(Vec<BatchNormLayer>, Vec<Vec<f64>>), TrainError> {
         let (mut layers, mut scores) = (vec![], vec![]);
         let pairs = pairs(model, self.fidelity)?;
         let total = pairs.len() as u64;
@@ -106,6 +112,18 @@ impl Defense for Clp {
                 return Err(TrainError::Interrupted);
             }
         }
+        Ok((layers, scores))
+    }
+}
+
+impl Defense for Clp {
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+        let (layers, scores) = self.bounds(model, view)?;
+        by_distance(&layers, &scores).map(Some)
+    }
+
+    fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+        let (layers, scores) = self.bounds(model, view)?;
         prune_outliers(&layers, &scores, (self.u, f64::NEG_INFINITY), "clp", view)
     }
 }

@@ -10,7 +10,7 @@ use scour_core::{
 use scour_models::Model;
 use scour_torch::Random;
 use scour_train::{
-    DefenderView, Defense, Fit, NeuronScore, Outcome, StandardBatches, TrainError, augmented, fit,
+    DefenderView, Defense, Fit, NeuronScore, Outcome, Ranking, StandardBatches, TrainError, augmented, fit,
     write_scores,
 };
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,11 @@ use tch::Tensor;
 use crate::chosen_on::ChosenOn;
 use crate::features::{features, module_outputs};
 use crate::params;
-use choose::choose;
+use choose::{choose, means};
 use last_layer::{KeepPruned, LastLayer, no_last_layer};
+
+/// The name of the last layer's input.
+const FEATURES: &str = "features";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
@@ -109,6 +112,18 @@ impl FinePruning {
         let cosine = params::cosine(self.epochs, self.batch_size, self.lr, self.momentum, self.weight_decay);
         Recipe { schedule, ..cosine }
     }
+
+    /// The inputs of the last layer on the clean set, f32 [n, features].
+    fn features(&self, model: &Model, view: &DefenderView) -> Result<Tensor, TrainError> {
+        match self.fidelity {
+            Fidelity::Corrected => features(model, view.clean, view),
+            Fidelity::Benchmark => {
+                let mut augmentation = Random::new(stream_seed(view.seed, Stream::Augment, 0));
+                let augment = |images: &Tensor| augmented(images, view.preprocess, &mut augmentation);
+                module_outputs(model, view.clean, FEATURES, augment, view)
+            }
+        }
+    }
 }
 
 impl Defense for FinePruning {
@@ -116,16 +131,15 @@ impl Defense for FinePruning {
         self.choose.is_oracle()
     }
 
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+        let means = means(&self.features(model, view)?)?;
+        let scores = means.into_iter().map(|mean| -mean).collect();
+        Ranking::new([(FEATURES.to_string(), scores)]).map(Some)
+    }
+
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let layer = LastLayer::of(model).ok_or_else(no_last_layer)?;
-        let features = match self.fidelity {
-            Fidelity::Corrected => features(model, view.clean, view)?,
-            Fidelity::Benchmark => {
-                let mut augmentation = Random::new(stream_seed(view.seed, Stream::Augment, 0));
-                let augment = |images: &Tensor| augmented(images, view.preprocess, &mut augmentation);
-                module_outputs(model, view.clean, "features", augment, view)?
-            }
-        };
+        let features = self.features(model, view)?;
         let chosen = match self.choose.oracle(view)? {
             Some(oracle) => {
                 let trial = model.duplicate().map_err(TrainError::Method)?;
@@ -140,7 +154,7 @@ impl Defense for FinePruning {
             }
         };
         let rows = chosen.means.iter().zip(&chosen.pruned).enumerate();
-        let row = |(filter, (&score, &selected))| NeuronScore { layer: "features", filter, score, selected };
+        let row = |(filter, (&score, &selected))| NeuronScore { layer: FEATURES, filter, score, selected };
         write_scores(&view.out.join("fp.csv"), rows.map(row))?;
         let mut maker = KeepPruned {
             batches: StandardBatches(view.preprocess),

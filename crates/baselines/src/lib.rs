@@ -24,6 +24,7 @@ mod nc;
 mod npd;
 mod outliers;
 mod params;
+mod rankings;
 mod registry;
 mod rnp;
 mod sau;

@@ -6,14 +6,17 @@ use scour_core::{
     DatasetFacts, Description, Fidelity, Method, Parameters, Source, Stream, TunedOn, stream_seed,
 };
 use scour_models::Model;
-use scour_train::{DefenderView, Defense, Epochs, ImageSet, Outcome, Tally, TrainError, check_batches};
+use scour_train::{
+    DefenderView, Defense, Epochs, ImageSet, Outcome, Ranking, Tally, TrainError, check_batches,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::batchnorm_mask::BatchNormMask;
 use crate::clean_images::random_part;
 use crate::mask_threshold::{Thresholds, prune_masked};
+use crate::rankings::by_lowest_mask;
 use crate::tuned;
-use unlearn::unlearn;
+use unlearn::{Unlearned, unlearn};
 
 /// 1 % of CIFAR-10's training set, and the fewest clean images by default: with fewer the published numbers of epochs are
 /// too few steps for masks to move.
@@ -138,6 +141,24 @@ impl Rnp {
             || self.fidelity == Fidelity::Corrected && tally.loss() >= guessing
     }
 
+    /// The clean images that are unlearned, and the others.
+    fn split(&self, view: &DefenderView) -> (ImageSet, ImageSet) {
+        random_part(view.clean, self.images, stream_seed(view.seed, Stream::Defense, 0))
+    }
+
+    /// Stages 1 and 2 on a copy of the model: what unlearning reached, and the masks.
+    fn masks(
+        &self,
+        model: &Model,
+        data: &ImageSet,
+        view: &DefenderView,
+    ) -> Result<(Unlearned, Vec<Vec<f64>>), TrainError> {
+        check_batches(model, data.len(), self.batch_size, "unlearning")?;
+        let copy = model.duplicate().map_err(TrainError::Method)?;
+        let unlearned = unlearn(&copy, self, data, view)?;
+        Ok((unlearned, recover(&copy, self, data, view)?))
+    }
+
     fn thresholds(&self) -> Thresholds {
         Thresholds { step: THRESHOLD_STEP, highest: self.threshold, max_drop: self.max_drop }
     }
@@ -172,13 +193,14 @@ impl Defense for Rnp {
             .collect()
     }
 
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+        let (data, _) = self.split(view);
+        by_lowest_mask(model, &self.masks(model, &data, view)?.1).map(Some)
+    }
+
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
-        let seed = stream_seed(view.seed, Stream::Defense, 0);
-        let (data, unseen) = random_part(view.clean, self.images, seed);
-        check_batches(model, data.len(), self.batch_size, "unlearning")?;
-        let copy = model.duplicate().map_err(TrainError::Method)?;
-        let unlearned = unlearn(&copy, self, &data, view)?;
-        let scores = recover(&copy, self, &data, view)?;
+        let (data, unseen) = self.split(view);
+        let (unlearned, scores) = self.masks(model, &data, view)?;
         let (threshold, outcome) = match self.fidelity {
             Fidelity::Benchmark => (Some(self.threshold), Outcome::default()),
             Fidelity::Corrected => {

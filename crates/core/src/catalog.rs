@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{AttackConfig, Choice, DatasetFacts, ParamError, Poisons, Precision, Recipe};
 
-/// The four kinds of registered methods.
+/// The kinds of registered methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MethodKind {
@@ -17,6 +17,8 @@ pub enum MethodKind {
     Attack,
     /// A defense.
     Defense,
+    /// An analysis of attacked models.
+    Analysis,
 }
 
 impl MethodKind {
@@ -27,6 +29,18 @@ impl MethodKind {
             Self::Model => "model",
             Self::Attack => "attack",
             Self::Defense => "defense",
+            Self::Analysis => "analysis",
+        }
+    }
+
+    /// The name of several of them.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Dataset => "data sets",
+            Self::Model => "models",
+            Self::Attack => "attacks",
+            Self::Defense => "defenses",
+            Self::Analysis => "analyses",
         }
     }
 }
@@ -123,6 +137,36 @@ pub struct PlannedDefense {
     pub needs_training_set: bool,
 }
 
+/// One of the two models that an analysis can compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// The attacked model.
+    Attacked,
+    /// The clean model of the same data set, architecture, recipe and seed.
+    Clean,
+}
+
+/// What an analysis needs besides the attacked model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnalysisNeed {
+    /// The clean model.
+    CleanModel,
+    /// The preparation of a defense on one of the models.
+    Preparation(Subject, Choice),
+    /// A defense that ranks neurons.
+    Ranking(Choice),
+}
+
+/// What the planner needs of an analysis.
+#[derive(Clone, Debug)]
+pub struct PlannedAnalysis {
+    /// The analysis with its parameters.
+    pub config: MethodConfig,
+    /// What it needs, in the order in which its worker gets it.
+    pub needs: Vec<AnalysisNeed>,
+}
+
 /// The registries, as the planner uses them. `scour-methods` implements it, and tests implement a small one.
 pub trait Catalog {
     /// The registered names of a kind, in the order in which they are listed.
@@ -140,12 +184,15 @@ pub trait Catalog {
     /// Fills in a defense's parameters for a data set and checks them.
     fn defense(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedDefense, ParamError>;
 
+    /// Fills in an analysis's parameters for a data set and checks them.
+    fn analysis(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedAnalysis, ParamError>;
+
     /// The parameters of a registered method that reproduce the published figures on a data set; `None` where nothing was
     /// published.
     fn published(&self, kind: MethodKind, name: &str, facts: &DatasetFacts) -> Option<Map<String, Value>>;
 
-    /// The parameters of a defense that the quick profile sets.
-    fn quick(&self, defense: &str) -> Map<String, Value>;
+    /// The parameters of a defense or an analysis that the quick profile sets.
+    fn quick(&self, kind: MethodKind, name: &str) -> Map<String, Value>;
 
     /// Inspects the files of a data set. The error is one line that names the file and a remedy.
     fn facts(&self, dataset: &MethodConfig) -> Result<DatasetFacts, String>;

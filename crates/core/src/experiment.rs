@@ -23,6 +23,7 @@ pub enum Precision {
 
 /// An experiment as written in YAML. There is an attacked model for each combination of data set, model, attack, poison ratio
 /// and seed, and a cell for each combination of attacked model, defense and clean ratio.
+/// An analysis is run for each combination of attacked model and clean ratio.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
@@ -43,6 +44,9 @@ pub struct Experiment {
     pub attacks: Vec<Choice>,
     /// Defenses; `none` is the attacked model itself.
     pub defenses: Vec<Choice>,
+    /// Analyses of every attacked model but the clean one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub analyses: Vec<Choice>,
     /// Shares of the training set that are poisoned, each in [0, 1].
     #[serde(default = "default_poison_ratios")]
     pub poison_ratios: Vec<f64>,
@@ -103,13 +107,14 @@ impl Experiment {
                 self.name
             ));
         }
-        for (field, list) in [
-            ("datasets", &self.datasets),
-            ("models", &self.models),
-            ("attacks", &self.attacks),
-            ("defenses", &self.defenses),
+        for (field, list, required) in [
+            ("datasets", &self.datasets, true),
+            ("models", &self.models, true),
+            ("attacks", &self.attacks, true),
+            ("defenses", &self.defenses, true),
+            ("analyses", &self.analyses, false),
         ] {
-            if list.is_empty() {
+            if required && list.is_empty() {
                 return Some(format!("`{field}` is empty: name at least one"));
             }
             for (i, choice) in list.iter().enumerate() {

@@ -6,6 +6,7 @@
 // The derive macro generates paths that begin with this crate's name.
 extern crate self as scour_core;
 
+mod analysis;
 mod atomic_write;
 mod catalog;
 mod choice;
@@ -39,8 +40,16 @@ mod target_class;
 mod task;
 mod validity;
 
+pub use analysis::{
+    ActivenessRatioRow, ActivenessRow, AnalysisRow, AnalysisTable, AreaRow, Compared, CorrelationRow,
+    CoverageRow, StabilityChange, StabilityRow, WeightChangeRow, read_analyses, read_table, write_analyses,
+    write_table,
+};
 pub use atomic_write::{is_no_space, sync_folder, unique_mark, write_atomically};
-pub use catalog::{Catalog, MethodConfig, MethodKind, PlannedAttack, PlannedDefense, Requirement, TunedOn};
+pub use catalog::{
+    AnalysisNeed, Catalog, MethodConfig, MethodKind, PlannedAnalysis, PlannedAttack, PlannedDefense,
+    Requirement, Subject, TunedOn,
+};
 pub use choice::Choice;
 pub use details::ResultDetails;
 pub use detection::Detection;
@@ -68,7 +77,7 @@ pub use metrics::{Measured, accuracy, attack_success_rate, defense_effectiveness
 pub use one_line::one_line;
 pub use overrides::apply_overrides;
 pub use params::ParamError;
-pub use plan::{Cell, Plan, PlanError, Stage, StageKind, plan};
+pub use plan::{AnalysisCell, Cell, Plan, PlanError, Stage, StageKind, plan};
 pub use profile::{Departure, ORACLE, Profile};
 pub use recipe::{Recipe, RecipePatch, Schedule};
 pub use result::{ResultRow, SecondsFrom, read_results, write_results};
@@ -79,7 +88,7 @@ pub use strength::{StrengthRow, read_strengths, write_strengths};
 pub use suggest::{nearest, unknown};
 pub use target_class::Poisons;
 pub use task::{
-    AtStrength, AttackConfig, DefenseConfig, Environment, ResourceConfig, StageConfig, Task, TaskResult,
-    TestImages,
+    AnalysisConfig, AnalysisInput, AtStrength, AttackConfig, DefenseConfig, Environment, ResourceConfig,
+    StageConfig, Task, TaskResult, TestImages,
 };
 pub use validity::{Validity, at_chance, no_better_than_guessing};

@@ -1,5 +1,6 @@
-//! Plans: the cells of an experiment, and the stages that they need.
+//! Plans: the cells and analyses of an experiment, and the stages that they need.
 
+mod analyses;
 mod build;
 mod controls;
 mod limits;
@@ -24,6 +25,8 @@ pub enum StageKind {
     Preparation,
     /// Makes a defended model.
     Defense,
+    /// Analyses an attacked model.
+    Analysis,
 }
 
 /// A piece of work with its own result, shared by every cell that needs it.
@@ -78,11 +81,40 @@ pub struct Cell {
     pub not_applicable: Option<String>,
 }
 
+/// An analysis of one attacked model.
+#[derive(Clone, Debug)]
+pub struct AnalysisCell {
+    /// Data set, by its label in results.
+    pub dataset: String,
+    /// Architecture.
+    pub model: String,
+    /// Attack.
+    pub attack: String,
+    /// Share of poisoned training images.
+    pub poison_ratio: f64,
+    /// Size of the clean set as a share of the training set.
+    pub clean_ratio: f64,
+    /// The seed of the repeat.
+    pub seed: u64,
+    /// The registered name of the analysis.
+    pub name: String,
+    /// The analysis, by its label in results.
+    pub analysis: String,
+    /// The stage of the analysis.
+    pub key: Key,
+    /// The stage of the attacked model.
+    pub attacked: Key,
+    /// Why the combination is not applicable; `None` if it is run.
+    pub not_applicable: Option<String>,
+}
+
 /// All cells in the order of the results, and every stage that any of them needs.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// The cells, in the order of the rows.
     pub cells: Vec<Cell>,
+    /// The analyses, in the order of the rows.
+    pub analyses: Vec<AnalysisCell>,
     /// The stages by key, with all stages that they require.
     pub stages: BTreeMap<Key, Stage>,
     /// Parameters of models, attacks and defenses that differ from the published ones.
@@ -105,11 +137,18 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// The same plan with only the wanted cells and the stages that they need.
+    /// The same plan with only the wanted cells, the analyses of their attacked models, and the stages that they need.
     #[must_use]
     pub fn keep(&self, mut wanted: impl FnMut(&Cell) -> bool) -> Self {
         let mut cells: Vec<Cell> = self.cells.iter().filter(|cell| wanted(cell)).cloned().collect();
+        let analyses: Vec<AnalysisCell> = self
+            .analyses
+            .iter()
+            .filter(|analysis| cells.iter().any(|cell| analysis.is_about(cell)))
+            .cloned()
+            .collect();
         let mut needed: Vec<&Key> = cells.iter().flat_map(|cell| [&cell.key, &cell.attacked]).collect();
+        needed.extend(analyses.iter().map(|analysis| &analysis.key));
         let mut stages = BTreeMap::new();
         while let Some(key) = needed.pop() {
             if let Some(stage) = self.stages.get(key)
@@ -128,7 +167,7 @@ impl Plan {
                 None => cell.control = None,
             }
         }
-        Self { cells, stages, ..self.clone() }
+        Self { cells, analyses, stages, ..self.clone() }
     }
 
     /// Shard `index` of `count`; `index` counts from 1. All cells of an attacked model are in the same shard, so that no shard
@@ -164,5 +203,22 @@ impl Cell {
     }
 }
 
+impl AnalysisCell {
+    /// The name in messages, such as `signs/preact_resnet18/badnets@0.1/s0 > coverage`.
+    pub fn title(&self) -> String {
+        format!(
+            "{}/{}/{}@{}/s{} > {}",
+            self.dataset, self.model, self.attack, self.poison_ratio, self.seed, self.analysis
+        )
+    }
+
+    /// Whether it is about the attacked model and the clean set of the cell.
+    fn is_about(&self, cell: &Cell) -> bool {
+        self.attacked == cell.attacked && self.clean_ratio == cell.clean_ratio
+    }
+}
+
+#[cfg(test)]
+mod analyses_tests;
 #[cfg(test)]
 mod tests;

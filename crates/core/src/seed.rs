@@ -18,6 +18,8 @@ pub enum Stream {
     CleanSet,
     /// Random choices of a defense other than order and augmentation.
     Defense,
+    /// Random choices of an analysis, such as a random ranking.
+    Analysis,
 }
 
 /// The 64-bit seed of `stream` in the repeat `seed`; `index` selects a substream, such as that of an epoch.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::details::null_is_empty;
 use crate::{
-    FileFormat, Key, LabelMap, Measured, MethodConfig, Precision, Recipe, ResultDetails, Status,
+    FileFormat, Key, LabelMap, Measured, MethodConfig, Precision, Recipe, ResultDetails, Status, Subject,
     first_version,
 };
 
@@ -47,6 +47,44 @@ pub struct DefenseConfig {
     pub clean_ratio: f64,
 }
 
+/// Everything an analysis depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnalysisConfig {
+    /// The attacked model that it is about.
+    pub attacked: AttackConfig,
+    /// The analysis.
+    pub analysis: MethodConfig,
+    /// Size of the clean set as a share of the training set.
+    pub clean_ratio: f64,
+    /// What it needs, in the order in which the analysis names it.
+    pub inputs: Vec<AnalysisInput>,
+}
+
+/// Something that an analysis needs; `key` is the stage that made it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "snake_case")]
+pub enum AnalysisInput {
+    /// The clean model.
+    CleanModel {
+        /// The stage of the model.
+        key: Key,
+    },
+    /// The preparation of a defense.
+    Preparation {
+        /// The model that it was made for.
+        subject: Subject,
+        /// The stage of the preparation.
+        key: Key,
+    },
+    /// A defense that ranks neurons.
+    Ranking {
+        /// The defense.
+        defense: MethodConfig,
+        /// The stage of its preparation, if it has one.
+        key: Option<Key>,
+    },
+}
+
 /// Everything an attack's resource depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResourceConfig {
@@ -77,6 +115,8 @@ pub enum StageConfig {
     Preparation(DefenseConfig),
     /// Defend, evaluate.
     Defense(DefenseConfig),
+    /// Analyse an attacked model.
+    Analysis(AnalysisConfig),
 }
 
 /// One line of JSON on a worker's standard input.

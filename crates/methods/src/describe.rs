@@ -86,6 +86,7 @@ pub(crate) fn example(kind: MethodKind, name: &str, parameters: &[Parameter]) ->
         MethodKind::Model => "models",
         MethodKind::Attack => "attacks",
         MethodKind::Defense => "defenses",
+        MethodKind::Analysis => "analyses",
     };
     let departs =
         |parameter: &&Parameter| parameter.published != parameter.default && !parameter.published.is_null();

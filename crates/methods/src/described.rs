@@ -1,9 +1,11 @@
 //! A registered method of any kind, as people see it.
 
-use scour_core::{Description, Entry, MethodKind, ParamError, Parameter, Poisons, Requirement};
+use scour_core::{
+    AnalysisNeed, Description, Entry, MethodKind, ParamError, Parameter, Poisons, Requirement, Subject,
+};
 use scour_datasets::SOURCES;
 use scour_models::ARCHITECTURES;
-use scour_train::{Attack, Defense};
+use scour_train::{Analysis, Attack, Defense};
 use serde_json::json;
 
 use crate::Registry;
@@ -37,6 +39,9 @@ pub fn all(methods: &Registry) -> Result<Vec<Described>, ParamError> {
     }
     for entry in methods.defenses() {
         all.push(described(MethodKind::Defense, entry, defense_needs(&*(entry.read)(&json!({}))?)));
+    }
+    for entry in methods.analyses() {
+        all.push(described(MethodKind::Analysis, entry, analysis_needs(&*(entry.read)(&json!({}))?)));
     }
     Ok(all)
 }
@@ -82,4 +87,24 @@ fn defense_needs(defense: &dyn Defense) -> Vec<String> {
         needs.push("A preparation, which is a stage of its own and shared by settings that differ in other parameters.".into());
     }
     needs
+}
+
+fn analysis_needs(analysis: &dyn Analysis) -> Vec<String> {
+    let needs = analysis.needs();
+    let mut text = vec![];
+    if needs
+        .iter()
+        .any(|need| matches!(need, AnalysisNeed::CleanModel | AnalysisNeed::Preparation(Subject::Clean, _)))
+    {
+        text.push("A clean model of the same seed, which is trained first and shared.".to_string());
+    }
+    let rankings = needs.iter().filter_map(|need| match need {
+        AnalysisNeed::Ranking(defense) => Some(format!("`{}`", defense.name)),
+        AnalysisNeed::CleanModel | AnalysisNeed::Preparation(..) => None,
+    });
+    let rankings: Vec<String> = rankings.collect();
+    if !rankings.is_empty() {
+        text.push(format!("The rankings of {}.", rankings.join(", ")));
+    }
+    text
 }

@@ -6,13 +6,9 @@ use crate::card::card;
 use crate::list::readme_table;
 use crate::{Described, Registry, all};
 
-/// The tables of README, by the word in their marks: `<!-- methods: attacks -->` and `<!-- end -->`.
-const TABLES: [(&str, MethodKind); 4] = [
-    ("data sets", MethodKind::Dataset),
-    ("models", MethodKind::Model),
-    ("attacks", MethodKind::Attack),
-    ("defenses", MethodKind::Defense),
-];
+/// The tables of README, whose marks have the kind: `<!-- methods: attacks -->` and `<!-- end -->`.
+const TABLES: [MethodKind; 5] =
+    [MethodKind::Dataset, MethodKind::Model, MethodKind::Attack, MethodKind::Defense, MethodKind::Analysis];
 
 /// The titles that the report shows: it does not link the registry.
 const TITLES: &str = "crates/report/titles.csv";
@@ -22,8 +18,8 @@ const TITLES: &str = "crates/report/titles.csv";
 pub fn documents(methods: &Registry, readme: &str) -> Result<Vec<(String, String)>, ParamError> {
     let mut documents: Vec<(String, String)> = all(methods)?.iter().map(card).collect();
     let mut readme = readme.to_string();
-    for (word, kind) in TABLES {
-        readme = with_table(&readme, word, &readme_table(methods, kind)?)?;
+    for kind in TABLES {
+        readme = with_table(&readme, kind.plural(), &readme_table(methods, kind)?)?;
     }
     documents.push(("README.md".into(), readme));
     documents.push((TITLES.into(), titles(methods)?));

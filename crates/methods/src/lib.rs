@@ -1,4 +1,4 @@
-//! Every method by name: data sets, models, attacks and defenses in one registry, and what `scour list`, `scour describe`,
+//! Every method by name: data sets, models, attacks, defenses and analyses in one registry, and what `scour list`, `scour describe`,
 //! README and the method cards say of them.
 //!
 //! This crate must not know stores, processes or devices.

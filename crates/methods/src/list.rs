@@ -7,8 +7,8 @@ use scour_core::{MethodKind, ParamError};
 use crate::{Described, Registry, all};
 
 /// The kinds in the order in which they are listed.
-const KINDS: [MethodKind; 4] =
-    [MethodKind::Dataset, MethodKind::Model, MethodKind::Attack, MethodKind::Defense];
+const KINDS: [MethodKind; 5] =
+    [MethodKind::Dataset, MethodKind::Model, MethodKind::Attack, MethodKind::Defense, MethodKind::Analysis];
 
 /// All names by kind with their summaries, one line a method.
 pub fn list(methods: &Registry) -> Result<String, ParamError> {
@@ -19,7 +19,7 @@ pub fn list(methods: &Registry) -> Result<String, ParamError> {
         if !text.is_empty() {
             text.push('\n');
         }
-        let _ = writeln!(text, "{}s", kind.word());
+        let _ = writeln!(text, "{}", kind.plural());
         for Described { description, .. } in all.iter().filter(|method| method.kind == kind) {
             let _ = writeln!(text, "  {:width$}  {}", description.name, description.summary);
         }

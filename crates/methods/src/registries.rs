@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use scour_core::{
     AttackConfig, Catalog, Choice, DatasetFacts, Entry, MethodConfig, MethodKind, ORACLE, ParamError,
-    PlannedAttack, PlannedDefense, Precision, Recipe, Resolved,
+    PlannedAnalysis, PlannedAttack, PlannedDefense, Precision, Recipe, Resolved,
 };
 use scour_datasets::{SOURCES, source, with_defaults};
 use scour_models::{ARCHITECTURES, architecture};
@@ -54,6 +54,7 @@ impl Catalog for Registries {
             MethodKind::Model => ARCHITECTURES.iter().map(Entry::name).collect(),
             MethodKind::Attack => self.methods.attacks().iter().map(|entry| entry.name()).collect(),
             MethodKind::Defense => self.methods.defenses().iter().map(|entry| entry.name()).collect(),
+            MethodKind::Analysis => self.methods.analyses().iter().map(|entry| entry.name()).collect(),
         }
     }
 
@@ -90,17 +91,30 @@ impl Catalog for Registries {
         })
     }
 
+    fn analysis(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedAnalysis, ParamError> {
+        let Resolved { method, config } =
+            self.methods.analysis(&choice.name)?.resolve(&choice.label, &choice.params, facts)?;
+        Ok(PlannedAnalysis { needs: method.needs(), config })
+    }
+
     fn published(&self, kind: MethodKind, name: &str, facts: &DatasetFacts) -> Option<Map<String, Value>> {
         match kind {
             MethodKind::Dataset => published(source(name).ok()?, facts),
             MethodKind::Model => published(architecture(name).ok()?, facts),
             MethodKind::Attack => published(self.methods.attack(name).ok()?, facts),
             MethodKind::Defense => published(self.methods.defense(name).ok()?, facts),
+            MethodKind::Analysis => published(self.methods.analysis(name).ok()?, facts),
         }
     }
 
-    fn quick(&self, name: &str) -> Map<String, Value> {
-        self.methods.defense(name).map(Entry::quick).unwrap_or_default()
+    fn quick(&self, kind: MethodKind, name: &str) -> Map<String, Value> {
+        match kind {
+            MethodKind::Defense => self.methods.defense(name).map(Entry::quick),
+            MethodKind::Analysis => self.methods.analysis(name).map(Entry::quick),
+            MethodKind::Dataset | MethodKind::Model | MethodKind::Attack => Ok(Map::new()),
+        }
+        // An unknown name is an error of its own.
+        .unwrap_or_default()
     }
 
     fn facts(&self, dataset: &MethodConfig) -> Result<DatasetFacts, String> {

@@ -34,8 +34,12 @@ impl Catalog for WithoutData {
         self.0.published(kind, name, facts)
     }
 
-    fn quick(&self, defense: &str) -> Map<String, Value> {
-        self.0.quick(defense)
+    fn analysis(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedAnalysis, ParamError> {
+        self.0.analysis(choice, facts)
+    }
+
+    fn quick(&self, kind: MethodKind, name: &str) -> Map<String, Value> {
+        self.0.quick(kind, name)
     }
 
     fn facts(&self, dataset: &MethodConfig) -> Result<DatasetFacts, String> {

@@ -1,8 +1,8 @@
 //! A catalog of methods without an implementation, to plan sweeps from in tests.
 
 use scour_core::{
-    Catalog, Choice, DatasetFacts, Experiment, MethodConfig, MethodKind, ParamError, Plan, PlannedAttack,
-    PlannedDefense, Poisons, Recipe, Requirement, parse_experiment, plan,
+    AnalysisNeed, Catalog, Choice, DatasetFacts, Experiment, MethodConfig, MethodKind, ParamError, Plan,
+    PlannedAnalysis, PlannedAttack, PlannedDefense, Poisons, Recipe, Requirement, parse_experiment, plan,
 };
 use serde_json::{Map, Value};
 
@@ -25,6 +25,7 @@ impl Catalog for FakeMethods {
             MethodKind::Model => vec!["preact_resnet18"],
             MethodKind::Attack => vec!["none", "badnets", "blended", "sig", "trojan", "ssba"],
             MethodKind::Defense => vec!["none", "ft", "tsbd", "rnp"],
+            MethodKind::Analysis => vec!["coverage"],
         }
     }
 
@@ -65,11 +66,16 @@ impl Catalog for FakeMethods {
         })
     }
 
+    fn analysis(&self, choice: &Choice, _: &DatasetFacts) -> Result<PlannedAnalysis, ParamError> {
+        let rnp = AnalysisNeed::Ranking(Choice::named("rnp"));
+        Ok(PlannedAnalysis { config: config(choice), needs: vec![AnalysisNeed::CleanModel, rnp] })
+    }
+
     fn published(&self, _: MethodKind, _: &str, _: &DatasetFacts) -> Option<Map<String, Value>> {
         None
     }
 
-    fn quick(&self, _: &str) -> Map<String, Value> {
+    fn quick(&self, _: MethodKind, _: &str) -> Map<String, Value> {
         Map::new()
     }
 
@@ -103,7 +109,12 @@ pub(crate) fn planned_with(attacks: &str) -> (Experiment, Plan) {
 
 /// The same with other attacks and defenses.
 pub(crate) fn planned_of(attacks: &str, defenses: &str) -> (Experiment, Plan) {
-    let text = format!("name: t\ndatasets: [dots]\nattacks: {attacks}\ndefenses: {defenses}\n");
+    planned_from(&format!("attacks: {attacks}\ndefenses: {defenses}\n"))
+}
+
+/// The same with these fields of the experiment.
+pub(crate) fn planned_from(fields: &str) -> (Experiment, Plan) {
+    let text = format!("name: t\ndatasets: [dots]\n{fields}");
     let experiment = parse_experiment(&text, "t.yaml", &[]).expect("a valid experiment");
     let plan = plan(&experiment, &FakeMethods, "t.yaml").expect("a valid plan");
     (experiment, plan)

@@ -71,6 +71,9 @@ fn work() -> io::Result<()> {
         StageConfig::Defense(config) => {
             format!("{}/{}", config.attacked.attack.label, config.defense.label)
         }
+        StageConfig::Analysis(config) => {
+            format!("{}/{}", config.attacked.attack.label, config.analysis.label)
+        }
     };
     for (_, folder) in &task.requires {
         fs::read(folder.join("model.bin"))?;
@@ -90,6 +93,9 @@ fn work() -> io::Result<()> {
         fs::create_dir(task.out.join("gallery"))?;
         fs::write(task.out.join("gallery/000-clean.png"), "an image")?;
     }
+    if let StageConfig::Analysis(_) = task.config {
+        fs::write(task.out.join("coverage.csv"), format!("key\n{}\n", task.key))?;
+    }
     let seed = number_of(task.key.as_str());
     let result = TaskResult {
         measured: measured(&task, behaviour.unwrap_or("ok"), &status),
@@ -108,7 +114,9 @@ fn work() -> io::Result<()> {
 fn measured(task: &Task, behaviour: &str, status: &Status) -> Option<Measured> {
     let seed = number_of(task.key.as_str());
     let (acc, asr) = match (&task.config, behaviour) {
-        (StageConfig::Resource(_) | StageConfig::Preparation(_), _) => return None,
+        (StageConfig::Resource(_) | StageConfig::Preparation(_) | StageConfig::Analysis(_), _) => {
+            return None;
+        }
         (_, "collapsed" | "degenerate") => (51.0, 0.0),
         (_, "not-implanted") => (80.0, 3.0),
         (StageConfig::Control(_), "natural") => (80.0, 90.0),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use scour_core::{Cell, Key, Plan, Status};
+use scour_core::{AnalysisCell as Analysis, Key, Plan, Status};
 
 use crate::order::plan_order;
 use crate::results::StageEnd;
@@ -20,17 +20,29 @@ pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> Result<String, SweepE
     let states = stage_states(plan, &order, &Store::at(store), rerun)?;
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut text = String::new();
-    for cell in &plan.cells {
-        let (word, remark) = cell_word(plan, &states, cell);
-        *counts.entry(word).or_default() += 1;
-        let clean =
-            if cell.key == cell.attacked { String::new() } else { format!("  clean {}", cell.clean_ratio) };
-        let remark = if remark.is_empty() { remark } else { format!("  ({remark})") };
+    let mut line = |word: &str, key: &Key, title: &str, clean: Option<f64>, remark: &str| {
+        let clean = clean.map(|ratio| format!("  clean {ratio}")).unwrap_or_default();
+        let remark = if remark.is_empty() { String::new() } else { format!("  ({remark})") };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{word:<7} {}  {}{clean}{remark}", cell.key, cell.title());
+        let _ = writeln!(text, "{word:<7} {key}  {title}{clean}{remark}");
+    };
+    for cell in &plan.cells {
+        let part = Part { key: &cell.key, attacked: &cell.attacked, not_applicable: &cell.not_applicable };
+        let (word, remark) = part.word(plan, &states);
+        *counts.entry(word).or_default() += 1;
+        let clean = (cell.key != cell.attacked).then_some(cell.clean_ratio);
+        line(word, &cell.key, &cell.title(), clean, &remark);
+    }
+    for analysis in &plan.analyses {
+        let Analysis { key, attacked, not_applicable, .. } = analysis;
+        let (word, remark) = Part { key, attacked, not_applicable }.word(plan, &states);
+        line(word, key, &analysis.title(), Some(analysis.clean_ratio), &remark);
     }
     let count = |word| counts.get(word).copied().unwrap_or_default();
     let stages = order.iter().filter(|key| will_run(plan, &states, key)).count();
+    if !plan.analyses.is_empty() {
+        let _ = writeln!(text, "{} analyses", plan.analyses.len());
+    }
     let _ = writeln!(
         text,
         "{} cells: {} cached, {} to run, {} failed, {} not evaluated, {} n/a; stages to run: {stages}",
@@ -44,22 +56,32 @@ pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> Result<String, SweepE
     Ok(text)
 }
 
-fn cell_word(plan: &Plan, states: &HashMap<Key, StageState>, cell: &Cell) -> (&'static str, String) {
-    if let Some(why) = &cell.not_applicable {
-        return ("n/a", why.clone());
-    }
-    match states.get(&cell.key) {
-        Some(StageState::Stored(stored)) if !will_run(plan, states, &cell.attacked) => {
-            ("cached", stored.result.status.reason())
+/// A cell or an analysis.
+struct Part<'a> {
+    key: &'a Key,
+    attacked: &'a Key,
+    not_applicable: &'a Option<String>,
+}
+
+impl Part<'_> {
+    /// Its state in one word, and a remark.
+    fn word(&self, plan: &Plan, states: &HashMap<Key, StageState>) -> (&'static str, String) {
+        if let Some(why) = self.not_applicable {
+            return ("n/a", why.clone());
         }
-        Some(StageState::Failed(record)) => ("failed", record.result.status.reason()),
-        _ if will_run(plan, states, &cell.key) => ("run", String::new()),
-        Some(StageState::Stored(_)) => ("run", "its attacked model only".into()),
-        _ => match unusable_requirement(plan, states, &cell.key).map(|end| end.result.status) {
-            Some(Status::NotApplicable { why }) => ("n/a", why),
-            Some(Status::NotEvaluated { why }) => ("not evaluated", why),
-            status => ("failed", status.map(|status| status.reason()).unwrap_or_default()),
-        },
+        match states.get(self.key) {
+            Some(StageState::Stored(stored)) if !will_run(plan, states, self.attacked) => {
+                ("cached", stored.result.status.reason())
+            }
+            Some(StageState::Failed(record)) => ("failed", record.result.status.reason()),
+            _ if will_run(plan, states, self.key) => ("run", String::new()),
+            Some(StageState::Stored(_)) => ("run", "its attacked model only".into()),
+            _ => match unusable_requirement(plan, states, self.key).map(|end| end.result.status) {
+                Some(Status::NotApplicable { why }) => ("n/a", why),
+                Some(Status::NotEvaluated { why }) => ("not evaluated", why),
+                status => ("failed", status.map(|status| status.reason()).unwrap_or_default()),
+            },
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use scour_core::{
-    Event, EventStage, Key, Plan, ResultRow, RowStatus, Stage, StageKind, Status, Validity, WorkerEvent,
+    AnalysisRow, Event, EventStage, Key, Plan, ResultRow, RowStatus, Stage, StageKind, Status, Validity,
+    WorkerEvent,
 };
 
 use crate::eta::Eta;
@@ -12,7 +13,7 @@ use crate::events::EventLog;
 use crate::gallery::Gallery;
 use crate::progress::{Progress, progress_text, result_text};
 use crate::results::{Ends, StageEnd, write_tables};
-use crate::{SweepError, SweepOptions, clock};
+use crate::{SweepError, SweepOptions, analyses, clock};
 
 /// Keeps `results.csv`, `cells.csv`, `events.jsonl`, `sweep.log`, `gallery/` and the display up to date.
 pub(crate) struct Ledger<'a> {
@@ -26,6 +27,8 @@ pub(crate) struct Ledger<'a> {
     eta: Eta,
     pub(crate) ends: Ends,
     pub(crate) rows: Vec<ResultRow>,
+    /// The analyses that have ended.
+    pub(crate) analyses: Vec<AnalysisRow>,
     /// Stages that a worker ran to an end.
     pub(crate) trained: usize,
     began: Instant,
@@ -48,6 +51,7 @@ impl<'a> Ledger<'a> {
             eta: Eta::default(),
             ends: Ends::new(),
             rows: vec![],
+            analyses: vec![],
             trained: 0,
             began: Instant::now(),
             first_reported: false,
@@ -63,6 +67,7 @@ impl<'a> Ledger<'a> {
     pub(crate) fn record(&mut self, stage: &Stage, end: StageEnd) -> Result<(), SweepError> {
         if let Some(folder) = &end.folder {
             self.gallery.add(&stage.key, folder, !end.cached)?;
+            analyses::copy_tables(self.out, self.plan, &stage.key, folder, !end.cached)?;
             self.eta.learn(stage.kind, end.result.seconds);
         }
         self.ends.insert(stage.key.clone(), end);
@@ -71,13 +76,20 @@ impl<'a> Ledger<'a> {
 
     pub(crate) fn write_tables(&mut self) -> Result<(), SweepError> {
         self.rows = write_tables(self.out, self.plan, &self.ends, &self.validity)?;
+        self.analyses = analyses::write_index(self.out, self.plan, &self.ends)?;
         Ok(())
     }
 
     fn line(&mut self, word: &str, text: &str) {
-        let (done, all) = (self.rows.len(), self.plan.cells.len());
+        let (done, all) = self.done();
         let width = all.to_string().len();
         self.progress.line(&format!("[{done:>width$}/{all}] {word:<7} {text}"));
+    }
+
+    /// How many cells and analyses have ended, and how many there are.
+    fn done(&self) -> (usize, usize) {
+        let all = self.plan.cells.len() + self.plan.analyses.len();
+        (self.rows.len() + self.analyses.len(), all)
     }
 
     /// The stage as events name it.
@@ -213,11 +225,12 @@ impl<'a> Ledger<'a> {
             Some(seconds) => format!("about {} left", clock::duration(seconds)),
             None => "time left not known yet".into(),
         };
-        let failed = self.rows.iter().filter(|row| row.status == RowStatus::Failed).count();
+        let failed = self.rows.iter().filter(|row| row.status == RowStatus::Failed).count()
+            + analyses::count(&self.analyses, RowStatus::Failed);
+        let what = if self.plan.analyses.is_empty() { "cells" } else { "cells and analyses" };
+        let (done, all) = self.done();
         self.progress.totals(&format!(
-            "{} of {} cells done, {failed} failed; running: {}; {left}",
-            self.rows.len(),
-            self.plan.cells.len(),
+            "{done} of {all} {what} done, {failed} failed; running: {}; {left}",
             running.len(),
         ));
     }

@@ -7,6 +7,7 @@
 //! This crate must not know torch, polars, data sets or methods: to it a stage is a key, a title, what it requires,
 //! and a configuration that only the worker understands.
 
+mod analyses;
 mod clock;
 mod cores;
 mod device_lease;

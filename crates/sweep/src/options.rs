@@ -88,6 +88,14 @@ pub struct Summary {
     pub cached: usize,
     /// Cells that were not reached.
     pub pending: usize,
+    /// Analyses in the plan.
+    pub analyses: usize,
+    /// Analyses that ended well.
+    pub analyses_ok: usize,
+    /// Analyses that failed.
+    pub analyses_failed: usize,
+    /// Analyses that were not reached.
+    pub analyses_pending: usize,
     /// Stages that a worker ran to an end in this sweep.
     pub trained: usize,
     /// Wall-clock seconds of the sweep.

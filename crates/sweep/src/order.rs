@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use scour_core::{Cell, Key, Plan};
 
-/// Every stage of the plan, each after those it requires, and otherwise in the order of the cells.
+/// Every stage of the plan, each after those it requires, and otherwise in the order of the cells and the analyses.
 pub(crate) fn plan_order(plan: &Plan) -> Vec<Key> {
     fn visit(plan: &Plan, key: &Key, seen: &mut HashSet<Key>, order: &mut Vec<Key>) {
         let Some(stage) = plan.stages.get(key) else { return };
@@ -16,7 +16,9 @@ pub(crate) fn plan_order(plan: &Plan) -> Vec<Key> {
         }
     }
     let (mut seen, mut order) = (HashSet::new(), vec![]);
-    for key in plan.cells.iter().flat_map(|cell| [&cell.attacked, &cell.key]).chain(plan.stages.keys()) {
+    let cells = plan.cells.iter().flat_map(|cell| [&cell.attacked, &cell.key]);
+    let analyses = plan.analyses.iter().map(|analysis| &analysis.key);
+    for key in cells.chain(analyses).chain(plan.stages.keys()) {
         visit(plan, key, &mut seen, &mut order);
     }
     order

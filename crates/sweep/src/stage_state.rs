@@ -40,6 +40,7 @@ pub(crate) fn stage_states<'a>(
     // out.
     let of_cell = |cell: &'a Cell| [&cell.key, &cell.attacked].into_iter().chain(&cell.control);
     let mut needed: HashSet<&Key> = plan.cells.iter().flat_map(of_cell).collect();
+    needed.extend(plan.analyses.iter().map(|analysis| &analysis.key));
     for key in order.iter().rev() {
         if matches!(states.get(key), Some(StageState::ToRun { .. })) {
             if needed.contains(key) {

@@ -13,7 +13,7 @@ use crate::order::plan_order;
 use crate::scheduler::{Scheduler, Stop};
 use crate::signals::StopSignals;
 use crate::stage_state::{StageState, stage_states};
-use crate::{Store, Summary, SweepError, SweepOptions, clock, disk};
+use crate::{Store, Summary, SweepError, SweepOptions, analyses, clock, disk};
 
 /// Carries out the plan: runs what the store does not hold, and writes `results.csv` and its companions to the results
 /// folder after every cell.
@@ -158,11 +158,14 @@ fn summarize(
     let count = |status| ledger.rows.iter().filter(|row| row.status == status).count();
     let (cells, failed) = (options.plan.cells.len(), count(RowStatus::Failed));
     let pending = cells - ledger.rows.len();
+    let of_analyses = |status| analyses::count(&ledger.analyses, status);
+    let analyses_failed = of_analyses(RowStatus::Failed);
+    let analyses_pending = options.plan.analyses.len() - ledger.analyses.len();
     let exit = match stop {
         // A signal that came when everything was done has interrupted nothing.
-        Some(Stop::Interrupted) if pending > 0 => ExitCode::Interrupted,
+        Some(Stop::Interrupted) if pending + analyses_pending > 0 => ExitCode::Interrupted,
         Some(Stop::NoSpace(_) | Stop::Error(_)) => ExitCode::Environment,
-        _ if failed > 0 => ExitCode::CellsFailed,
+        _ if failed + analyses_failed > 0 => ExitCode::CellsFailed,
         _ if !options.complete => ExitCode::Incomplete,
         _ => ExitCode::Done,
     };
@@ -177,6 +180,10 @@ fn summarize(
         not_evaluated: count(RowStatus::NotEvaluated),
         cached,
         pending,
+        analyses: options.plan.analyses.len(),
+        analyses_ok: of_analyses(RowStatus::Ok),
+        analyses_failed,
+        analyses_pending,
         trained: ledger.trained,
         seconds: began.elapsed().as_secs_f64(),
         out: options.out.clone(),
@@ -222,9 +229,15 @@ fn print_summary(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary,
         summary.trained,
         clock::duration(summary.seconds),
     ));
+    if summary.analyses > 0 {
+        ledger.progress.line(&format!(
+            "{} analyses: {} ok, {} failed, {} not reached",
+            summary.analyses, summary.analyses_ok, summary.analyses_failed, summary.analyses_pending
+        ));
+    }
     match stop {
         Some(Stop::NoSpace(message)) => ledger.progress.line(message),
-        Some(Stop::Interrupted) if summary.pending > 0 => {
+        Some(Stop::Interrupted) if summary.pending + summary.analyses_pending > 0 => {
             ledger.progress.line("interrupted; the same command continues where it stopped");
         }
         Some(Stop::FailFast) => ledger.progress.line("stopped at the first failure, as --fail-fast asks"),
@@ -233,15 +246,17 @@ fn print_summary(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary,
     ledger.progress.line(&format!("results: {}", options.out.join("results.csv").display()));
 }
 
-/// A line on each failed cell: its reason, and its log where there is one.
+/// A line on each failed cell or analysis: its reason, and its log where there is one.
 fn failed_cells(ledger: &Ledger, options: &SweepOptions) -> Vec<String> {
-    let failed = ledger.rows.iter().filter(|row| row.status == RowStatus::Failed);
-    let line = |row: &scour_core::ResultRow| {
-        let stage = options.plan.stages.values().find(|stage| stage.key.as_str() == row.key);
-        let title = stage.map_or(row.key.as_str(), |stage| stage.title.as_str());
+    let cells = ledger.rows.iter().map(|row| (row.status, &row.key, &row.reason));
+    let analyses = ledger.analyses.iter().map(|row| (row.status, &row.key, &row.reason));
+    let failed = cells.chain(analyses).filter(|(status, ..)| *status == RowStatus::Failed);
+    let line = |(_, key, reason): (RowStatus, &String, &String)| {
+        let stage = options.plan.stages.values().find(|stage| stage.key.as_str() == key);
+        let title = stage.map_or(key.as_str(), |stage| stage.title.as_str());
         let log = stage.map(|stage| ledger.log_path(&stage.key)).filter(|path| path.exists());
         let log = log.map(|path| format!(" (log: {})", path.display())).unwrap_or_default();
-        format!("failed  {title}: {}{log}", row.reason)
+        format!("failed  {title}: {reason}{log}")
     };
     failed.map(line).collect()
 }

@@ -88,7 +88,7 @@ pub fn evaluate(
 }
 
 /// The test images whose true class differs from their target class; `None` if there are none.
-fn asr_images(test: &ImageSet, map: LabelMap, classes: u32) -> Option<ImageSet> {
+pub fn asr_images(test: &ImageSet, map: LabelMap, classes: u32) -> Option<ImageSet> {
     let labels = test.classes();
     let counted: Vec<i64> =
         (0..labels.len()).filter(|&i| map.counts(labels[i], classes)).map(|i| i as i64).collect();

@@ -1,7 +1,7 @@
 //! Training and evaluation: images on the device, augmentation as tensor operations, the training loop, `evaluate()`, and
-//! the traits of attacks and defenses.
+//! the traits of attacks, defenses and analyses.
 //!
-//! This crate must not know any single attack or defense, nor stores, processes or experiment files.
+//! This crate must not know any single attack, defense or analysis, nor stores, processes or experiment files.
 
 mod batch_maker;
 mod batches;
@@ -26,12 +26,12 @@ pub use checkpoint::{Checkpoint, CheckpointFile};
 pub use displaced::displaced_gradients;
 pub use epochs::{Epochs, Tally, augmented};
 pub use error::TrainError;
-pub use evaluate::{Trigger, asr_by_strength, evaluate, predictions};
+pub use evaluate::{Trigger, asr_by_strength, asr_images, evaluate, predictions};
 pub use fit::{Fit, FitSummary, fit, in_channels_last};
 pub use images::ImageSet;
 pub use method::{
-    Attack, AttackContext, BatchPoisoning, DefenderView, Defense, Oracle, Outcome, Preparation, Prepared,
-    Resource, ResourceContext, TrainingSet,
+    Analysis, AnalysisView, Attack, AttackContext, BatchPoisoning, DefenderView, Defense, Oracle, Outcome,
+    Preparation, Prepared, RankedLayer, Ranker, Ranking, Resource, ResourceContext, TrainingSet,
 };
 pub use preprocess::Preprocess;
 pub use reporter::{Progress, Reporter, Silent};

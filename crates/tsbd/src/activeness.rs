@@ -74,6 +74,35 @@ impl Activeness {
     }
 }
 
+/// The activeness of every filter in one epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochActiveness {
+    /// Mean over the steps.
+    pub mean: Vec<f64>,
+    /// Unbiased variance over the steps; NaN for an epoch of one step.
+    pub variance: Vec<f64>,
+}
+
+/// Reads the `activeness.csv` that unlearning has left in a folder: one entry for each epoch.
+pub fn read(folder: &Path) -> Result<Vec<EpochActiveness>, TrainError> {
+    let path = folder.join(FILE);
+    let damaged = |what: &str| TrainError::File(format!("{}: {what}", path.display()));
+    let mut reader = csv::Reader::from_path(&path).map_err(|error| damaged(&error.to_string()))?;
+    let mut rows = vec![];
+    for record in reader.records() {
+        let record = record.map_err(|error| damaged(&error.to_string()))?;
+        let values = record.iter().skip(2).map(str::parse);
+        rows.push(values.collect::<Result<Vec<f64>, _>>().map_err(|error| damaged(&error.to_string()))?);
+    }
+    let mut epochs = vec![];
+    let mut rows = rows.into_iter();
+    while let Some(mean) = rows.next() {
+        let variance = rows.next().ok_or_else(|| damaged("an epoch has no variances"))?;
+        epochs.push(EpochActiveness { mean, variance });
+    }
+    Ok(epochs)
+}
+
 /// a_k = sum over i of |g[k, i]|: from a gradient [filters, ...] to f32 [filters].
 fn activeness(gradient: &Tensor) -> Tensor {
     no_grad(|| gradient.reshape([gradient.size()[0], -1]).abs().sum_dim_intlist(1, false, Kind::Float))
@@ -95,6 +124,25 @@ mod tests {
     fn activeness_is_the_l1_norm_of_each_filters_gradient() {
         let gradient = Tensor::from_slice(&[1f32, -2.0, 3.0, 0.0, -0.5, 0.25]).reshape([2, 3, 1, 1]);
         assert_eq!(Vec::<f32>::try_from(activeness(&gradient)).unwrap(), [6.0, 0.75]);
+    }
+
+    #[test]
+    fn the_file_is_read_as_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut activeness = Activeness::new(Tensor::zeros([2, 1, 1, 1], (Kind::Float, tch::Device::Cpu)));
+        for steps in [&[[1.5f32, 2.0], [2.5, 4.0]][..], &[[0.25, 0.5]]] {
+            activeness.steps = steps.iter().map(|step| Tensor::from_slice(step)).collect();
+            activeness.end_epoch();
+        }
+        activeness.write(folder.path()).unwrap();
+        let epochs = read(folder.path()).unwrap();
+        assert_eq!(epochs[0], EpochActiveness { mean: vec![2.0, 3.0], variance: vec![0.5, 2.0] });
+        assert_eq!((epochs.len(), epochs[1].mean.as_slice()), (2, &[0.25, 0.5][..]));
+        assert!(epochs[1].variance.iter().all(|variance| variance.is_nan()));
+        let path = folder.path().join(FILE);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.trim_end().rsplit_once('\n').unwrap().0).unwrap();
+        assert!(read(folder.path()).unwrap_err().to_string().contains("activeness.csv"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use scour_core::TunedOn;
 use scour_models::Model;
-use scour_train::{DefenderView, Defense, Outcome, Preparation, TrainError};
+use scour_train::{DefenderView, Defense, Outcome, Preparation, Ranking, TrainError};
 
 use crate::finetune::finetune;
 use crate::params::OF_UNLEARNING;
@@ -41,6 +41,15 @@ impl Defense for Tsbd {
         Ok(Preparation { tensors: copy.state().snapshot(), details, folder: view.out.into() })
     }
 
+    /// By neuron weight change.
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+        if self.n == 0.0 {
+            return Ok(None);
+        }
+        let changes = unlearning_changes(model, view)?;
+        Ranking::new(nwc::scores(&changes)?).map(Some)
+    }
+
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let mut outcome = Outcome::default();
         if self.n > 0.0 {
@@ -51,18 +60,23 @@ impl Defense for Tsbd {
     }
 }
 
-/// Ranks neurons by their weight change, and sets the most changed weights of the top-ranked ones to zero.
-fn reinitialise(params: &Tsbd, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+/// The weight changes between the model and its unlearned copy, which is the preparation.
+fn unlearning_changes(model: &Model, view: &DefenderView) -> Result<Vec<nwc::LayerChange>, TrainError> {
     let preparation = view.preparation()?;
     let unlearned = model.duplicate().map_err(TrainError::Method)?;
     unlearned.state().load(&preparation.tensors).map_err(|message| {
         TrainError::File(format!("{}: not an unlearned model: {message}", preparation.folder.display()))
     })?;
-    let changes = nwc::weight_changes(model, &unlearned);
+    Ok(nwc::weight_changes(model, &unlearned))
+}
+
+/// Ranks neurons by their weight change, and sets the most changed weights of the top-ranked ones to zero.
+fn reinitialise(params: &Tsbd, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
+    let changes = unlearning_changes(model, view)?;
     let ranked = nwc::rank(&changes, params.fidelity)?;
     let chosen = nwc::chosen(ranked.len(), params.n);
     nwc::write(&view.out.join("nwc.csv"), &changes, &ranked, chosen)?;
-    copy_activeness(&preparation.folder, view.out)?;
+    copy_activeness(&view.preparation()?.folder, view.out)?;
     let masks = reinit::choose(&changes, &ranked[..chosen], params.m, params.fidelity);
     reinit::zero(model, &masks);
     Ok(Outcome::default()

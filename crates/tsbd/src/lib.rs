@@ -18,7 +18,10 @@ mod reinit;
 mod two_gradients;
 mod unlearn;
 
+pub use activeness::{EpochActiveness, read as read_activeness};
+pub use nwc::{LayerChange, scores, weight_changes};
 pub use params::{NormScope, Tsbd};
+pub use unlearn::{Unlearned, unlearn};
 
 #[cfg(test)]
 mod testing;

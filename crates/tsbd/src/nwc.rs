@@ -13,11 +13,11 @@ use tch::{Device, Kind, Tensor, no_grad};
 use scour_core::Fidelity;
 
 /// The weight changes of one layer.
-pub(crate) struct LayerChange {
+pub struct LayerChange {
     /// Module name.
-    pub(crate) layer: String,
+    pub layer: String,
     /// |W_unlearned - W|, f32 [filters, fan-in], on the CPU.
-    pub(crate) change: Tensor,
+    pub change: Tensor,
 }
 
 /// A neuron and its weight change.
@@ -32,7 +32,7 @@ pub(crate) struct Neuron {
 }
 
 /// |W_unlearned - W| of every main-path convolution, in registration order.
-pub(crate) fn weight_changes(original: &Model, unlearned: &Model) -> Vec<LayerChange> {
+pub fn weight_changes(original: &Model, unlearned: &Model) -> Vec<LayerChange> {
     no_grad(|| {
         let pairs = original.main_convolutions().into_iter().zip(unlearned.main_convolutions());
         pairs
@@ -44,17 +44,28 @@ pub(crate) fn weight_changes(original: &Model, unlearned: &Model) -> Vec<LayerCh
     })
 }
 
+/// The NWC of every neuron: the names of layers with the score of each filter.
+pub fn scores(changes: &[LayerChange]) -> Result<Vec<(String, Vec<f64>)>, TrainError> {
+    let of_layer = |change: &LayerChange| Ok((change.layer.clone(), layer_scores(change, Kind::Double)?));
+    changes.iter().map(of_layer).collect()
+}
+
+/// The NWC of a layer's filters, summed in that number format.
+fn layer_scores(change: &LayerChange, kind: Kind) -> Result<Vec<f64>, TrainError> {
+    let nwc = change.change.to_kind(kind).sum_dim_intlist(1, false, kind).to_kind(Kind::Double);
+    let nwc = Vec::<f64>::try_from(nwc).map_err(|error| TrainError::Method(error.to_string()))?;
+    match nwc.iter().all(|nwc| nwc.is_finite()) {
+        true => Ok(nwc),
+        false => Err(TrainError::NotFinite { step: "unlearning".into(), at: 0, last: f64::NAN }),
+    }
+}
+
 /// All neurons in descending order of NWC; neurons with equal NWC in the order of layers and filters.
 pub(crate) fn rank(changes: &[LayerChange], fidelity: Fidelity) -> Result<Vec<Neuron>, TrainError> {
     let mut neurons = vec![];
     for (layer, change) in changes.iter().enumerate() {
         let kind = if fidelity == Fidelity::Benchmark { Kind::Float } else { Kind::Double };
-        let nwc = change.change.to_kind(kind).sum_dim_intlist(1, false, kind).to_kind(Kind::Double);
-        let nwc = Vec::<f64>::try_from(nwc).map_err(|error| TrainError::Method(error.to_string()))?;
-        for (filter, &nwc) in nwc.iter().enumerate() {
-            if !nwc.is_finite() {
-                return Err(TrainError::NotFinite { step: "unlearning".into(), at: 0, last: f64::NAN });
-            }
+        for (filter, nwc) in layer_scores(change, kind)?.into_iter().enumerate() {
             let score = match fidelity {
                 Fidelity::Corrected => nwc,
                 Fidelity::Benchmark => format!("{nwc:.4}").parse().unwrap_or(nwc),

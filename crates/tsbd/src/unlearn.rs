@@ -14,15 +14,15 @@ use crate::params::OF_UNLEARNING;
 
 /// The result of unlearning.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Unlearned {
+pub struct Unlearned {
     /// Number of epochs.
-    pub(crate) epochs: u32,
+    pub epochs: u32,
     /// Accuracy on the augmented clean set at the end, 0..1.
-    pub(crate) accuracy: f64,
+    pub accuracy: f64,
     /// The accuracy at which unlearning ends, 0..1.
-    pub(crate) stop: f64,
+    pub stop: f64,
     /// Mean activeness of the recorded layer in the first epoch.
-    pub(crate) first_activeness: f64,
+    pub first_activeness: f64,
 }
 
 /// Unlearns the clean set in place: SGD over all parameters, train mode, fp32; batches in a fixed order, newly augmented in
@@ -31,7 +31,7 @@ pub(crate) struct Unlearned {
 ///
 /// It computes in fp32 always, since the ranking depends on differences of weights that are smaller than the precision of
 /// bf16.
-pub(crate) fn unlearn(model: &Model, params: &Tsbd, view: &DefenderView) -> Result<Unlearned, TrainError> {
+pub fn unlearn(model: &Model, params: &Tsbd, view: &DefenderView) -> Result<Unlearned, TrainError> {
     check_batches(model, view.clean.len(), params.batch_size, "unlearning")?;
     model.state().to_channels_last();
     let convolutions = model.main_convolutions();

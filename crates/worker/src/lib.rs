@@ -3,6 +3,7 @@
 //!
 //! This crate must not know plans, stores or other workers: a task names every folder that it needs.
 
+mod analysis_stage;
 mod attack_stage;
 mod control_stage;
 mod data;

@@ -7,7 +7,10 @@ use scour_methods::Registry;
 use scour_train::TrainError;
 
 use crate::supervisor::Supervisor;
-use crate::{attack_stage, control_stage, defense_stage, environment, preparation_stage, resource_stage};
+use crate::{
+    analysis_stage, attack_stage, control_stage, defense_stage, environment, preparation_stage,
+    resource_stage,
+};
 
 /// Reads a task from standard input, runs its stage and reports the result on standard output. The exit code is 0 whenever a
 /// result was reported. An error is one line: there was no task. `methods` are those that the task may name.
@@ -24,6 +27,7 @@ pub fn run(methods: &Registry) -> Result<ExitCode, String> {
         StageConfig::Control(config) => control_stage::run(&task, config, methods, &supervisor),
         StageConfig::Preparation(config) => preparation_stage::run(&task, config, methods, &supervisor),
         StageConfig::Defense(config) => defense_stage::run(&task, config, methods, &supervisor),
+        StageConfig::Analysis(config) => analysis_stage::run(&task, config, methods, &supervisor),
     }));
     let result = match outcome {
         Ok(Ok(result)) => result,

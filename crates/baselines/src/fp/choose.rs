@@ -25,11 +25,7 @@ pub(super) fn choose(
     view: &DefenderView,
     accuracy: impl Fn(&Tensor) -> f64,
 ) -> Result<Chosen, TrainError> {
-    let means = features.to_kind(Kind::Double).mean_dim(0, false, None::<Kind>);
-    let means = Vec::<f64>::try_from(means).map_err(|error| TrainError::Method(error.to_string()))?;
-    if means.iter().any(|mean| !mean.is_finite()) {
-        return Err(TrainError::NotFinite { step: "features".into(), at: 0, last: f64::NAN });
-    }
+    let means = means(features)?;
     let mut order: Vec<usize> = (0..means.len()).collect();
     order.sort_by(|&a, &b| means[a].total_cmp(&means[b]));
     let step = (means.len() as f64 * params.step).ceil() as usize;
@@ -53,4 +49,14 @@ pub(super) fn choose(
     }
     let pruned = lowest(kept.map_or(0, count));
     Ok(Chosen { means, pruned, search })
+}
+
+/// The mean of each feature over the images of `features`, f32 [n, features].
+pub(super) fn means(features: &Tensor) -> Result<Vec<f64>, TrainError> {
+    let means = features.to_kind(Kind::Double).mean_dim(0, false, None::<Kind>);
+    let means = Vec::<f64>::try_from(means).map_err(|error| TrainError::Method(error.to_string()))?;
+    if means.iter().any(|mean| !mean.is_finite()) {
+        return Err(TrainError::NotFinite { step: "features".into(), at: 0, last: f64::NAN });
+    }
+    Ok(means)
 }

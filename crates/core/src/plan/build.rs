@@ -1,12 +1,13 @@
 //! Builds the plan of an experiment: all combinations of its lists.
 
+use super::analyses::Analysed;
 use super::controls::{add_controls, clean, surrogate_seed};
 use super::stages::{attack_stage, defense_stage, preparation_stage, resource_stage};
 use super::{Cell, Plan, PlanError, Stage, limits};
 use crate::{
     AttackConfig, Catalog, Choice, ConfigError, DatasetFacts, DefenseConfig, Experiment, Key, LabelMap,
-    MethodConfig, MethodKind, ParamError, PlannedAttack, PlannedDefense, Profile, Recipe, Requirement,
-    ResourceConfig, profile, suggest,
+    MethodConfig, MethodKind, ParamError, PlannedAnalysis, PlannedAttack, PlannedDefense, Profile, Recipe,
+    Requirement, ResourceConfig, profile, suggest,
 };
 
 /// Plans all combinations of the experiment's lists. `origin` names the experiment file in messages.
@@ -43,16 +44,24 @@ struct Setting<'a> {
     seed: u64,
 }
 
-struct Builder<'a> {
+pub(super) struct Builder<'a> {
     experiment: &'a Experiment,
-    catalog: &'a dyn Catalog,
-    origin: &'a str,
-    plan: Plan,
+    pub(super) catalog: &'a dyn Catalog,
+    pub(super) origin: &'a str,
+    pub(super) plan: Plan,
+}
+
+/// The methods that are combined on one data set.
+struct Methods {
+    models: Vec<MethodConfig>,
+    attacks: Vec<PlannedAttack>,
+    defenses: Vec<PlannedDefense>,
+    analyses: Vec<PlannedAnalysis>,
 }
 
 impl Builder<'_> {
     /// Checks that the name of each choice is registered, and returns the results of `resolve`.
-    fn resolve<T>(
+    pub(super) fn resolve<T>(
         &self,
         kind: MethodKind,
         choices: &[Choice],
@@ -73,26 +82,20 @@ impl Builder<'_> {
     }
 
     fn add_dataset(&mut self, dataset: &MethodConfig, facts: &DatasetFacts) -> Result<(), PlanError> {
-        let (experiment, catalog) = (self.experiment, self.catalog);
-        let models = self.resolve(MethodKind::Model, &experiment.models, |choice| catalog.model(choice))?;
-        let attacks =
-            self.resolve(MethodKind::Attack, &experiment.attacks, |choice| catalog.attack(choice, facts))?;
-        let defenses = self.resolve(MethodKind::Defense, &profiled(experiment, catalog), |choice| {
-            catalog.defense(choice, facts)
-        })?;
-        self.note_departures(dataset, facts, &models, &attacks, &defenses);
+        let methods = self.methods(facts)?;
+        self.note_departures(dataset, facts, &methods);
         let recipe = self.recipe(dataset, facts)?;
         if self.catalog.published(MethodKind::Dataset, &dataset.name, facts).is_some() {
             let customary = self.catalog.recipe(facts);
             self.plan.departures.extend(profile::recipe_departures(&dataset.label, &recipe, &customary));
         }
-        self.note_data(facts, &recipe, &defenses);
-        for model in &models {
-            for attack in &attacks {
-                for &poison_ratio in &experiment.poison_ratios {
-                    for &seed in &experiment.seeds {
+        self.note_data(facts, &recipe, &methods.defenses);
+        for model in &methods.models {
+            for attack in &methods.attacks {
+                for &poison_ratio in &self.experiment.poison_ratios {
+                    for &seed in &self.experiment.seeds {
                         let setting = Setting { dataset, facts, model, recipe: &recipe, poison_ratio, seed };
-                        self.add_attacked(&setting, attack, &defenses)?;
+                        self.add_attacked(&setting, attack, &methods)?;
                     }
                 }
             }
@@ -100,17 +103,37 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn note_departures(
-        &mut self,
-        dataset: &MethodConfig,
-        facts: &DatasetFacts,
-        models: &[MethodConfig],
-        attacks: &[PlannedAttack],
-        defenses: &[PlannedDefense],
-    ) {
-        let models = models.iter().map(|model| (MethodKind::Model, model));
-        let attacks = attacks.iter().map(|attack| (MethodKind::Attack, &attack.config));
-        let defenses = defenses.iter().map(|defense| (MethodKind::Defense, &defense.config));
+    /// The experiment's methods with their parameters on a data set.
+    fn methods(&self, facts: &DatasetFacts) -> Result<Methods, PlanError> {
+        let (experiment, catalog) = (self.experiment, self.catalog);
+        let profiled = |kind, choices: &[Choice]| -> Vec<Choice> {
+            choices.iter().map(|choice| self.profiled(kind, choice)).collect()
+        };
+        let defenses = profiled(MethodKind::Defense, &experiment.defenses);
+        let analyses = profiled(MethodKind::Analysis, &experiment.analyses);
+        Ok(Methods {
+            models: self.resolve(MethodKind::Model, &experiment.models, |choice| catalog.model(choice))?,
+            attacks: self
+                .resolve(MethodKind::Attack, &experiment.attacks, |choice| catalog.attack(choice, facts))?,
+            defenses: self
+                .resolve(MethodKind::Defense, &defenses, |choice| catalog.defense(choice, facts))?,
+            analyses: self
+                .resolve(MethodKind::Analysis, &analyses, |choice| catalog.analysis(choice, facts))?,
+        })
+    }
+
+    /// A defense or an analysis of the experiment with the parameters that its profile sets.
+    pub(super) fn profiled(&self, kind: MethodKind, choice: &Choice) -> Choice {
+        match self.experiment.profile {
+            Profile::Published => choice.clone(),
+            Profile::Quick => profile::over(&self.catalog.quick(kind, &choice.name), choice),
+        }
+    }
+
+    fn note_departures(&mut self, dataset: &MethodConfig, facts: &DatasetFacts, methods: &Methods) {
+        let models = methods.models.iter().map(|model| (MethodKind::Model, model));
+        let attacks = methods.attacks.iter().map(|attack| (MethodKind::Attack, &attack.config));
+        let defenses = methods.defenses.iter().map(|defense| (MethodKind::Defense, &defense.config));
         for (kind, used) in models.chain(attacks).chain(defenses) {
             if let Some(published) = self.catalog.published(kind, &used.name, facts) {
                 self.plan.departures.extend(profile::departures(&dataset.label, kind, used, &published));
@@ -149,7 +172,7 @@ impl Builder<'_> {
         &mut self,
         setting: &Setting,
         attack: &PlannedAttack,
-        defenses: &[PlannedDefense],
+        methods: &Methods,
     ) -> Result<(), PlanError> {
         let attacked = self.attack_config(setting, &attack.config);
         let counts = || self.catalog.train_per_class(&attacked, setting.facts);
@@ -164,12 +187,19 @@ impl Builder<'_> {
             self.add(stage);
         }
         for &clean_ratio in &self.experiment.clean_ratios {
-            for defense in defenses {
+            for defense in &methods.defenses {
                 let not_applicable = not_applicable.clone().or_else(|| not_defended(attack, defense));
                 let (attacked, defended) = (attacked.clone(), defense.config.clone());
                 let config = DefenseConfig { attacked, defense: defended, clean_ratio };
                 self.add_cell(config, setting.facts, defense, &attacked_key, not_applicable);
             }
+            let analysed = Analysed {
+                config: &attacked,
+                key: &attacked_key,
+                facts: setting.facts,
+                not_applicable: not_applicable.as_ref(),
+            };
+            self.add_analyses(&analysed, clean_ratio, &methods.analyses)?;
         }
         Ok(())
     }
@@ -244,10 +274,8 @@ impl Builder<'_> {
         for requirement in &attack.requirements {
             let stage = match requirement {
                 Requirement::CleanModel => {
-                    let none = self.catalog.attack(&Choice::named("none"), facts).map_err(|error| {
-                        PlanError::from(ConfigError::invalid(self.origin, format!("attack none: {error}")))
-                    })?;
-                    attack_stage(clean(attacked, none.config, surrogate_seed(attacked.seed)), vec![])
+                    let none = self.no_attack(facts)?;
+                    attack_stage(clean(attacked, none, surrogate_seed(attacked.seed)), vec![])
                 }
                 Requirement::Resource => resource_stage(ResourceConfig {
                     dataset: attacked.dataset.clone(),
@@ -260,6 +288,13 @@ impl Builder<'_> {
             keys.push(self.add(stage));
         }
         Ok(keys)
+    }
+
+    /// The attack of a clean model.
+    pub(super) fn no_attack(&self, facts: &DatasetFacts) -> Result<MethodConfig, PlanError> {
+        let none = self.catalog.attack(&Choice::named("none"), facts);
+        let invalid = |error| ConfigError::invalid(self.origin, format!("attack none: {error}"));
+        Ok(none.map_err(invalid)?.config)
     }
 
     /// The keys of a defended model and of its preparation; both stages are added if the cell is run.
@@ -284,7 +319,7 @@ impl Builder<'_> {
         (key, preparation_key)
     }
 
-    fn add(&mut self, stage: Stage) -> Key {
+    pub(super) fn add(&mut self, stage: Stage) -> Key {
         let key = stage.key.clone();
         self.plan.stages.entry(key.clone()).or_insert(stage);
         key
@@ -325,14 +360,5 @@ fn target(attacked: &AttackConfig, facts: &DatasetFacts) -> String {
         _ if attacked.attack.name == "none" => String::new(),
         LabelMap::AllToOne(label) => facts.class(label),
         LabelMap::AllToAll(shift) => format!("label + {shift}"),
-    }
-}
-
-/// The experiment's defenses with the parameters that its profile sets.
-fn profiled(experiment: &Experiment, catalog: &dyn Catalog) -> Vec<Choice> {
-    let quick = |choice: &Choice| profile::over(&catalog.quick(&choice.name), choice);
-    match experiment.profile {
-        Profile::Published => experiment.defenses.clone(),
-        Profile::Quick => experiment.defenses.iter().map(quick).collect(),
     }
 }

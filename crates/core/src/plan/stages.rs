@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Stage, StageKind};
-use crate::{AttackConfig, DefenseConfig, Key, MethodConfig, Recipe, ResourceConfig, StageConfig};
+use crate::{
+    AnalysisConfig, AnalysisInput, AttackConfig, DefenseConfig, Key, MethodConfig, Recipe, ResourceConfig,
+    StageConfig,
+};
 
 /// The version of all stored stages. It is raised when the results of all methods change.
 const STORE_VERSION: u32 = 3;
@@ -59,6 +62,33 @@ pub(super) fn defense_stage(config: DefenseConfig, attacked: &Key, preparation: 
     let key = Key::of(&defense_identity("defense", &config, attacked));
     let requires = [attacked].into_iter().chain(preparation).cloned().collect();
     Stage { key, kind: StageKind::Defense, config: StageConfig::Defense(config), requires, title }
+}
+
+/// The stage of an analysis, which requires the attacked model and the stages of its inputs.
+pub(super) fn analysis_stage(config: AnalysisConfig, attacked: &Key) -> Stage {
+    let title = format!("{} > {}", attack_title(&config.attacked), config.analysis.label);
+    let mut requires = vec![attacked.clone()];
+    let mut rankings = vec![];
+    for input in &config.inputs {
+        match input {
+            AnalysisInput::CleanModel { key } | AnalysisInput::Preparation { key, .. } => {
+                requires.push(key.clone());
+            }
+            AnalysisInput::Ranking { defense, key } => {
+                rankings.push(method_identity(defense));
+                requires.extend(key.clone());
+            }
+        }
+    }
+    let key = Key::of(&json!({
+        "store": STORE_VERSION,
+        "kind": "analysis",
+        "requires": requires,
+        "analysis": method_identity(&config.analysis),
+        "rankings": rankings,
+        "clean_ratio": config.clean_ratio,
+    }));
+    Stage { key, kind: StageKind::Analysis, config: StageConfig::Analysis(config), requires, title }
 }
 
 fn method_identity(method: &MethodConfig) -> Value {

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::{
-    Catalog, Choice, DatasetFacts, Filter, MethodConfig, MethodKind, ParamError, Parameters, PlannedAttack,
-    PlannedDefense, Poisons, Recipe, Requirement, TunedOn, parameter_value, parameter_values,
-    parse_experiment, read_parameters,
+    AnalysisNeed, Catalog, Choice, DatasetFacts, Filter, MethodConfig, MethodKind, ParamError, Parameters,
+    PlannedAnalysis, PlannedAttack, PlannedDefense, Poisons, Recipe, Requirement, Subject, TunedOn,
+    parameter_value, parameter_values, parse_experiment, read_parameters,
 };
 
 #[derive(Serialize, Deserialize, Parameters)]
@@ -43,6 +43,7 @@ impl Catalog for TestCatalog {
             MethodKind::Model => vec!["preact_resnet18"],
             MethodKind::Attack => vec!["none", "badnets", "sig", "trojan", "ssba"],
             MethodKind::Defense => vec!["none", "ft", "tsbd", "rnp"],
+            MethodKind::Analysis => vec!["coverage"],
         }
     }
 
@@ -82,12 +83,23 @@ impl Catalog for TestCatalog {
         })
     }
 
+    fn analysis(&self, choice: &Choice, _: &DatasetFacts) -> Result<PlannedAnalysis, ParamError> {
+        let rnp = Choice::named("rnp");
+        let needs = vec![
+            AnalysisNeed::CleanModel,
+            AnalysisNeed::Preparation(Subject::Clean, rnp.clone()),
+            AnalysisNeed::Ranking(rnp),
+            AnalysisNeed::Ranking(Choice::named("ft")),
+        ];
+        Ok(PlannedAnalysis { config: self.config(choice)?, needs })
+    }
+
     fn published(&self, kind: MethodKind, _: &str, _: &DatasetFacts) -> Option<Map<String, Value>> {
         (kind != MethodKind::Model).then(|| parameter_values(&Strength::published()))
     }
 
-    fn quick(&self, defense: &str) -> Map<String, Value> {
-        let quick = if defense == "tsbd" { json!({"strength": 0.25}) } else { json!({}) };
+    fn quick(&self, _: MethodKind, name: &str) -> Map<String, Value> {
+        let quick = if name == "tsbd" { json!({"strength": 0.25}) } else { json!({}) };
         quick.as_object().cloned().unwrap_or_default()
     }
 
@@ -108,7 +120,7 @@ impl Catalog for TestCatalog {
     }
 }
 
-fn planned(extra: &str) -> Result<Plan, PlanError> {
+pub(super) fn planned(extra: &str) -> Result<Plan, PlanError> {
     let text = format!(
         "name: t\ndatasets: [signs]\nattacks: [none, badnets, sig]\ndefenses: [none, ft, tsbd]\n{extra}"
     );

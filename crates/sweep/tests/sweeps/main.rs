@@ -1,5 +1,6 @@
 //! Whole sweeps with a fake worker.
 
+mod analysed;
 #[path = "../../fake-worker/catalog.rs"]
 mod catalog;
 mod joined;

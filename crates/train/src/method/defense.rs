@@ -8,6 +8,7 @@ use scour_torch::NumberFormat;
 use serde_json::Value;
 use tch::Tensor;
 
+use super::Ranking;
 use crate::{ImageSet, Preprocess, Reporter, TrainError};
 
 /// Measures a model on the clean and on the triggered test set.
@@ -119,6 +120,11 @@ pub trait Defense: Send + Sync {
     /// have their defaults. It must not change the model.
     fn prepare(&self, _model: &Model, _view: &DefenderView) -> Result<Preparation, TrainError> {
         Err(TrainError::Method("this defense has no preparation".into()))
+    }
+
+    /// The scores by which it prunes or reinitialises neurons; `None` if it ranks none. It must not change the model.
+    fn rank(&self, _model: &Model, _view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+        Ok(None)
     }
 
     /// Changes `model` in place, or returns a new model in the outcome.

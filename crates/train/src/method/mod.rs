@@ -1,7 +1,11 @@
-//! The traits of the methods that work on tensors: attacks and defenses.
+//! The traits of the methods that work on tensors: attacks, defenses and analyses.
 
+mod analysis;
 mod attack;
 mod defense;
+mod ranking;
 
+pub use analysis::{Analysis, AnalysisView, Ranker};
 pub use attack::{Attack, AttackContext, BatchPoisoning, Prepared, Resource, ResourceContext};
 pub use defense::{DefenderView, Defense, Oracle, Outcome, Preparation, TrainingSet};
+pub use ranking::{RankedLayer, Ranking};

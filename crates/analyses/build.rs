@@ -1,0 +1,3 @@
+//! Links libtorch as `crates/torch/build/link.rs` works it out.
+
+include!("../torch/build/relay.rs");

@@ -1,0 +1,195 @@
+//! How well rankings find the neurons that a trigger uses.
+
+use std::collections::BTreeMap;
+
+use scour_core::{
+    AnalysisNeed, AreaRow, Choice, CoverageRow, Description, Method, Parameters, Source, Stream, Subject,
+    stream_seed,
+};
+use scour_models::Model;
+use scour_torch::Random;
+use scour_train::{Analysis, AnalysisView, ImageSet, Progress, Ranking, TrainError, asr_images};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::curve::{Curve, random_areas, random_scores};
+use crate::tables::write;
+use crate::tac::trigger_activated_changes;
+
+/// The defenses whose rankings are compared: TSBD's is by neuron weight change.
+pub(crate) const RANKINGS: [&str; 6] = ["tsbd", "fp", "clp", "anp", "rnp", "bnp"];
+
+/// The name of the ranking by chance, and of the layers that it ranks.
+pub(crate) const RANDOM: &str = "random";
+
+/// The ratios at which curves are written.
+const RATIOS: [f64; 13] = [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 0.9, 1.0];
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Coverage {
+    /// Triggered test images from which trigger-activated changes are computed.
+    #[parameter(default = 1000, published = 1000, min = 1, unit = "images")]
+    images: usize,
+}
+
+impl Method for Coverage {
+    const DESCRIPTION: Description = Description {
+        name: "coverage",
+        title: "Coverage of backdoored neurons",
+        family: "comparison of rankings",
+        summary: "Measures how many of the neurons that a trigger changes most are among the first of each defense's ranking.",
+        source: Source {
+            paper: "Lin et al., 2024, Unveiling and Mitigating Backdoor Vulnerabilities based on Unlearning Weight Changes and \
+                    Backdoor Activeness",
+            section: "section 5.3",
+            link: "https://arxiv.org/abs/2405.20291",
+            values: "the paper",
+        },
+        idea: "A ranking of neurons is good if it begins with those that the trigger uses. The trigger-activated change (TAC) of \
+               a neuron measures how much the trigger changes its output; no defense can compute it.",
+        formula: "TAC_k = mean over test images of the L2 norm of the change of channel k's map under the trigger. Coverage at a \
+                  ratio is the share of the neurons with the highest TAC, of all that the defense ranks, that are among its \
+                  first as many. The area is the mean coverage over all ratios. Each ranking is compared on its own neurons: \
+                  filters for TSBD, BatchNorm channels for CLP, ANP, RNP and BNP, inputs of the last layer for FP.\n\
+                  Controls: a random ranking, and the TAC of a clean model under the same trigger.",
+        departures: &[
+            "The spaces of neurons differ between defenses, so that areas are compared with that of random rankings of as many \
+             neurons rather than with one another.",
+        ],
+        cost: "The rankings of ANP and RNP, which are trainings of masks; that of TSBD is shared with the defense.",
+        ..Description::EMPTY
+    };
+}
+
+impl Analysis for Coverage {
+    fn needs(&self) -> Vec<AnalysisNeed> {
+        let rankings = RANKINGS.iter().map(|name| AnalysisNeed::Ranking(Choice::named(name)));
+        [AnalysisNeed::CleanModel].into_iter().chain(rankings).collect()
+    }
+
+    fn run(&self, view: &AnalysisView) -> Result<Map<String, Value>, TrainError> {
+        let clean_model = view.clean_model()?;
+        let mut rankings: Vec<(String, Ranking)> = vec![];
+        for ranker in view.rankers {
+            let total = view.rankers.len() as u64;
+            let progress =
+                Progress { step: "rankings", done: rankings.len() as u64, total, ..Progress::default() };
+            view.reporter.progress(progress);
+            rankings.push((ranker.name.clone(), ranker.rank(view)?));
+        }
+        let images = asr_images(view.test, view.map, view.attacked.spec.classes)
+            .ok_or_else(|| TrainError::Method("every test image is of its target class".into()))?
+            .first(self.images);
+        let changes = Changes::of(view.attacked, clean_model, &images, &rankings, view)?;
+        rankings.extend(random(&rankings, view.seed));
+        let (mut points, mut areas) = (vec![], vec![]);
+        for (name, ranking) in &rankings {
+            let random = random_areas(ranking.neurons(), stream_seed(view.seed, Stream::Analysis, 2));
+            for tac in [Subject::Attacked, Subject::Clean] {
+                let curve = Curve::new(&ranking.scores(), &changes.for_ranking(tac, ranking));
+                areas.push(area(name, tac, ranking.neurons(), &curve, random));
+                points.extend(RATIOS.map(|ratio| CoverageRow {
+                    ranking: name.clone(),
+                    tac,
+                    neurons: ranking.neurons(),
+                    ratio,
+                    covered: curve.at(ratio),
+                }));
+            }
+        }
+        write(view.out, &points)?;
+        write(view.out, &areas)?;
+        Ok(Map::from_iter([("images".to_string(), images.len().into())]))
+    }
+}
+
+fn area(name: &str, tac: Subject, neurons: usize, curve: &Curve, random: (f64, f64)) -> AreaRow {
+    let (random_low, random_high) = random;
+    AreaRow { ranking: name.into(), tac, neurons, area: curve.area(), random_low, random_high }
+}
+
+/// A random ranking of the neurons of the first ranking.
+fn random(rankings: &[(String, Ranking)], seed: u64) -> Option<(String, Ranking)> {
+    let (_, first) = rankings.first()?;
+    let mut random = Random::new(stream_seed(seed, Stream::Analysis, 1));
+    let mut scores = random_scores(first.neurons(), &mut random).into_iter();
+    let layers = first
+        .layers
+        .iter()
+        .map(|layer| (layer.module.clone(), scores.by_ref().take(layer.scores.len()).collect::<Vec<f64>>()));
+    Some((RANDOM.to_string(), Ranking::new(layers.collect::<Vec<_>>()).ok()?))
+}
+
+/// The trigger-activated changes of both models.
+struct Changes {
+    attacked: BTreeMap<String, Vec<f64>>,
+    clean: BTreeMap<String, Vec<f64>>,
+}
+
+impl Changes {
+    /// Of all modules that any ranking has.
+    fn of(
+        attacked: &Model,
+        clean: &Model,
+        images: &ImageSet,
+        rankings: &[(String, Ranking)],
+        view: &AnalysisView,
+    ) -> Result<Self, TrainError> {
+        let modules = rankings.iter().flat_map(|(_, ranking)| &ranking.layers);
+        let mut modules: Vec<&str> = modules.map(|layer| layer.module.as_str()).collect();
+        modules.sort_unstable();
+        modules.dedup();
+        Ok(Self {
+            attacked: trigger_activated_changes(attacked, images, &modules, view)?,
+            clean: trigger_activated_changes(clean, images, &modules, view)?,
+        })
+    }
+
+    /// The changes of a ranking's neurons, in its order.
+    fn for_ranking(&self, tac: Subject, ranking: &Ranking) -> Vec<f64> {
+        let changes = match tac {
+            Subject::Attacked => &self.attacked,
+            Subject::Clean => &self.clean,
+        };
+        ranking.layers.iter().flat_map(|layer| changes[&layer.module].iter().copied()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, ranker};
+    use scour_core::read_table;
+
+    #[test]
+    fn a_ranking_by_the_change_itself_covers_everything_and_its_opposite_nothing() {
+        let fixture = Fixture::new();
+        let view = fixture.view();
+        let images = asr_images(&fixture.test, view.map, 3).unwrap().first(1000);
+        let modules = ["layer1.0.conv1", "layer4.1.conv2"];
+        let tac = trigger_activated_changes(&fixture.attacked, &images, &modules, &view).unwrap();
+        let by = |sign: f64| {
+            let scores = |module: &str| tac[module].iter().map(|change| sign * change).collect::<Vec<f64>>();
+            modules.map(|module| (module.to_string(), scores(module))).to_vec()
+        };
+        let rankers = [ranker("best", by(1.0)), ranker("worst", by(-1.0))];
+        let mut view = fixture.view();
+        view.rankers = &rankers;
+        Coverage::default().run(&view).unwrap();
+        let areas: Vec<AreaRow> = read_table(&fixture.out()).unwrap();
+        let area = |ranking: &str, tac| {
+            let mut rows = areas.iter();
+            rows.find(|row| row.ranking == ranking && row.tac == tac).unwrap().area
+        };
+        assert_eq!(area("best", Subject::Attacked), 1.0);
+        // The lists share neurons in their second half only: the mean of (2k - n) / k.
+        assert!(area("worst", Subject::Attacked) < 0.35);
+        assert!(area("best", Subject::Clean) < 1.0, "another model has other changes");
+        assert_eq!(areas.len(), 3 * 2, "the random ranking is a control");
+        let points: Vec<CoverageRow> = read_table(&fixture.out()).unwrap();
+        assert_eq!(points.len(), 3 * 2 * RATIOS.len());
+        let at = |ratio: f64| points.iter().find(|row| row.ranking == "worst" && row.ratio == ratio).unwrap();
+        assert_eq!((at(0.5).covered, at(1.0).covered), (0.0, 1.0));
+    }
+}

@@ -1,0 +1,183 @@
+//! Small models, images whose class is their colour, and what an analysis is given, for the tests of this crate.
+
+use std::path::PathBuf;
+
+use scour_core::LabelMap;
+use scour_models::{Model, ModelSpec};
+use scour_torch::{NumberFormat, Random, Sgd};
+use scour_train::{
+    AnalysisView, DefenderView, Defense, ImageSet, Outcome, Preparation, Preprocess, Ranker, Ranking, Silent,
+    TrainError, Trigger,
+};
+use scour_tsbd::{Tsbd, unlearn};
+use serde_json::{Map, json};
+use tch::{Device, Kind, Tensor};
+
+/// A trained model of width 4 for three classes of 16x16 images.
+pub(crate) fn model() -> Model {
+    trained(1)
+}
+
+fn trained(seed: u64) -> Model {
+    let params = json!({"width": 4});
+    let spec = ModelSpec { name: "preact_resnet18".into(), params, classes: 3, size: 16 };
+    let model = Model::new(&spec, Device::Cpu, seed).unwrap();
+    let mut sgd = Sgd::new(model.state().parameters(), 0.9, 0.0);
+    for batch in std::iter::repeat_with(|| coloured(30, 1)).take(10) {
+        let input = preprocess().normalise(&batch.pixels);
+        sgd.minimise(&model.train(&input).cross_entropy_for_logits(&batch.labels), 0.02);
+    }
+    drop(sgd);
+    model
+}
+
+/// Images of class c are bright in channel c; the classes take turns.
+fn coloured(count: i64, seed: u64) -> ImageSet {
+    let noise = Random::new(seed).integers((count * 3 * 16 * 16) as usize, 100, Device::Cpu);
+    let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(3);
+    let bright = labels.one_hot(3).reshape([count, 3, 1, 1]) * 120;
+    ImageSet { pixels: (noise.reshape([count, 3, 16, 16]) + bright).to_kind(Kind::Uint8), labels }
+}
+
+fn preprocess() -> Preprocess {
+    Preprocess { mean: [0.4; 3], std: [0.25; 3], padding: 2, horizontal_flip: true }
+}
+
+pub(crate) fn same(a: &Model, b: &Model) -> bool {
+    let (a, b) = (a.state().snapshot(), b.state().snapshot());
+    a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.0 == b.0 && a.1 == b.1)
+}
+
+/// Adds a value to the pixels of the lower right corner.
+struct Corner(i64);
+
+impl Trigger for Corner {
+    fn apply(&self, images: &Tensor) -> Tensor {
+        let images = images.to_kind(Kind::Int);
+        let _ = images.narrow(2, 12, 4).narrow(3, 12, 4).g_add_scalar_(self.0);
+        images.clamp(0, 255).to_kind(Kind::Uint8)
+    }
+
+    fn tensors(&self) -> Vec<(String, Tensor)> {
+        vec![]
+    }
+}
+
+/// Everything that an analysis is given.
+pub(crate) struct Fixture {
+    pub(crate) attacked: Model,
+    pub(crate) clean_model: Model,
+    pub(crate) clean: ImageSet,
+    pub(crate) test: ImageSet,
+    other_clean: ImageSet,
+    trigger: Corner,
+    preprocess: Preprocess,
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self::with_trigger(150)
+    }
+
+    /// `brightness` is what the trigger adds to a corner.
+    pub(crate) fn with_trigger(brightness: i64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["out", "scratch"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        // The other clean set begins with another class.
+        let other = coloured(91, 4);
+        Self {
+            attacked: trained(1),
+            clean_model: trained(2),
+            clean: coloured(90, 2),
+            test: coloured(90, 3),
+            other_clean: other.select(&Tensor::arange_start(1, 91, (Kind::Int64, Device::Cpu))),
+            trigger: Corner(brightness),
+            preprocess: preprocess(),
+            folder,
+        }
+    }
+
+    pub(crate) fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    /// A view without preparations and rankers.
+    pub(crate) fn view(&self) -> AnalysisView<'_> {
+        AnalysisView {
+            attacked: &self.attacked,
+            trigger: &self.trigger,
+            clean_model: Some(&self.clean_model),
+            preparations: &[],
+            rankers: &[],
+            clean: &self.clean,
+            other_clean: &self.other_clean,
+            test: &self.test,
+            map: LabelMap::AllToOne(0),
+            preprocess: &self.preprocess,
+            format: NumberFormat::Fp32,
+            seed: 5,
+            out: Box::leak(self.out().into_boxed_path()),
+            scratch: Box::leak(self.folder.path().join("scratch").into_boxed_path()),
+            reporter: &Silent,
+        }
+    }
+
+    /// TSBD's preparation of a model: `epochs` epochs of unlearning.
+    pub(crate) fn unlearned(&self, model: &Model, epochs: u32) -> Preparation {
+        let params = Tsbd {
+            batch_size: 16,
+            unlearn_lr: 0.002,
+            unlearn_epochs: epochs,
+            stop_acc: -1.0,
+            fidelity: scour_core::Fidelity::Benchmark,
+            ..Tsbd::default()
+        };
+        let folder = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
+        let copy = model.duplicate().unwrap();
+        let view = self.view();
+        let found = unlearn(&copy, &params, &view.defender(&self.clean, 5, &folder)).unwrap();
+        let details = Map::from_iter([("unlearn_epochs".to_string(), found.epochs.into())]);
+        Preparation { tensors: copy.state().snapshot(), details, folder }
+    }
+}
+
+/// A defense that only ranks.
+struct Fixed(Vec<(String, Vec<f64>)>);
+
+impl Defense for Fixed {
+    fn rank(&self, _: &Model, _: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+        Ranking::new(self.0.clone()).map(Some)
+    }
+
+    fn run(&self, _: &Model, _: &DefenderView) -> Result<Outcome, TrainError> {
+        Ok(Outcome::default())
+    }
+}
+
+/// A ranker with these scores, whatever the model.
+pub(crate) fn ranker(name: &str, layers: Vec<(String, Vec<f64>)>) -> Ranker {
+    Ranker { name: name.into(), defense: Box::new(Fixed(layers)), preparation: None }
+}
+
+/// A defense whose ranking is one way round if the first clean image is of class 0, and the other way otherwise.
+struct ByFirstLabel(usize);
+
+impl Defense for ByFirstLabel {
+    fn rank(&self, _: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+        let sign = if view.clean.classes()[0] == 0 { 1.0 } else { -1.0 };
+        let scores = (0..self.0).map(|neuron| sign * neuron as f64).collect();
+        Ranking::new([("layer1.0.conv1".to_string(), scores)]).map(Some)
+    }
+
+    fn run(&self, _: &Model, _: &DefenderView) -> Result<Outcome, TrainError> {
+        Ok(Outcome::default())
+    }
+}
+
+/// Its ranker.
+pub(crate) fn ranker_by_first_label(name: &str, neurons: usize) -> Ranker {
+    Ranker { name: name.into(), defense: Box::new(ByFirstLabel(neurons)), preparation: None }
+}
