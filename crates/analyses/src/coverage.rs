@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use scour_core::{
-    AnalysisNeed, AreaRow, Choice, CoverageRow, Description, Method, Parameters, Source, Stream, Subject,
-    stream_seed,
+    AnalysisNeed, AreaRow, Choice, CoverageRow, DatasetFacts, Description, Method, ParamError, Parameters,
+    Source, Stream, Subject, stream_seed,
 };
 use scour_models::Model;
 use scour_torch::Random;
@@ -16,10 +16,7 @@ use crate::curve::{Curve, random_areas, random_scores};
 use crate::tables::write;
 use crate::tac::trigger_activated_changes;
 
-/// The defenses whose rankings are compared: TSBD's is by neuron weight change.
-pub(crate) const RANKINGS: [&str; 6] = ["tsbd", "fp", "clp", "anp", "rnp", "bnp"];
-
-/// The name of the ranking by chance, and of the layers that it ranks.
+/// The name of the random ranking.
 pub(crate) const RANDOM: &str = "random";
 
 /// The ratios at which curves are written.
@@ -31,6 +28,33 @@ pub(crate) struct Coverage {
     /// Triggered test images from which trigger-activated changes are computed.
     #[parameter(default = 1000, published = 1000, min = 1, unit = "images")]
     images: usize,
+    /// The defenses whose rankings are compared, with parameters where they differ from those of the profile.
+    #[parameter(default = paper_rankings(), published = paper_rankings())]
+    rankings: Vec<Choice>,
+}
+
+/// The defenses whose rankings the paper compares, and BNP's.
+pub(crate) fn paper_rankings() -> Vec<Choice> {
+    ["tsbd", "fp", "clp", "anp", "rnp", "bnp"].map(Choice::named).to_vec()
+}
+
+/// The needs of an analysis of these rankings.
+pub(crate) fn needs_of(rankings: &[Choice]) -> impl Iterator<Item = AnalysisNeed> {
+    rankings.iter().map(|choice| AnalysisNeed::Ranking(choice.clone()))
+}
+
+/// An error unless the rankings can be told apart by their labels.
+pub(crate) fn check_labels(rankings: &[Choice]) -> Result<(), ParamError> {
+    let mut labels: Vec<&str> = rankings.iter().map(|choice| choice.label.as_str()).collect();
+    labels.push(RANDOM);
+    labels.sort_unstable();
+    match labels.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(ParamError(format!(
+            "rankings: `{}` is there twice: give one of them another label, `as: LABEL`",
+            pair[0]
+        ))),
+        None => Ok(()),
+    }
 }
 
 impl Method for Coverage {
@@ -60,12 +84,15 @@ impl Method for Coverage {
         cost: "The rankings of ANP and RNP, which are trainings of masks; that of TSBD is shared with the defense.",
         ..Description::EMPTY
     };
+
+    fn check(&self, _: &DatasetFacts) -> Result<(), ParamError> {
+        check_labels(&self.rankings)
+    }
 }
 
 impl Analysis for Coverage {
     fn needs(&self) -> Vec<AnalysisNeed> {
-        let rankings = RANKINGS.iter().map(|name| AnalysisNeed::Ranking(Choice::named(name)));
-        [AnalysisNeed::CleanModel].into_iter().chain(rankings).collect()
+        [AnalysisNeed::CleanModel].into_iter().chain(needs_of(&self.rankings)).collect()
     }
 
     fn run(&self, view: &AnalysisView) -> Result<Map<String, Value>, TrainError> {
@@ -191,5 +218,14 @@ mod tests {
         assert_eq!(points.len(), 3 * 2 * RATIOS.len());
         let at = |ratio: f64| points.iter().find(|row| row.ranking == "worst" && row.ratio == ratio).unwrap();
         assert_eq!((at(0.5).covered, at(1.0).covered), (0.0, 1.0));
+    }
+
+    #[test]
+    fn two_rankings_need_two_labels_and_none_is_called_random() {
+        let same = [Choice::named("tsbd"), Choice::named("tsbd")];
+        let message = check_labels(&same).unwrap_err().to_string();
+        assert!(message.contains("`tsbd` is there twice") && message.contains("as: LABEL"), "{message}");
+        assert!(check_labels(&[Choice::named(RANDOM)]).is_err());
+        check_labels(&paper_rankings()).unwrap();
     }
 }

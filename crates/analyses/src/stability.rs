@@ -1,14 +1,15 @@
 //! How much a ranking of neurons depends on the clean set and on the defense's seed.
 
 use scour_core::{
-    AnalysisNeed, Choice, Description, Method, Parameters, StabilityChange, StabilityRow, Stream, stream_seed,
+    AnalysisNeed, Choice, DatasetFacts, Description, Method, ParamError, Parameters, StabilityChange,
+    StabilityRow, Stream, stream_seed,
 };
 use scour_torch::Random;
 use scour_train::{Analysis, AnalysisView, DefenderView, Progress, Ranker, Ranking, TrainError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::coverage::{RANDOM, RANKINGS};
+use crate::coverage::{RANDOM, check_labels, needs_of, paper_rankings};
 use crate::curve::{Curve, random_scores};
 use crate::tables::write;
 
@@ -20,7 +21,11 @@ const OTHER_SEED: u64 = 20_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct RankingStability {}
+pub(crate) struct RankingStability {
+    /// The defenses whose rankings are repeated, with parameters where they differ from those of the profile.
+    #[parameter(default = paper_rankings(), published = paper_rankings())]
+    rankings: Vec<Choice>,
+}
 
 impl Method for RankingStability {
     const DESCRIPTION: Description = Description {
@@ -37,11 +42,15 @@ impl Method for RankingStability {
         cost: "Two more rankings of each defense: two of TSBD's unlearnings and two trainings of the masks of ANP and RNP.",
         ..Description::EMPTY
     };
+
+    fn check(&self, _: &DatasetFacts) -> Result<(), ParamError> {
+        check_labels(&self.rankings)
+    }
 }
 
 impl Analysis for RankingStability {
     fn needs(&self) -> Vec<AnalysisNeed> {
-        RANKINGS.iter().map(|name| AnalysisNeed::Ranking(Choice::named(name))).collect()
+        needs_of(&self.rankings).collect()
     }
 
     fn run(&self, view: &AnalysisView) -> Result<Map<String, Value>, TrainError> {

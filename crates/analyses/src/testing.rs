@@ -148,8 +148,8 @@ impl Fixture {
 struct Fixed(Vec<(String, Vec<f64>)>);
 
 impl Defense for Fixed {
-    fn rank(&self, _: &Model, _: &DefenderView) -> Result<Option<Ranking>, TrainError> {
-        Ranking::new(self.0.clone()).map(Some)
+    fn rank(&self, _: &Model, _: &DefenderView) -> Result<Ranking, TrainError> {
+        Ranking::new(self.0.clone())
     }
 
     fn run(&self, _: &Model, _: &DefenderView) -> Result<Outcome, TrainError> {
@@ -166,10 +166,10 @@ pub(crate) fn ranker(name: &str, layers: Vec<(String, Vec<f64>)>) -> Ranker {
 struct ByFirstLabel(usize);
 
 impl Defense for ByFirstLabel {
-    fn rank(&self, _: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+    fn rank(&self, _: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
         let sign = if view.clean.classes()[0] == 0 { 1.0 } else { -1.0 };
         let scores = (0..self.0).map(|neuron| sign * neuron as f64).collect();
-        Ranking::new([("layer1.0.conv1".to_string(), scores)]).map(Some)
+        Ranking::new([("layer1.0.conv1".to_string(), scores)])
     }
 
     fn run(&self, _: &Model, _: &DefenderView) -> Result<Outcome, TrainError> {

@@ -110,9 +110,13 @@ impl Defense for Anp {
         tuned::on("signs", "`lr` and `batch_size`", self.lr == 0.4).into_iter().collect()
     }
 
-    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+    fn ranks_neurons(&self) -> bool {
+        true
+    }
+
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
         let (_, train) = self.split(view);
-        by_lowest_mask(model, &train_masks(model, self, &train, view)?).map(Some)
+        by_lowest_mask(model, &train_masks(model, self, &train, view)?)
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {

@@ -91,9 +91,13 @@ impl Defense for Bnp {
         tuned::on("cifar10", "`noise`", self.noise != 0.0).into_iter().collect()
     }
 
-    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+    fn ranks_neurons(&self) -> bool {
+        true
+    }
+
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
         let layers = batch_norms(model);
-        by_distance(&layers, &divergences(model, &layers, view)?).map(Some)
+        by_distance(&layers, &divergences(model, &layers, view)?)
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {

@@ -117,9 +117,13 @@ impl Clp {
 }
 
 impl Defense for Clp {
-    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+    fn ranks_neurons(&self) -> bool {
+        true
+    }
+
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
         let (layers, scores) = self.bounds(model, view)?;
-        by_distance(&layers, &scores).map(Some)
+        by_distance(&layers, &scores)
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {

@@ -131,10 +131,14 @@ impl Defense for FinePruning {
         self.choose.is_oracle()
     }
 
-    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+    fn ranks_neurons(&self) -> bool {
+        true
+    }
+
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
         let means = means(&self.features(model, view)?)?;
         let scores = means.into_iter().map(|mean| -mean).collect();
-        Ranking::new([(FEATURES.to_string(), scores)]).map(Some)
+        Ranking::new([(FEATURES.to_string(), scores)])
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {

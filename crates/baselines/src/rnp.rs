@@ -193,9 +193,13 @@ impl Defense for Rnp {
             .collect()
     }
 
-    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
+    fn ranks_neurons(&self) -> bool {
+        true
+    }
+
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
         let (data, _) = self.split(view);
-        by_lowest_mask(model, &self.masks(model, &data, view)?.1).map(Some)
+        by_lowest_mask(model, &self.masks(model, &data, view)?.1)
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {

@@ -135,6 +135,8 @@ pub struct PlannedDefense {
     pub tuned_on: Vec<TunedOn>,
     /// Whether it uses the training set.
     pub needs_training_set: bool,
+    /// Whether it ranks neurons, so that an analysis can compare its ranking.
+    pub ranks_neurons: bool,
 }
 
 /// One of the two models that an analysis can compare.

@@ -84,11 +84,34 @@ impl<'de> Deserialize<'de> for Choice {
 
 impl Serialize for Choice {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let plain = self.label == self.name && self.params.as_object().is_some_and(serde_json::Map::is_empty);
+        if plain {
+            return serializer.serialize_str(&self.name);
+        }
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(&self.name, &self.params)?;
         if self.label != self.name {
             map.serialize_entry("as", &self.label)?;
         }
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_choice_is_written_as_it_can_be_read() {
+        for written in [
+            json!("tsbd"),
+            json!({"tsbd": {"n": 0.3}}),
+            json!({"tsbd": {"n": 0.3}, "as": "tsbd-n0.3"}),
+            json!({"tsbd": {}, "as": "other"}),
+        ] {
+            let choice: Choice = serde_json::from_value(written.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&choice).unwrap(), written);
+        }
     }
 }

@@ -87,6 +87,7 @@ impl Catalog for Registries {
             preparation: method.preparation().map(|parameters| config.only(parameters)),
             tuned_on: method.tuned_on(),
             needs_training_set: method.needs_training_set(),
+            ranks_neurons: method.ranks_neurons(),
             config: MethodConfig { label: label(choice, method.is_oracle()), ..config },
         })
     }

@@ -62,6 +62,7 @@ impl Catalog for FakeMethods {
             preparation: (choice.name == "rnp").then(|| config.only(&[])),
             tuned_on: vec![],
             needs_training_set: false,
+            ranks_neurons: true,
             config,
         })
     }

@@ -42,12 +42,13 @@ impl Defense for Tsbd {
     }
 
     /// By neuron weight change.
-    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
-        if self.n == 0.0 {
-            return Ok(None);
-        }
+    fn ranks_neurons(&self) -> bool {
+        self.n > 0.0
+    }
+
+    fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
         let changes = unlearning_changes(model, view)?;
-        Ranking::new(nwc::scores(&changes)?).map(Some)
+        Ranking::new(nwc::scores(&changes)?)
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {

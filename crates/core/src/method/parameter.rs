@@ -66,6 +66,8 @@ impl ParameterType for bool {
 
 impl ParameterType for String {}
 
+impl ParameterType for crate::Choice {}
+
 impl<T: ParameterType> ParameterType for Vec<T> {}
 
 impl<T: ParameterType> ParameterType for Option<T> {

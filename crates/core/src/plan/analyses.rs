@@ -71,6 +71,11 @@ impl Builder<'_> {
                 }
                 AnalysisNeed::Ranking(choice) => {
                     let defense = self.ranking_defense(choice, attacked.facts)?;
+                    if !defense.ranks_neurons {
+                        let message =
+                            format!("an analysis cannot rank by `{}`: it ranks no neurons", choice.label);
+                        return Err(ConfigError::invalid(self.origin, message).into());
+                    }
                     let key = self.add_preparation(attacked, Subject::Attacked, &defense, clean_ratio)?;
                     AnalysisInput::Ranking { defense: defense.config, key }
                 }

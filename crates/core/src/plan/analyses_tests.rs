@@ -96,3 +96,9 @@ fn an_unknown_analysis_and_one_that_is_named_twice_are_errors() {
         message("analyses: [coverge]\n").contains("unknown analysis `coverge`: did you mean `coverage`?")
     );
 }
+
+#[test]
+fn a_defense_that_ranks_no_neurons_cannot_be_compared() {
+    let message = planned("analyses: [by_none]\n").err().unwrap().to_string();
+    assert!(message.contains("cannot rank by `none`: it ranks no neurons"), "{message}");
+}

@@ -43,7 +43,7 @@ impl Catalog for TestCatalog {
             MethodKind::Model => vec!["preact_resnet18"],
             MethodKind::Attack => vec!["none", "badnets", "sig", "trojan", "ssba"],
             MethodKind::Defense => vec!["none", "ft", "tsbd", "rnp"],
-            MethodKind::Analysis => vec!["coverage"],
+            MethodKind::Analysis => vec!["coverage", "by_none"],
         }
     }
 
@@ -79,12 +79,17 @@ impl Catalog for TestCatalog {
             preparation: (rnp && config.params["strength"].as_f64() > Some(0.0)).then(|| config.only(&[])),
             tuned_on: if rnp { vec![tuned] } else { vec![] },
             needs_training_set: choice.name == "ft",
+            ranks_neurons: choice.name != "none",
             config,
         })
     }
 
     fn analysis(&self, choice: &Choice, _: &DatasetFacts) -> Result<PlannedAnalysis, ParamError> {
         let rnp = Choice::named("rnp");
+        if choice.name == "by_none" {
+            let needs = vec![AnalysisNeed::Ranking(Choice::named("none"))];
+            return Ok(PlannedAnalysis { config: self.config(choice)?, needs });
+        }
         let needs = vec![
             AnalysisNeed::CleanModel,
             AnalysisNeed::Preparation(Subject::Clean, rnp.clone()),

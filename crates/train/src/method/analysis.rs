@@ -77,7 +77,7 @@ impl<'a> AnalysisView<'a> {
 
 /// A defense that ranks neurons.
 pub struct Ranker {
-    /// The registered name of the defense.
+    /// The label of the defense.
     pub name: String,
     /// The defense.
     pub defense: Box<dyn Defense>,
@@ -90,7 +90,8 @@ impl Ranker {
     pub fn rank(&self, view: &AnalysisView) -> Result<Ranking, TrainError> {
         let scratch = view.part(&self.name)?;
         let defender = view.defender(view.clean, view.seed, &scratch);
-        self.rank_with(view.attacked, &DefenderView { preparation: self.preparation.as_ref(), ..defender })
+        let defender = DefenderView { preparation: self.preparation.as_ref(), ..defender };
+        self.defense.rank(view.attacked, &defender)
     }
 
     /// The ranking with another clean set or seed; a preparation is made anew.
@@ -99,12 +100,7 @@ impl Ranker {
             Some(_) => Some(self.defense.prepare(model, &defender)?),
             None => None,
         };
-        self.rank_with(model, &DefenderView { preparation: preparation.as_ref(), ..defender })
-    }
-
-    fn rank_with(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
-        let none = || TrainError::Method(format!("{} ranks no neurons", self.name));
-        self.defense.rank(model, view)?.ok_or_else(none)
+        self.defense.rank(model, &DefenderView { preparation: preparation.as_ref(), ..defender })
     }
 }
 

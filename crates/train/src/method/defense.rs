@@ -122,9 +122,14 @@ pub trait Defense: Send + Sync {
         Err(TrainError::Method("this defense has no preparation".into()))
     }
 
-    /// The scores by which it prunes or reinitialises neurons; `None` if it ranks none. It must not change the model.
-    fn rank(&self, _model: &Model, _view: &DefenderView) -> Result<Option<Ranking>, TrainError> {
-        Ok(None)
+    /// Whether it prunes or reinitialises neurons in the order of a ranking ([`Defense::rank`]).
+    fn ranks_neurons(&self) -> bool {
+        false
+    }
+
+    /// The scores by which it prunes or reinitialises neurons. It must not change the model.
+    fn rank(&self, _model: &Model, _view: &DefenderView) -> Result<Ranking, TrainError> {
+        Err(TrainError::Method("this defense ranks no neurons".into()))
     }
 
     /// Changes `model` in place, or returns a new model in the outcome.
