@@ -2,10 +2,11 @@
 
 mod choose;
 mod last_layer;
+mod order;
 
 use scour_core::{
-    DatasetFacts, Description, Fidelity, Method, ParamError, Parameters, Recipe, Schedule, Source, Stream,
-    stream_seed,
+    Choice, DatasetFacts, Description, Fidelity, Method, ParamError, Parameters, Recipe, Schedule, Source,
+    Stream, stream_seed,
 };
 use scour_models::Model;
 use scour_torch::Random;
@@ -19,8 +20,9 @@ use tch::Tensor;
 use crate::chosen_on::ChosenOn;
 use crate::features::{features, module_outputs};
 use crate::params;
-use choose::{choose, means};
+use choose::choose;
 use last_layer::{KeepPruned, LastLayer, no_last_layer};
+use order::PruningOrder;
 
 /// The name of the last layer's input.
 const FEATURES: &str = "features";
@@ -55,6 +57,14 @@ pub(crate) struct FinePruning {
     /// What decides how many features are pruned: the clean set, or the test set, which no defender has.
     #[parameter(default = ChosenOn::Clean, published = ChosenOn::Oracle)]
     choose: ChosenOn,
+    /// What features are ordered by: their mean over the clean set, or TSBD's neuron weight change.
+    #[parameter(default = PruningOrder::Activation, published = PruningOrder::Activation)]
+    #[serde(skip_serializing_if = "PruningOrder::is_default")]
+    order: PruningOrder,
+    /// Learning rate of the unlearning for `order: weight_change`; where not given TSBD's default.
+    #[parameter(default = None, published = None, above = 0)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlearn_lr: Option<f64>,
     /// Corrected, or as in the benchmark.
     #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
     fidelity: Fidelity,
@@ -135,29 +145,35 @@ impl Defense for FinePruning {
         true
     }
 
+    /// The paper prunes by FP's rule in the order of its own ranking, too (figure 8).
+    fn preparation_of(&self) -> Option<Choice> {
+        self.unlearning()
+    }
+
     fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
-        let means = means(&self.features(model, view)?)?;
-        let scores = means.into_iter().map(|mean| -mean).collect();
+        let scores = self.scores(&self.features(model, view)?, model, view)?;
+        let scores = scores.into_iter().map(|score| -score).collect();
         Ranking::new([(FEATURES.to_string(), scores)])
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let layer = LastLayer::of(model).ok_or_else(no_last_layer)?;
         let features = self.features(model, view)?;
+        let scores = self.scores(&features, model, view)?;
         let chosen = match self.choose.oracle(view)? {
             Some(oracle) => {
                 let trial = model.duplicate().map_err(TrainError::Method)?;
                 let layer = LastLayer::of(&trial).ok_or_else(no_last_layer)?;
-                choose(&features, self, view, |pruned| {
+                choose(&scores, self, view, |pruned| {
                     layer.prune(pruned);
                     oracle(&trial).acc
                 })?
             }
             None => {
-                choose(&features, self, view, |pruned| layer.accuracy(&features, &view.clean.labels, pruned))?
+                choose(&scores, self, view, |pruned| layer.accuracy(&features, &view.clean.labels, pruned))?
             }
         };
-        let rows = chosen.means.iter().zip(&chosen.pruned).enumerate();
+        let rows = scores.iter().zip(&chosen.pruned).enumerate();
         let row = |(filter, (&score, &selected))| NeuronScore { layer: FEATURES, filter, score, selected };
         write_scores(&view.out.join("fp.csv"), rows.map(row))?;
         let mut maker = KeepPruned {

@@ -1,6 +1,6 @@
 //! The defenses that TSBD is compared with, one file each.
 //!
-//! This crate must not know TSBD, attacks, stores or test sets.
+//! This crate must not know attacks, stores or test sets, nor TSBD, but for its name, since FP can use its preparation.
 
 mod abl;
 mod adversarial;

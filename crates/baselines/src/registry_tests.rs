@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use scour_core::{Entry, Measured};
+use scour_core::{Entry, Measured, Parameter};
 use scour_models::Model;
 use scour_torch::NumberFormat;
 use scour_train::{DefenderView, Defense, TrainError};
@@ -250,15 +250,32 @@ fn every_baseline_describes_itself() {
     }
 }
 
+/// The defaults on a data set where this parameter has its general default.
+fn defaults_with(defaults: &Value, parameter: &Parameter) -> Value {
+    let mut expected = defaults.clone();
+    if let Some(value) = expected.get_mut(parameter.name) {
+        *value = parameter.default.clone();
+    }
+    expected
+}
+
 #[test]
 fn every_parameter_is_described_and_every_choice_is_accepted() {
     for entry in BASELINES {
         let (name, parameters) = (entry.name(), (entry.parameters)());
         let defaults = resolve(name, &json!({}), &facts("signs")).unwrap();
         let fields: Vec<&String> = defaults.as_object().unwrap().keys().collect();
-        let mut described: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
-        described.sort_unstable();
-        assert_eq!(fields, described, "{name}");
+        let described = |field: &String| parameters.iter().any(|parameter| parameter.name == field);
+        assert!(fields.into_iter().all(described), "{name}");
+        for parameter in &parameters {
+            // In the identity, or left out of it at its default.
+            let given = json!({parameter.name: parameter.default});
+            assert_eq!(
+                resolve(name, &given, &facts("signs")).unwrap(),
+                defaults_with(&defaults, parameter),
+                "{name}"
+            );
+        }
         for parameter in &parameters {
             for choice in parameter.choices {
                 let value = choice.parse::<bool>().map_or_else(|_| json!(choice), |flag| json!(flag));

@@ -83,7 +83,9 @@ fn defense_needs(defense: &dyn Defense) -> Vec<String> {
             "The poisoned training set: it cannot be run on attacks that poison inside the batches.".into(),
         );
     }
-    if defense.preparation().is_some() {
+    if let Some(other) = defense.preparation_of() {
+        needs.push(format!("The preparation of `{}`, which is a stage of its own.", other.name));
+    } else if defense.preparation().is_some() {
         needs.push("A preparation, which is a stage of its own and shared by settings that differ in other parameters.".into());
     }
     needs

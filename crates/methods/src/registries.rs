@@ -83,8 +83,12 @@ impl Catalog for Registries {
     fn defense(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedDefense, ParamError> {
         let Resolved { method, config } =
             self.methods.defense(&choice.name)?.resolve(&choice.label, &choice.params, facts)?;
+        let preparation = match method.preparation_of() {
+            Some(other) => self.defense(&other, facts)?.preparation,
+            None => method.preparation().map(|parameters| config.only(parameters)),
+        };
         Ok(PlannedDefense {
-            preparation: method.preparation().map(|parameters| config.only(parameters)),
+            preparation,
             tuned_on: method.tuned_on(),
             needs_training_set: method.needs_training_set(),
             ranks_neurons: method.ranks_neurons(),

@@ -120,3 +120,19 @@ fn no_key_holds_auto() {
         assert!(config.contains("\"precision\":\"fp32\"") && !config.contains("auto"), "{config}");
     }
 }
+
+#[test]
+fn fp_in_the_order_of_weight_changes_shares_tsbds_unlearning() {
+    let text = "name: shared\ndatasets: [cifar10]\nattacks: [badnets]\ndefenses:\n  - {tsbd: {unlearn_lr: 4.0e-4}}\n  \
+                - {fp: {order: weight_change, unlearn_lr: 4.0e-4}, as: fp-nwc}\n  - fp\nseeds: [0]\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shared.yaml");
+    std::fs::write(&path, text).unwrap();
+    let plan = planned(&path);
+    let preparation = |defense: &str| {
+        let cell = plan.cells.iter().find(|cell| cell.defense == defense).unwrap();
+        cell.preparation.clone()
+    };
+    assert_eq!(preparation("fp-nwc"), preparation("tsbd"));
+    assert!(preparation("tsbd").is_some() && preparation("fp").is_none());
+}

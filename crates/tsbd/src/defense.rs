@@ -9,7 +9,7 @@ use scour_train::{DefenderView, Defense, Outcome, Preparation, Ranking, TrainErr
 use crate::finetune::finetune;
 use crate::params::OF_UNLEARNING;
 use crate::unlearn::unlearn;
-use crate::{Tsbd, activeness, nwc, reinit};
+use crate::{Tsbd, activeness, choice, nwc, reinit};
 
 impl Defense for Tsbd {
     /// The values for signs were chosen by their ASR on seed 0: see docs/tuning.md.
@@ -71,14 +71,15 @@ fn unlearning_changes(model: &Model, view: &DefenderView) -> Result<Vec<nwc::Lay
     Ok(nwc::weight_changes(model, &unlearned))
 }
 
-/// Ranks neurons by their weight change, and sets the most changed weights of the top-ranked ones to zero.
+/// Ranks neurons by their weight change, and sets the most changed weights of the first ones to zero; the variants of
+/// [`choice`] choose others.
 fn reinitialise(params: &Tsbd, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
     let changes = unlearning_changes(model, view)?;
-    let ranked = nwc::rank(&changes, params.fidelity)?;
+    let ranked = choice::in_order(params.neurons, nwc::rank(&changes, params.fidelity)?, view.seed);
     let chosen = nwc::chosen(ranked.len(), params.n);
     nwc::write(&view.out.join("nwc.csv"), &changes, &ranked, chosen)?;
     copy_activeness(&view.preparation()?.folder, view.out)?;
-    let masks = reinit::choose(&changes, &ranked[..chosen], params.m, params.fidelity);
+    let masks = choice::weights(params, &changes, &ranked[..chosen], view.seed);
     reinit::zero(model, &masks);
     Ok(Outcome::default()
         .with("neurons", ranked.len())

@@ -128,6 +128,8 @@ fn settings_share_unlearning_unless_a_parameter_of_unlearning_differs() {
     for (field, other) in [
         ("n", json!(0.5)),
         ("m", json!(0.1)),
+        ("neurons", json!("random")),
+        ("zeroed", json!("all")),
         ("r", json!(1)),
         ("alpha", json!(0)),
         ("norm_scope", json!("global")),
@@ -216,4 +218,45 @@ fn values_that_were_chosen_on_reported_cells_have_a_note() {
             && notes(json!({"n": 0.3})).is_empty()
             && notes(ENTRY.quick().into()).is_empty()
     );
+}
+
+/// The neurons with `selected` in `nwc.csv`.
+fn selected(table: &str) -> Vec<&str> {
+    table.lines().filter_map(|line| line.strip_suffix(",true")).collect()
+}
+
+#[test]
+fn variants_choose_other_neurons_or_other_weights_of_the_same_neurons() {
+    let (start, clean) = (model(), coloured(30));
+    let run = |given: Value| {
+        let mut all = json!({
+            "n": 0.3, "m": 0.5, "finetune_epochs": 0, "unlearn_epochs": 2, "unlearn_lr": 0.005, "batch_size": 10,
+        });
+        all.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
+        defend(&start, &clean, &all, None)
+    };
+    let (method, of_method, table) = run(json!({}));
+    let count = |outcome: &Outcome, name: &str| outcome.details[name].as_u64().unwrap();
+
+    let (v1, of_v1, v1_table) = run(json!({"zeroed": "all"}));
+    assert_eq!(selected(&v1_table), selected(&table), "the same neurons");
+    assert_eq!(
+        count(&of_v1, "zeroed_weights"),
+        count(&of_v1, "pooled_weights"),
+        "whole neurons, whatever m is"
+    );
+    let (v2, of_v2, v2_table) = run(json!({"zeroed": "random"}));
+    assert_eq!(selected(&v2_table), selected(&table));
+    assert_eq!(count(&of_v2, "zeroed_weights"), count(&of_method, "zeroed_weights"), "as many weights");
+    let (random, of_random, random_table) = run(json!({"neurons": "random"}));
+    assert_eq!(selected(&random_table).len(), selected(&table).len(), "as many neurons");
+    assert_ne!(selected(&random_table), selected(&table));
+    assert_eq!(count(&of_random, "chosen_neurons"), count(&of_method, "chosen_neurons"));
+
+    let models = [&method, &v1, &v2, &random];
+    for (i, first) in models.iter().enumerate() {
+        assert!(models[i + 1..].iter().all(|second| !same(first, second)));
+    }
+    let (again, ..) = run(json!({"neurons": "random"}));
+    assert!(same(&again, &random), "the seed decides");
 }

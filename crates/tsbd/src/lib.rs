@@ -10,6 +10,7 @@
 
 mod activeness;
 mod checkpoint;
+mod choice;
 mod defense;
 mod finetune;
 mod nwc;
@@ -19,6 +20,7 @@ mod two_gradients;
 mod unlearn;
 
 pub use activeness::{EpochActiveness, read as read_activeness};
+pub use choice::{NeuronOrder, ZeroedWeights};
 pub use nwc::{LayerChange, scores, weight_changes};
 pub use params::{NormScope, Tsbd};
 pub use unlearn::{Unlearned, unlearn};

@@ -3,6 +3,8 @@
 use scour_core::{Description, Fidelity, Method, ParameterType, Parameters, Source};
 use serde::{Deserialize, Serialize};
 
+use crate::choice::{NeuronOrder, ZeroedWeights};
+
 /// The tensors over which the norm in the fine-tuning loss is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,6 +29,14 @@ pub struct Tsbd {
     /// Share of the chosen neurons' weights that are set to zero.
     #[parameter(default = 0.7, published = 0.7, min = 0, max = 1)]
     pub m: f64,
+    /// The order in which neurons are chosen; `random` is the control of the ranking.
+    #[parameter(default = NeuronOrder::WeightChange, published = NeuronOrder::WeightChange)]
+    #[serde(skip_serializing_if = "NeuronOrder::is_default")]
+    pub neurons: NeuronOrder,
+    /// The weights of the chosen neurons that are set to zero: the most changed or random ones (the share `m`), or all.
+    #[parameter(default = ZeroedWeights::MostChanged, published = ZeroedWeights::MostChanged)]
+    #[serde(skip_serializing_if = "ZeroedWeights::is_default")]
+    pub zeroed: ZeroedWeights,
     /// Length of the step along the gradient at which the second gradient is taken.
     #[parameter(default = 0.05, published = 0.05, above = 0)]
     pub r: f64,
@@ -107,6 +117,6 @@ impl Method for Tsbd {
         ],
         measured: "docs/tsbd.md measures how the learning rate of unlearning changes the choice of neurons.",
         cost: "The lower its learning rate, the more epochs unlearning takes; on CIFAR-10 about as long as a training. Settings \
-               that differ only in `n`, `m`, `r`, `alpha`, `norm_scope` or fine-tuning share it.",
+               that differ only in `n`, `m`, `neurons`, `zeroed`, `r`, `alpha`, `norm_scope` or fine-tuning share it.",
     };
 }

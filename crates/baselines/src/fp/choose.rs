@@ -9,37 +9,33 @@ use crate::most_pruned::{MostPruned, most_pruned};
 
 /// Which features are pruned, bool [features], and what the search found.
 pub(super) struct Chosen {
-    /// The mean of each feature over the clean set.
-    pub(super) means: Vec<f64>,
     /// Whether each feature is pruned.
     pub(super) pruned: Vec<bool>,
     /// Accuracy before pruning and in the last state that kept it.
     pub(super) search: MostPruned,
 }
 
-/// Prunes the features of lowest mean, as many as `params` allow. `features` is f32 [n, features]; `accuracy` measures the
-/// model, in percent, without the features of a mask, bool [features]. Each mask contains the one before.
+/// Prunes the features with the lowest scores, as many as `params` allow. `accuracy` measures the model, in percent, without
+/// the features of a mask, bool [features]. Each mask contains the one before.
 pub(super) fn choose(
-    features: &Tensor,
+    scores: &[f64],
     params: &FinePruning,
     view: &DefenderView,
     accuracy: impl Fn(&Tensor) -> f64,
 ) -> Result<Chosen, TrainError> {
-    let means = means(features)?;
-    let mut order: Vec<usize> = (0..means.len()).collect();
-    order.sort_by(|&a, &b| means[a].total_cmp(&means[b]));
-    let step = (means.len() as f64 * params.step).ceil() as usize;
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    let step = (scores.len() as f64 * params.step).ceil() as usize;
     let benchmark = params.fidelity == Fidelity::Benchmark;
     let lowest = |count: usize| {
-        let mut mask = vec![false; means.len()];
+        let mut mask = vec![false; scores.len()];
         order[..count].iter().for_each(|&feature| mask[feature] = true);
         mask
     };
     let count = |state: usize| step * (state + 1) - usize::from(benchmark);
-    let states = (means.len() - 1).checked_div(step).unwrap_or(0);
+    let states = (scores.len() - 1).checked_div(step).unwrap_or(0);
     let search = most_pruned(states, params.max_drop, view.reporter, |state| {
-        let mask = Tensor::from_slice(&lowest(state.map_or(0, count))).to_device(features.device());
-        accuracy(&mask)
+        accuracy(&Tensor::from_slice(&lowest(state.map_or(0, count))).to_device(view.clean.device()))
     })?;
     let mut kept = search.state;
     if benchmark {
@@ -48,7 +44,7 @@ pub(super) fn choose(
         kept = (next < states).then_some(next).or(kept);
     }
     let pruned = lowest(kept.map_or(0, count));
-    Ok(Chosen { means, pruned, search })
+    Ok(Chosen { pruned, search })
 }
 
 /// The mean of each feature over the images of `features`, f32 [n, features].

@@ -1,6 +1,7 @@
 use super::*;
 use crate::most_pruned::MostPruned;
 use crate::testing::{View, clean_accuracy, entry_of, facts, resolve, trained};
+use scour_train::Preparation;
 use serde_json::json;
 use tch::{Kind, no_grad};
 
@@ -27,8 +28,8 @@ fn pruned_by(params: FinePruning, max_drop: f64, step: f64) -> (Vec<bool>, MostP
     let params = FinePruning { max_drop, step, ..params };
     let view = View::new(10);
     let accuracy = |mask: &Tensor| layer.accuracy(&features, &labels, mask);
-    let chosen = choose(&features, &params, &view.of(), accuracy).unwrap();
-    assert_eq!(chosen.means.len(), 5);
+    let scores = choose::means(&features).unwrap();
+    let chosen = choose(&scores, &params, &view.of(), accuracy).unwrap();
     (chosen.pruned, chosen.search)
 }
 
@@ -91,6 +92,39 @@ fn pruned_columns_stay_zero_in_fine_tuning_and_alone_change_without_it() {
     assert_eq!(Vec::<bool>::try_from(zero).unwrap(), mask);
 }
 
+/// The unlearned model of this one: filters 3 and 5 of the last convolution differ, 5 more.
+fn unlearned(model: &Model) -> Preparation {
+    let copy = model.duplicate().unwrap();
+    let (_, weight) = copy.main_convolutions().pop().unwrap();
+    for (filter, change) in [(3, 0.1), (5, 0.2)] {
+        let _ = no_grad(|| weight.get(filter).g_add_scalar_(change));
+    }
+    Preparation { tensors: copy.state().snapshot(), ..Preparation::default() }
+}
+
+#[test]
+fn by_weight_change_the_filters_that_unlearning_changed_most_are_pruned_first() {
+    let view = View::new(48);
+    let model = trained(4);
+    let preparation = unlearned(&model);
+    let defender = DefenderView { preparation: Some(&preparation), ..view.of() };
+    let params = FinePruning { order: PruningOrder::WeightChange, ..FinePruning::default() };
+    let features = features(&model, &view.clean, &defender).unwrap();
+    let scores = params.scores(&features, &model, &defender).unwrap();
+    assert_eq!(scores.len(), 32);
+    let changed: Vec<usize> = (0..32).filter(|&filter| scores[filter] < 0.0).collect();
+    assert_eq!(changed, [3, 5]);
+    assert!(scores[5] < 1.9 * scores[3], "twice the change, times -1");
+    let params = FinePruning { step: 1.0 / 32.0, max_drop: 1.0, ..params };
+    let most =
+        choose(&scores, &params, &view.of(), |mask| f64::from(u8::from(mask.get(5).int64_value(&[]) == 0)))
+            .unwrap();
+    assert!(most.pruned[5] && most.pruned[3]);
+    // The order of activation needs no preparation, and the other one says that it has none.
+    assert!(FinePruning::default().scores(&features, &model, &view.of()).is_ok());
+    assert!(params.scores(&features, &model, &view.of()).unwrap_err().to_string().contains("no preparation"));
+}
+
 #[test]
 fn impossible_parameters_are_refused() {
     let facts = facts("signs");
@@ -99,6 +133,8 @@ fn impossible_parameters_are_refused() {
         (json!({"step": 1.5}), "`step`"),
         (json!({"batch_size": 1}), "`batch_size`"),
         (json!({"lr": 0}), "`lr`"),
+        (json!({"unlearn_lr": 0}), "`unlearn_lr`"),
+        (json!({"order": "chance"}), "known: activation, weight_change"),
     ] {
         let message = resolve("fp", &params, &facts).unwrap_err().to_string();
         assert!(message.contains(field) && !message.contains('\n'), "{message}");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scour_core::{Measured, Recipe, TunedOn};
+use scour_core::{Choice, Measured, Recipe, TunedOn};
 use scour_models::Model;
 use scour_torch::NumberFormat;
 use serde_json::Value;
@@ -113,6 +113,11 @@ pub trait Defense: Send + Sync {
     /// The names of the parameters on which the preparation depends; `None` for no preparation. Its key depends on the values
     /// of these parameters only, so that settings that differ in others share it.
     fn preparation(&self) -> Option<&'static [&'static str]> {
+        None
+    }
+
+    /// The defense whose preparation these parameters use; `None` for its own, if it has one. Both share the stage.
+    fn preparation_of(&self) -> Option<Choice> {
         None
     }
 
