@@ -82,7 +82,7 @@ pub(crate) fn planned(path: &Path) -> Plan {
 fn every_experiment_that_ships_can_be_planned() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
     let mut seen = 0;
-    for folder in [folder.clone(), folder.join("ablations")] {
+    for folder in [folder.clone(), folder.join("ablations"), folder.join("paper"), folder.join("tuning")] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "yaml") {
@@ -91,7 +91,7 @@ fn every_experiment_that_ships_can_be_planned() {
             }
         }
     }
-    assert!(seen >= 4, "only {seen} experiments found");
+    assert!(seen >= 25, "only {seen} experiments found");
 }
 
 #[test]
