@@ -130,7 +130,7 @@ pub enum Event {
         failed: usize,
         /// Cells that do not apply.
         not_applicable: usize,
-        /// Cells whose attack did not take.
+        /// Cells whose attack was not implanted.
         not_implanted: usize,
         /// Cells whose defended model is no better than guessing.
         collapsed: usize,

@@ -4,6 +4,7 @@ mod analyses;
 mod build;
 mod controls;
 mod limits;
+mod methods;
 mod stages;
 
 use std::collections::BTreeMap;

@@ -61,7 +61,7 @@ pub struct ResultRow {
     /// The class that triggered images are to be taken for, as `0 airplane`; `label + 1` where every class has its own.
     #[serde(default)]
     pub target: String,
-    /// What of the data set is missing, such as `1,548 of 39,209 training images`; empty where it is whole.
+    /// What of the data set is missing, such as `1,548 of 39,209 training images`; empty where it is complete.
     #[serde(default)]
     pub data_note: String,
     /// Wall-clock seconds of training, or of the defense and its preparation (TSBD's unlearning).

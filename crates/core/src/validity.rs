@@ -44,13 +44,13 @@ impl Validity {
     pub fn not_implanted(&self, attacked_asr: f64, clean_model_asr: Option<f64>) -> Option<String> {
         if attacked_asr < self.min_asr {
             return Some(format!(
-                "the attack did not take: the attacked model's ASR of {attacked_asr:.2} is below {}",
+                "the attack was not implanted: the attacked model's ASR of {attacked_asr:.2} is below {}",
                 self.min_asr
             ));
         }
         let clean = clean_model_asr.filter(|clean| attacked_asr < clean + self.above_clean_model)?;
         Some(format!(
-            "the attack did not take: the attacked model's ASR of {attacked_asr:.2} is less than {} points above the \
+            "the attack was not implanted: the attacked model's ASR of {attacked_asr:.2} is less than {} points above the \
              {clean:.2} of a clean model under the same triggers",
             self.above_clean_model
         ))

@@ -25,7 +25,7 @@ pub(crate) struct PlanArgs {
     /// Change a field of the experiment: train.epochs=2 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Give up where a public data set is not whole, instead of saying so
+    /// Give up where a public data set is incomplete, instead of warning
     #[arg(long)]
     pub(crate) strict_data: bool,
     /// Only part I of N, counted from 1; `scour join` puts the parts together

@@ -84,7 +84,7 @@ pub(crate) fn planned(methods: &Registry, args: &PlanArgs, auto: Precision) -> R
         && let Some(note) = whole.cells.iter().find(|cell| !cell.data_note.is_empty())
     {
         return Err(Failure::Environment(format!(
-            "--strict-data: {} is not whole: {}; `cargo xtask data check {}` says more",
+            "--strict-data: {} is incomplete: {}; `cargo xtask data check {}` says more",
             note.dataset, note.data_note, note.dataset
         )));
     }

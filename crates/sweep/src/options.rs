@@ -78,7 +78,7 @@ pub struct Summary {
     pub failed: usize,
     /// Cells that do not apply.
     pub not_applicable: usize,
-    /// Cells whose attack did not take.
+    /// Cells whose attack was not implanted.
     pub not_implanted: usize,
     /// Cells whose defended model is no better than guessing.
     pub collapsed: usize,

@@ -2,12 +2,13 @@
 
 use super::analyses::Analysed;
 use super::controls::{add_controls, clean, surrogate_seed};
+use super::methods::Methods;
 use super::stages::{attack_stage, defense_stage, preparation_stage, resource_stage};
-use super::{Cell, Plan, PlanError, Stage, limits};
+use super::{Cell, Plan, PlanError, Stage};
 use crate::{
     AttackConfig, Catalog, Choice, ConfigError, DatasetFacts, DefenseConfig, Experiment, Key, LabelMap,
-    MethodConfig, MethodKind, ParamError, PlannedAnalysis, PlannedAttack, PlannedDefense, Profile, Recipe,
-    Requirement, ResourceConfig, profile, suggest,
+    MethodConfig, MethodKind, PlannedAttack, PlannedDefense, Recipe, Requirement, ResourceConfig, profile,
+    suggest,
 };
 
 /// Plans all combinations of the experiment's lists. `origin` names the experiment file in messages.
@@ -45,42 +46,13 @@ struct Setting<'a> {
 }
 
 pub(super) struct Builder<'a> {
-    experiment: &'a Experiment,
+    pub(super) experiment: &'a Experiment,
     pub(super) catalog: &'a dyn Catalog,
     pub(super) origin: &'a str,
     pub(super) plan: Plan,
 }
 
-/// The methods that are combined on one data set.
-struct Methods {
-    models: Vec<MethodConfig>,
-    attacks: Vec<PlannedAttack>,
-    defenses: Vec<PlannedDefense>,
-    analyses: Vec<PlannedAnalysis>,
-}
-
 impl Builder<'_> {
-    /// Checks that the name of each choice is registered, and returns the results of `resolve`.
-    pub(super) fn resolve<T>(
-        &self,
-        kind: MethodKind,
-        choices: &[Choice],
-        resolve: impl Fn(&Choice) -> Result<T, ParamError>,
-    ) -> Result<Vec<T>, PlanError> {
-        let names = self.catalog.names(kind);
-        let one = |choice: &Choice| {
-            if !names.contains(&choice.name.as_str()) {
-                let message = suggest::unknown(kind.word(), &choice.name, names.iter().copied());
-                return Err(ConfigError::invalid(self.origin, message).into());
-            }
-            resolve(choice).map_err(|error| {
-                let message = format!("{} {}: {error}", kind.word(), choice.label);
-                ConfigError::invalid(self.origin, message).into()
-            })
-        };
-        choices.iter().map(one).collect()
-    }
-
     fn add_dataset(&mut self, dataset: &MethodConfig, facts: &DatasetFacts) -> Result<(), PlanError> {
         let methods = self.methods(facts)?;
         self.note_departures(dataset, facts, &methods);
@@ -101,70 +73,6 @@ impl Builder<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The experiment's methods with their parameters on a data set.
-    fn methods(&self, facts: &DatasetFacts) -> Result<Methods, PlanError> {
-        let (experiment, catalog) = (self.experiment, self.catalog);
-        let profiled = |kind, choices: &[Choice]| -> Vec<Choice> {
-            choices.iter().map(|choice| self.profiled(kind, choice)).collect()
-        };
-        let defenses = profiled(MethodKind::Defense, &experiment.defenses);
-        let analyses = profiled(MethodKind::Analysis, &experiment.analyses);
-        Ok(Methods {
-            models: self.resolve(MethodKind::Model, &experiment.models, |choice| catalog.model(choice))?,
-            attacks: self
-                .resolve(MethodKind::Attack, &experiment.attacks, |choice| catalog.attack(choice, facts))?,
-            defenses: self
-                .resolve(MethodKind::Defense, &defenses, |choice| catalog.defense(choice, facts))?,
-            analyses: self
-                .resolve(MethodKind::Analysis, &analyses, |choice| catalog.analysis(choice, facts))?,
-        })
-    }
-
-    /// A defense or an analysis of the experiment with the parameters that its profile sets.
-    pub(super) fn profiled(&self, kind: MethodKind, choice: &Choice) -> Choice {
-        match self.experiment.profile {
-            Profile::Published => choice.clone(),
-            Profile::Quick => profile::over(&self.catalog.quick(kind, &choice.name), choice),
-        }
-    }
-
-    fn note_departures(&mut self, dataset: &MethodConfig, facts: &DatasetFacts, methods: &Methods) {
-        let models = methods.models.iter().map(|model| (MethodKind::Model, model));
-        let attacks = methods.attacks.iter().map(|attack| (MethodKind::Attack, &attack.config));
-        let defenses = methods.defenses.iter().map(|defense| (MethodKind::Defense, &defense.config));
-        for (kind, used) in models.chain(attacks).chain(defenses) {
-            if let Some(published) = self.catalog.published(kind, &used.name, facts) {
-                self.plan.departures.extend(profile::departures(&dataset.label, kind, used, &published));
-            }
-        }
-    }
-
-    /// The training recipe on the data set, after checks of the recipe and of what the data set is large enough for.
-    fn recipe(&mut self, dataset: &MethodConfig, facts: &DatasetFacts) -> Result<Recipe, PlanError> {
-        let experiment = self.experiment;
-        let patch = match experiment.train_for.get(&dataset.name) {
-            Some(own) => own.over(&experiment.train),
-            None => experiment.train.clone(),
-        };
-        let recipe = self.catalog.recipe(facts).patched(&patch);
-        let problem = recipe.problem().map(|problem| format!("train: {problem}"));
-        let (recipe, notes) = limits::fitted(recipe, facts);
-        self.plan.warnings.extend(notes);
-        match problem.or_else(|| limits::problem(experiment, facts, &recipe)) {
-            Some(problem) => Err(ConfigError::invalid(self.origin, problem).into()),
-            None => Ok(recipe),
-        }
-    }
-
-    fn note_data(&mut self, facts: &DatasetFacts, recipe: &Recipe, defenses: &[PlannedDefense]) {
-        let name = &facts.name;
-        let notes = facts.incomplete.iter().chain(&facts.notes).map(|note| format!("{name}: {note}"));
-        self.plan.warnings.extend(notes);
-        if defenses.iter().any(|defense| defense.config.name != "none") {
-            self.plan.warnings.extend(limits::small_clean_sets(self.experiment, facts, recipe));
-        }
     }
 
     /// Adds an attacked model and all its cells.

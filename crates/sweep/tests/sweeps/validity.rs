@@ -1,4 +1,4 @@
-//! Whether figures count: models that are no better than guessing, attacks that did not take, damaged models.
+//! Whether figures count: models that are no better than guessing, attacks that were not implanted, damaged models.
 
 use std::fs;
 
@@ -50,7 +50,7 @@ fn an_attack_that_did_not_take_marks_every_row_of_it() {
     for defense in ["none", "ft", "tsbd"] {
         let (status, reason) = test.outcome("badnets", defense);
         assert_eq!(status, "not_implanted");
-        assert_eq!(reason, "the attack did not take: the attacked model's ASR of 3.00 is below 70");
+        assert_eq!(reason, "the attack was not implanted: the attacked model's ASR of 3.00 is below 70");
     }
     let row = &test.rows()[1];
     assert!(row.der.is_some() && row.asr.is_some(), "its figures are shown");
