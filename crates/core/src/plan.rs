@@ -2,6 +2,7 @@
 
 mod analyses;
 mod build;
+mod builder;
 mod controls;
 mod limits;
 mod methods;

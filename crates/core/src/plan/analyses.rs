@@ -1,6 +1,6 @@
 //! Plans the analyses of attacked models, with the stages that these need.
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::controls::clean;
 use super::stages::{analysis_stage, attack_stage, preparation_stage};
 use super::{AnalysisCell, PlanError};

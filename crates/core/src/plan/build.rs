@@ -1,14 +1,14 @@
 //! Builds the plan of an experiment: all combinations of its lists.
 
 use super::analyses::Analysed;
+use super::builder::Builder;
 use super::controls::{add_controls, clean, surrogate_seed};
 use super::methods::Methods;
 use super::stages::{attack_stage, defense_stage, preparation_stage, resource_stage};
-use super::{Cell, Plan, PlanError, Stage};
+use super::{Cell, Plan, PlanError};
 use crate::{
-    AttackConfig, Catalog, Choice, ConfigError, DatasetFacts, DefenseConfig, Experiment, Key, LabelMap,
-    MethodConfig, MethodKind, PlannedAttack, PlannedDefense, Recipe, Requirement, ResourceConfig, profile,
-    suggest,
+    AttackConfig, Catalog, ConfigError, DatasetFacts, DefenseConfig, Experiment, Key, LabelMap, MethodConfig,
+    MethodKind, PlannedAttack, PlannedDefense, Recipe, Requirement, ResourceConfig, profile, suggest,
 };
 
 /// Plans all combinations of the experiment's lists. `origin` names the experiment file in messages.
@@ -43,13 +43,6 @@ struct Setting<'a> {
     recipe: &'a Recipe,
     poison_ratio: f64,
     seed: u64,
-}
-
-pub(super) struct Builder<'a> {
-    pub(super) experiment: &'a Experiment,
-    pub(super) catalog: &'a dyn Catalog,
-    pub(super) origin: &'a str,
-    pub(super) plan: Plan,
 }
 
 impl Builder<'_> {
@@ -198,13 +191,6 @@ impl Builder<'_> {
         Ok(keys)
     }
 
-    /// The attack of a clean model.
-    pub(super) fn no_attack(&self, facts: &DatasetFacts) -> Result<MethodConfig, PlanError> {
-        let none = self.catalog.attack(&Choice::named("none"), facts);
-        let invalid = |error| ConfigError::invalid(self.origin, format!("attack none: {error}"));
-        Ok(none.map_err(invalid)?.config)
-    }
-
     /// The keys of a defended model and of its preparation; both stages are added if the cell is run.
     fn add_defense(
         &mut self,
@@ -225,12 +211,6 @@ impl Builder<'_> {
             });
         }
         (key, preparation_key)
-    }
-
-    pub(super) fn add(&mut self, stage: Stage) -> Key {
-        let key = stage.key.clone();
-        self.plan.stages.entry(key.clone()).or_insert(stage);
-        key
     }
 
     /// Adds a warning for each defense whose parameters were chosen on cells of this plan.

@@ -1,10 +1,10 @@
 //! The methods, the training recipe and the notes of one data set of an experiment.
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::{PlanError, limits};
 use crate::{
-    Choice, ConfigError, DatasetFacts, MethodConfig, MethodKind, ParamError, PlannedAnalysis, PlannedAttack,
-    PlannedDefense, Profile, Recipe, profile, suggest,
+    Choice, ConfigError, DatasetFacts, MethodConfig, MethodKind, PlannedAnalysis, PlannedAttack,
+    PlannedDefense, Recipe, profile,
 };
 
 /// The methods that are combined on one data set.
@@ -16,27 +16,6 @@ pub(super) struct Methods {
 }
 
 impl Builder<'_> {
-    /// Checks that the name of each choice is registered, and returns the results of `resolve`.
-    pub(super) fn resolve<T>(
-        &self,
-        kind: MethodKind,
-        choices: &[Choice],
-        resolve: impl Fn(&Choice) -> Result<T, ParamError>,
-    ) -> Result<Vec<T>, PlanError> {
-        let names = self.catalog.names(kind);
-        let one = |choice: &Choice| {
-            if !names.contains(&choice.name.as_str()) {
-                let message = suggest::unknown(kind.word(), &choice.name, names.iter().copied());
-                return Err(ConfigError::invalid(self.origin, message).into());
-            }
-            resolve(choice).map_err(|error| {
-                let message = format!("{} {}: {error}", kind.word(), choice.label);
-                ConfigError::invalid(self.origin, message).into()
-            })
-        };
-        choices.iter().map(one).collect()
-    }
-
     /// The experiment's methods with their parameters on a data set.
     pub(super) fn methods(&self, facts: &DatasetFacts) -> Result<Methods, PlanError> {
         let (experiment, catalog) = (self.experiment, self.catalog);
@@ -54,14 +33,6 @@ impl Builder<'_> {
             analyses: self
                 .resolve(MethodKind::Analysis, &analyses, |choice| catalog.analysis(choice, facts))?,
         })
-    }
-
-    /// A defense or an analysis of the experiment with the parameters that its profile sets.
-    pub(super) fn profiled(&self, kind: MethodKind, choice: &Choice) -> Choice {
-        match self.experiment.profile {
-            Profile::Published => choice.clone(),
-            Profile::Quick => profile::over(&self.catalog.quick(kind, &choice.name), choice),
-        }
     }
 
     pub(super) fn note_departures(
