@@ -4,13 +4,14 @@ use crate::command::Command;
 use crate::{arguments, bench, data, doctor, report, scour, setup, sweep, test};
 
 /// The commands, in the order of the overview.
-pub(crate) static COMMANDS: [&Command; 12] = [
+pub(crate) static COMMANDS: [&Command; 13] = [
     &sweep::SWEEP,
     &test::TEST,
     &report::REPORT,
     &scour::LIST,
     &scour::DESCRIBE,
     &scour::EVALUATE,
+    &scour::STATUS,
     &scour::JOIN,
     &data::DATA,
     &scour::DOCS,
@@ -61,9 +62,15 @@ mod tests {
 
     #[test]
     fn scour_and_xtask_have_the_same_options() {
-        for command in
-            [&sweep::SWEEP, &scour::EVALUATE, &scour::JOIN, &scour::LIST, &scour::DESCRIBE, &scour::DOCS]
-        {
+        for command in [
+            &sweep::SWEEP,
+            &scour::EVALUATE,
+            &scour::STATUS,
+            &scour::JOIN,
+            &scour::LIST,
+            &scour::DESCRIBE,
+            &scour::DOCS,
+        ] {
             assert_eq!(
                 names_of(&command.options()),
                 options_of_scour(command.name),

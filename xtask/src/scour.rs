@@ -43,6 +43,30 @@ ASR and RA are those in results.csv. The default experiment is experiments/quick
     },
 };
 
+/// `cargo xtask status`.
+pub(crate) static STATUS: Command = Command {
+    name: "status",
+    arguments: "[DIR] [OPTIONS]",
+    summary: "how far a sweep is: what runs where, the time left, failures",
+    usage: &["status [DIR] [OPTIONS]"],
+    sections: &[Section {
+        text: "\
+Prints how many cells have ended and how, what each worker does and since when, the rate, the time left with its
+uncertainty, the free space, and each failure with its log. DIR is the folder of results of the sweep (default:
+results/quick). It can be called while the sweep runs, and afterwards.",
+        options: &[
+            flag("json", "one line of JSON instead of text"),
+            flag("watch", "print again every two seconds until the sweep has ended"),
+        ],
+    }],
+    operands: 0..=1,
+    example: "status results/mine --watch",
+    run: |project, arguments| {
+        STATUS.read(arguments)?;
+        run(project, "status", arguments)
+    },
+};
+
 /// `cargo xtask join`.
 pub(crate) static JOIN: Command = Command {
     name: "join",
@@ -83,11 +107,11 @@ Exit codes: 0 all joined, 100 something was damaged and left out.",
 pub(crate) static LIST: Command = Command {
     name: "list",
     arguments: "",
-    summary: "every data set, model, attack and defense",
+    summary: "every data set, model, attack, defense and analysis",
     usage: &["list"],
     sections: &[Section {
         text: "\
-Prints the name of every data set, model, attack and defense that an experiment can use, with one sentence each.",
+Prints the name of every data set, model, attack, defense and analysis that an experiment can use, with one sentence each.",
         options: &[],
     }],
     operands: 0..=0,
@@ -106,7 +130,7 @@ pub(crate) static DESCRIBE: Command = Command {
     usage: &["describe NAME"],
     sections: &[Section {
         text: "\
-Prints where a data set, model, attack or defense was published, every parameter with its default, published and quick
+Prints where a data set, model, attack, defense or analysis was published, every parameter with its default, published and quick
 value and its range, what it needs, what it costs, and how an experiment names it. docs/methods has the same as pages.
 `cargo xtask list` prints the names.",
         options: &[],

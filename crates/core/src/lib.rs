@@ -60,8 +60,9 @@ pub use experiment::{Experiment, Precision};
 pub use facts::DatasetFacts;
 pub use fidelity::Fidelity;
 pub use files::{
-    ExperimentFile, FileError, FileFormat, GalleryEntry, GalleryImage, GalleryIndex, PoisonFile, Provenance,
-    StageGallery, first_version, parse_json, pretty_json, read_json, write_json,
+    ExperimentFile, FailedCell, FileError, FileFormat, GalleryEntry, GalleryImage, GalleryIndex, PoisonFile,
+    Provenance, RunningStage, SlotStatus, StageGallery, StageProgress, SweepStatus, TimeLeft, first_version,
+    parse_json, pretty_json, read_json, write_json,
 };
 pub use filter::Filter;
 pub use key::{Key, canonical_json};

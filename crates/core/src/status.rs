@@ -103,7 +103,7 @@ impl Status {
 }
 
 /// The `status` column of `results.csv`: whether a row's figures count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RowStatus {
     /// Its figures count.
     #[default]

@@ -82,6 +82,20 @@ pub(crate) struct JoinArgs {
     pub(crate) into: PathBuf,
 }
 
+/// What `scour status` takes.
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// The folder of results that the sweep writes to
+    #[arg(value_name = "DIR", default_value = "results/quick")]
+    pub(crate) dir: PathBuf,
+    /// One line of JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print again every two seconds until the sweep has ended
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
 /// What `scour describe` takes.
 #[derive(Args)]
 pub(crate) struct DescribeArgs {

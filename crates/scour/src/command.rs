@@ -4,10 +4,10 @@ use clap::{Parser, Subcommand};
 use scour_core::ExitCode;
 use scour_methods::Registry;
 
-use crate::args::{DescribeArgs, DocsArgs, EvaluateArgs, JoinArgs, SweepArgs};
+use crate::args::{DescribeArgs, DocsArgs, EvaluateArgs, JoinArgs, StatusArgs, SweepArgs};
 use crate::bench::{self, BenchArgs};
 use crate::output::give_up;
-use crate::{documents, evaluate, join, sweep};
+use crate::{documents, evaluate, join, status, sweep};
 
 /// Trains backdoored image classifiers, scrubs the backdoors out again, and measures both.
 #[derive(Parser)]
@@ -33,6 +33,13 @@ enum Command {
         differ or are damaged."
     )]
     Evaluate(EvaluateArgs),
+    /// Say how far a sweep is: cells by state, what runs where, the time left, failures with their logs
+    #[command(
+        after_help = "The sweep rewrites status.json in its folder of results every two seconds. The command only reads, also \
+        from another machine that shares the disk.\n\n\
+        Exit codes: 0 printed, 2 usage, 3 there is no sweep in that folder."
+    )]
+    Status(StatusArgs),
     /// Put the stores of several sweeps together: shards with stores of their own, or runs on several machines
     #[command(
         after_help = "Every file is compared with its recorded hash first. The same experiment without --shard then \
@@ -50,7 +57,7 @@ enum Command {
         Exit codes: 0 measured, 2 usage, 3 environment, or nothing could be measured, 130 interrupted."
     )]
     Bench(BenchArgs),
-    /// List every data set, model, attack and defense
+    /// List every data set, model, attack, defense and analysis
     List,
     /// Describe one of them: source, parameters, needs, cost, and how an experiment names it
     Describe(DescribeArgs),
@@ -77,6 +84,7 @@ pub(crate) fn run(methods: &Registry) -> ExitCode {
     match cli.command {
         Command::Sweep(args) => sweep::run(methods, &args),
         Command::Evaluate(args) => evaluate::run(methods, &args),
+        Command::Status(args) => status::run(&args),
         Command::Join(args) => join::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::List => documents::list(methods),

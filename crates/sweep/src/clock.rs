@@ -12,6 +12,14 @@ fn rfc3339(time: Timestamp) -> String {
     format!("{time:.3}")
 }
 
+/// The seconds from one time to another, both RFC 3339; 0 where one of them is no time.
+pub(crate) fn seconds_between(from: &str, to: &str) -> f64 {
+    match (from.parse::<Timestamp>(), to.parse::<Timestamp>()) {
+        (Ok(from), Ok(to)) => to.duration_since(from).as_secs_f64(),
+        _ => 0.0,
+    }
+}
+
 /// A duration for people: `12.4 s`, `3 min 05 s`, `2 h 07 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
@@ -34,6 +42,12 @@ mod tests {
         assert_eq!(at(1_000_000_000), "2001-09-09T01:46:40.007Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00.007Z");
         assert_eq!(rfc3339(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn seconds_between_times() {
+        assert_eq!(seconds_between("2026-01-02T23:59:58.500Z", "2026-01-03T00:00:00.000Z"), 1.5);
+        assert_eq!(seconds_between("no time", "2026-01-03T00:00:00.000Z"), 0.0);
     }
 
     #[test]

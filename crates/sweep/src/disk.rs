@@ -13,6 +13,12 @@ fn needed_mib() -> u64 {
     std::env::var("SCOUR_MIN_FREE_MIB").ok().and_then(|text| text.parse().ok()).unwrap_or(MIN_FREE_MIB)
 }
 
+/// MiB free on the folder's file system; `None` where the system does not say.
+pub(crate) fn free_mib(folder: &Path) -> Option<u64> {
+    let stats = rustix::fs::statvfs(folder).ok()?;
+    u64::try_from((u128::from(stats.f_bavail) * u128::from(stats.f_frsize)) >> 20).ok()
+}
+
 /// A message of one line if too little space is free on the folder's file system.
 pub(crate) fn shortage(folder: &Path) -> Result<Option<String>, SweepError> {
     let stats =

@@ -1,11 +1,12 @@
 //! The results folder: everything that a sweep writes about itself while it runs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use scour_core::{
-    AnalysisRow, Event, EventStage, Key, Plan, ResultRow, RowStatus, Stage, StageKind, Status, Validity,
-    WorkerEvent,
+    AnalysisRow, Event, EventStage, FailedCell, Key, Plan, ResultRow, RowStatus, Stage, StageKind,
+    StageProgress, Status, TimeLeft, Validity, WorkerEvent,
 };
 
 use crate::eta::Eta;
@@ -13,7 +14,8 @@ use crate::events::EventLog;
 use crate::gallery::Gallery;
 use crate::progress::{Progress, progress_text, result_text};
 use crate::results::{Ends, StageEnd, write_tables};
-use crate::{SweepError, SweepOptions, analyses, clock};
+use crate::status_file::{StatusFile, Totals};
+use crate::{SweepError, SweepOptions, analyses, clock, disk};
 
 /// Keeps `results.csv`, `cells.csv`, `events.jsonl`, `sweep.log`, `gallery/` and the display up to date.
 pub(crate) struct Ledger<'a> {
@@ -25,6 +27,8 @@ pub(crate) struct Ledger<'a> {
     pub(crate) progress: Progress,
     gallery: Gallery,
     eta: Eta,
+    status: StatusFile,
+    store: &'a Path,
     pub(crate) ends: Ends,
     pub(crate) rows: Vec<ResultRow>,
     /// The analyses that have ended.
@@ -46,6 +50,8 @@ impl<'a> Ledger<'a> {
             out,
             events: EventLog::open(&out.join("events.jsonl"))?,
             progress: Progress::open(&out.join("sweep.log"), &slots)?,
+            status: StatusFile::new(out, &options.experiment.name, &slots),
+            store: &options.store,
             slots,
             gallery: Gallery::open(&options.plan, out)?,
             eta: Eta::default(),
@@ -103,6 +109,7 @@ impl<'a> Ledger<'a> {
         self.events.write(event)?;
         self.line("start", &format!("{}  on {}", stage.title, self.slots[slot]));
         self.progress.slot_starts(slot, &stage.title);
+        self.status.starts(slot, stage);
         Ok(())
     }
 
@@ -119,6 +126,8 @@ impl<'a> Ledger<'a> {
                 let text = progress_text(&stage.title, &step, (done, total), (loss, accuracy));
                 self.progress.slot_progress(slot, done, total, &text);
                 let stage = event_stage;
+                let at = StageProgress { step: step.clone(), done, total, loss, accuracy };
+                self.status.progresses(slot, at);
                 self.events.write(Event::Progress { stage, step, done, total, loss, accuracy })
             }
             WorkerEvent::Note { text } => {
@@ -140,6 +149,7 @@ impl<'a> Ledger<'a> {
     /// A slot is free again.
     pub(crate) fn slot_free(&mut self, slot: usize) {
         self.progress.slot_ends(slot);
+        self.status.ends(slot);
     }
 
     /// A stage has ended, on a slot or without being run.
@@ -218,11 +228,16 @@ impl<'a> Ledger<'a> {
     /// Brings the line of totals up to date. `waiting` are the stages not begun, `running` those at work with the time
     /// when they were started.
     pub(crate) fn show_totals(&mut self, waiting: &[StageKind], running: &[(StageKind, Instant)]) {
+        let waiting_count = waiting.len();
         let waiting = waiting.iter().map(|kind| (*kind, 0.0));
         let remaining =
             running.iter().map(|(kind, since)| (*kind, since.elapsed().as_secs_f64())).chain(waiting);
-        let left = match self.eta.seconds(remaining, self.slots.len()) {
-            Some(seconds) => format!("about {} left", clock::duration(seconds)),
+        let left = self.eta.time_left(remaining, self.slots.len());
+        if self.status.is_due() {
+            self.write_status(waiting_count, left, None);
+        }
+        let left = match left {
+            Some(left) => format!("about {} left", clock::duration(left.seconds)),
             None => "time left not known yet".into(),
         };
         let failed = self.rows.iter().filter(|row| row.status == RowStatus::Failed).count()
@@ -233,5 +248,39 @@ impl<'a> Ledger<'a> {
             "{done} of {all} {what} done, {failed} failed; running: {}; {left}",
             running.len(),
         ));
+    }
+
+    /// Writes `status.json`. `exit` is the exit code of a sweep that ends.
+    pub(crate) fn write_status(&mut self, waiting: usize, time_left: Option<TimeLeft>, exit: Option<u8>) {
+        let mut ended = BTreeMap::new();
+        let statuses =
+            self.rows.iter().map(|row| row.status).chain(self.analyses.iter().map(|row| row.status));
+        statuses.for_each(|status| *ended.entry(status).or_default() += 1);
+        let totals = Totals {
+            planned: self.done().1,
+            ended,
+            stages_run: self.trained,
+            stages_waiting: waiting,
+            time_left,
+            free_mib: disk::free_mib(self.store),
+            failures: self.failures(),
+        };
+        self.status.write(totals, exit);
+    }
+
+    /// The cells and analyses that failed: each with its reason, and its log where there is one.
+    pub(crate) fn failures(&self) -> Vec<FailedCell> {
+        let cells = self.rows.iter().map(|row| (row.status, &row.key, &row.reason));
+        let analyses = self.analyses.iter().map(|row| (row.status, &row.key, &row.reason));
+        let failed = cells.chain(analyses).filter(|(status, ..)| *status == RowStatus::Failed);
+        let of_row = |(_, key, reason): (RowStatus, &String, &String)| {
+            let stage = self.plan.stages.values().find(|stage| stage.key.as_str() == key);
+            FailedCell {
+                title: stage.map_or(key.as_str(), |stage| stage.title.as_str()).into(),
+                reason: reason.clone(),
+                log: stage.map(|stage| self.log_path(&stage.key)).filter(|path| path.exists()),
+            }
+        };
+        failed.map(of_row).collect()
     }
 }

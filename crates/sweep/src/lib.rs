@@ -32,9 +32,11 @@ mod results;
 mod scheduler;
 mod signals;
 mod stage_state;
+mod status_file;
 mod store;
 mod sweep;
 mod terminal;
+mod watch;
 mod worker;
 
 pub use clock::now;
@@ -50,3 +52,4 @@ pub use manifest::{FileRecord, Manifest};
 pub use options::{Rerun, Slot, Summary, SweepOptions};
 pub use store::{Store, StoredStage};
 pub use sweep::sweep;
+pub use watch::Watched;

@@ -162,6 +162,11 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
+    /// The number of stages that are not begun.
+    pub(crate) fn stages_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     fn show_totals(&mut self) {
         self.totals_shown = Instant::now();
         let running: Vec<_> = self.running.iter().flatten().collect();

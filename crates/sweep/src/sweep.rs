@@ -2,9 +2,9 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use scour_core::{Event, ExitCode, ExperimentFile, FileFormat, RowStatus, write_json};
+use scour_core::{Event, ExitCode, ExperimentFile, FailedCell, FileFormat, RowStatus, write_json};
 
 use crate::error::AtPath;
 use crate::folders::writable_folder;
@@ -49,8 +49,9 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     let mut scheduler = Scheduler::new(&options, &store, &signals, ledger, &order, states)?;
     let cached = scheduler.ledger.rows.iter().filter(|row| row.status != RowStatus::NotApplicable).count();
     announce(&mut scheduler.ledger, &options, cached, to_run)?;
+    scheduler.ledger.write_status(to_run, None, None);
     scheduler.run();
-    let stop = scheduler.stop.take();
+    let (stop, waiting) = (scheduler.stop.take(), scheduler.stages_waiting());
     let mut ledger = scheduler.ledger;
     let summary = summarize(&options, &ledger, stop.as_ref(), cached, began);
     if let Some(Stop::Error(error)) = stop {
@@ -58,6 +59,7 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     }
     // The work is done and stored: a disk that is full by now changes nothing about that.
     let _ = ledger.events.write(finished(&summary));
+    ledger.write_status(waiting, None, Some(summary.exit as u8));
     print_summary(&mut ledger, &options, &summary, stop.as_ref());
     Ok(summary)
 }
@@ -75,7 +77,16 @@ impl Drop for OutLock {
 fn lock(out: &Path) -> Result<OutLock, SweepError> {
     let path = out.join(".lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).at("write", &path)?;
-    match file.try_lock() {
+    let mut taken = file.try_lock();
+    // `scour status` holds the lock for an instant when it asks whether a sweep is running.
+    for _ in 0..5 {
+        if !matches!(taken, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        taken = file.try_lock();
+    }
+    match taken {
         Err(TryLockError::WouldBlock) => Err(SweepError::Environment(format!(
             "another sweep is writing to {}: wait for it, or name another folder with --out",
             out.display()
@@ -208,8 +219,9 @@ fn finished(summary: &Summary) -> Event {
 
 /// The last lines of a sweep.
 fn print_summary(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary, stop: Option<&Stop>) {
-    for line in failed_cells(ledger, options) {
-        ledger.progress.line(&line);
+    for FailedCell { title, reason, log } in ledger.failures() {
+        let log = log.map(|path| format!(" (log: {})", path.display())).unwrap_or_default();
+        ledger.progress.line(&format!("failed  {title}: {reason}{log}"));
     }
     let not_counted = [
         (summary.not_implanted, "not implanted"),
@@ -244,19 +256,4 @@ fn print_summary(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary,
         _ => {}
     }
     ledger.progress.line(&format!("results: {}", options.out.join("results.csv").display()));
-}
-
-/// A line on each failed cell or analysis: its reason, and its log where there is one.
-fn failed_cells(ledger: &Ledger, options: &SweepOptions) -> Vec<String> {
-    let cells = ledger.rows.iter().map(|row| (row.status, &row.key, &row.reason));
-    let analyses = ledger.analyses.iter().map(|row| (row.status, &row.key, &row.reason));
-    let failed = cells.chain(analyses).filter(|(status, ..)| *status == RowStatus::Failed);
-    let line = |(_, key, reason): (RowStatus, &String, &String)| {
-        let stage = options.plan.stages.values().find(|stage| stage.key.as_str() == key);
-        let title = stage.map_or(key.as_str(), |stage| stage.title.as_str());
-        let log = stage.map(|stage| ledger.log_path(&stage.key)).filter(|path| path.exists());
-        let log = log.map(|path| format!(" (log: {})", path.display())).unwrap_or_default();
-        format!("failed  {title}: {reason}{log}")
-    };
-    failed.map(line).collect()
 }

@@ -10,6 +10,7 @@ mod gallery;
 mod json;
 mod poison;
 mod provenance;
+mod sweep_status;
 
 pub(crate) use csv::{csv_text, read_csv};
 pub use error::FileError;
@@ -18,3 +19,4 @@ pub use gallery::{GalleryEntry, GalleryImage, GalleryIndex, StageGallery};
 pub use json::{FileFormat, first_version, parse_json, pretty_json, read_json, write_json};
 pub use poison::PoisonFile;
 pub use provenance::Provenance;
+pub use sweep_status::{FailedCell, RunningStage, SlotStatus, StageProgress, SweepStatus, TimeLeft};

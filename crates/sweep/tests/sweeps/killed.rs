@@ -12,7 +12,7 @@ use scour_core::ExitCode;
 use scour_sweep::sweep;
 
 /// Starts a sweep in a process group of its own, and returns when its second stage is running.
-fn started(test: &TestFolder) -> (Child, Pid) {
+pub(crate) fn started(test: &TestFolder) -> (Child, Pid) {
     test.behave("badnets/ft=wait\n");
     let child = command(test).process_group(0).spawn().unwrap();
     let pid = Pid::from_child(&child);

@@ -8,4 +8,5 @@ mod killed;
 mod results_folder;
 mod test_folder;
 mod validity;
+mod watched;
 mod whole;
