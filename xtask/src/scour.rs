@@ -111,7 +111,8 @@ pub(crate) static LIST: Command = Command {
     usage: &["list"],
     sections: &[Section {
         text: "\
-Prints the name of every data set, model, attack, defense and analysis that an experiment can use, with one sentence each.",
+Prints the name of every data set, model, attack, defense and analysis that an experiment can use, with one sentence
+each.",
         options: &[],
     }],
     operands: 0..=0,
@@ -130,8 +131,9 @@ pub(crate) static DESCRIBE: Command = Command {
     usage: &["describe NAME"],
     sections: &[Section {
         text: "\
-Prints where a data set, model, attack, defense or analysis was published, every parameter with its default, published and quick
-value and its range, what it needs, what it costs, and how an experiment names it. docs/methods has the same as pages.
+Prints where a data set, model, attack, defense or analysis was published, every parameter with its default, published
+and quick value and its range, what it needs, what it costs, and how an experiment names it. docs/methods has the same
+as pages.
 `cargo xtask list` prints the names.",
         options: &[],
     }],
