@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::poison::tests::{images, with_prepared};
+use crate::poison::tests::{images, with_prepared, with_prepared_on};
 use scour_core::{DatasetFacts, LabelMap, Resolved};
 use scour_train::{ImageSet, Prepared};
 use serde_json::{Value, json};
@@ -234,5 +234,21 @@ fn every_choice_and_the_published_values_are_accepted() {
         }
         let published = Value::Object((entry.published)(&facts()));
         assert_eq!(resolve(published.clone()).unwrap(), published, "{name}: the published values");
+    }
+}
+
+#[test]
+fn every_attack_can_be_prepared_with_vgg19_bn() {
+    for &(name, effect, params) in ROWS {
+        for fidelity in ["corrected", "benchmark"] {
+            let attack = quick(name, params, fidelity);
+            let train = images(IMAGES, 4, 32);
+            let case = (LabelMap::AllToOne(0), 0.1);
+            let what = format!("{name} {fidelity} on vgg19_bn");
+            with_prepared_on("vgg19_bn", attack.as_ref(), &train, 4, case.0, case.1, |prepared| {
+                check_training_set(&prepared, effect, &train, 4, case, &what);
+            })
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        }
     }
 }

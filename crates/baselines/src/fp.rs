@@ -23,7 +23,6 @@ use choose::{choose, means};
 use last_layer::{KeepPruned, LastLayer, no_last_layer};
 
 /// The name of the last layer's input.
-const FEATURES: &str = "features";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
@@ -120,7 +119,7 @@ impl FinePruning {
             Fidelity::Benchmark => {
                 let mut augmentation = Random::new(stream_seed(view.seed, Stream::Augment, 0));
                 let augment = |images: &Tensor| augmented(images, view.preprocess, &mut augmentation);
-                module_outputs(model, view.clean, FEATURES, augment, view)
+                module_outputs(model, view.clean, &model.layers().features, augment, view)
             }
         }
     }
@@ -138,7 +137,7 @@ impl Defense for FinePruning {
     fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
         let means = means(&self.features(model, view)?)?;
         let scores = means.into_iter().map(|mean| -mean).collect();
-        Ranking::new([(FEATURES.to_string(), scores)])
+        Ranking::new([(model.layers().features.clone(), scores)])
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
@@ -158,7 +157,12 @@ impl Defense for FinePruning {
             }
         };
         let rows = chosen.means.iter().zip(&chosen.pruned).enumerate();
-        let row = |(filter, (&score, &selected))| NeuronScore { layer: FEATURES, filter, score, selected };
+        let row = |(filter, (&score, &selected))| NeuronScore {
+            layer: &model.layers().features,
+            filter,
+            score,
+            selected,
+        };
         write_scores(&view.out.join("fp.csv"), rows.map(row))?;
         let mut maker = KeepPruned {
             batches: StandardBatches(view.preprocess),
