@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::poison::tests::{images, with_prepared, with_prepared_on};
-use scour_core::{DatasetFacts, LabelMap, Resolved};
+use scour_core::{DatasetFacts, LabelMap, Requirement, Resolved};
 use scour_train::{ImageSet, Prepared};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
@@ -237,11 +237,15 @@ fn every_choice_and_the_published_values_are_accepted() {
     }
 }
 
+/// The other attacks are not given a network.
 #[test]
-fn every_attack_can_be_prepared_with_vgg19_bn() {
+fn every_attack_that_builds_on_a_clean_model_works_with_vgg19_bn() {
     for &(name, effect, params) in ROWS {
         for fidelity in ["corrected", "benchmark"] {
             let attack = quick(name, params, fidelity);
+            if !attack.requirements().contains(&Requirement::CleanModel) {
+                continue;
+            }
             let train = images(IMAGES, 4, 32);
             let case = (LabelMap::AllToOne(0), 0.1);
             let what = format!("{name} {fidelity} on vgg19_bn");

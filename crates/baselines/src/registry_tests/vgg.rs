@@ -9,7 +9,7 @@ use crate::testing::{CLASSES, fit_to};
 
 /// A network for the enlarged images of [`view`], trained on them.
 fn vgg() -> Model {
-    let params = json!({"width": 4});
+    let params = json!({"width": 2});
     let spec = ModelSpec { name: "vgg19_bn".into(), params, classes: CLASSES as u32, size: 32 };
     let model = Model::new(&spec, Device::Cpu, 1).unwrap();
     fit_to(&model, &view().training.images);
@@ -17,7 +17,8 @@ fn vgg() -> Model {
 }
 
 fn view() -> View {
-    let mut view = View::new(37);
+    let mut view = View::new(21);
+    view.training.images = view.training.images.first(48);
     view.enlarge();
     view
 }
