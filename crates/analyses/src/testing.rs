@@ -19,13 +19,18 @@ pub(crate) fn model() -> Model {
 }
 
 fn trained(seed: u64) -> Model {
+    trained_as("preact_resnet18", 16, seed)
+}
+
+/// The same of this architecture and image size, a multiple of 16.
+fn trained_as(name: &str, size: u32, seed: u64) -> Model {
     let params = json!({"width": 4});
-    let spec = ModelSpec { name: "preact_resnet18".into(), params, classes: 3, size: 16 };
+    let spec = ModelSpec { name: name.into(), params, classes: 3, size };
     let model = Model::new(&spec, Device::Cpu, seed).unwrap();
     let mut sgd = Sgd::new(model.state().parameters(), 0.9, 0.0);
-    for batch in std::iter::repeat_with(|| coloured(30, 1)).take(10) {
+    for batch in std::iter::repeat_with(|| enlarged(coloured(30, 1), size)).take(10) {
         let input = preprocess().normalise(&batch.pixels);
-        sgd.minimise(&model.train(&input).cross_entropy_for_logits(&batch.labels), 0.02);
+        sgd.minimise(&model.train(&input, &mut Random::new(0)).cross_entropy_for_logits(&batch.labels), 0.02);
     }
     drop(sgd);
     model
@@ -37,6 +42,14 @@ fn coloured(count: i64, seed: u64) -> ImageSet {
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(3);
     let bright = labels.one_hot(3).reshape([count, 3, 1, 1]) * 120;
     ImageSet { pixels: (noise.reshape([count, 3, 16, 16]) + bright).to_kind(Kind::Uint8), labels }
+}
+
+/// Images of that side, each pixel repeated.
+fn enlarged(mut images: ImageSet, size: u32) -> ImageSet {
+    for dim in [2, 3] {
+        images.pixels = images.pixels.repeat_interleave_self_int(i64::from(size) / 16, dim, None::<i64>);
+    }
+    images
 }
 
 fn preprocess() -> Preprocess {
@@ -97,6 +110,23 @@ impl Fixture {
             trigger: Corner(brightness),
             preprocess: preprocess(),
             folder,
+        }
+    }
+
+    /// With models of VGG19-BN, which needs larger images.
+    pub(crate) fn of_vgg() -> Self {
+        let fixture = Self::new();
+        let [clean, test, other_clean] =
+            [fixture.clean, fixture.test, fixture.other_clean].map(|images| enlarged(images, 32));
+        Self {
+            attacked: trained_as("vgg19_bn", 32, 1),
+            clean_model: trained_as("vgg19_bn", 32, 2),
+            clean,
+            test,
+            other_clean,
+            trigger: fixture.trigger,
+            preprocess: fixture.preprocess,
+            folder: fixture.folder,
         }
     }
 

@@ -112,8 +112,7 @@ pub(crate) mod tests {
     fn undecided(model: &Model, set: &ImageSet, preprocess: &Preprocess) {
         no_grad(|| {
             let mean = |x: Tensor| model.evaluate(&x).mean_dim(0, false, Kind::Float);
-            let [mut weight, mut bias] =
-                ["linear.weight", "linear.bias"].map(|name| model.state().get(name).unwrap().shallow_clone());
+            let (mut weight, mut bias) = model.last_layer().unwrap();
             let _ = bias.g_sub_(&mean(preprocess.normalise(&set.pixels)));
             // Where raw pixels lead is exchanged with class 1.
             let taken = mean(set.pixels.to_kind(Kind::Float) / 255.0).argmax(0, false).int64_value(&[]);
@@ -134,9 +133,22 @@ pub(crate) mod tests {
         poison_ratio: f64,
         body: impl FnOnce(Prepared) -> T,
     ) -> Result<T, scour_train::TrainError> {
+        with_prepared_on("preact_resnet18", attack, train, classes, map, poison_ratio, body)
+    }
+
+    /// The same with a clean model of this architecture.
+    pub(crate) fn with_prepared_on<T>(
+        architecture: &str,
+        attack: &dyn Attack,
+        train: &ImageSet,
+        classes: u32,
+        map: LabelMap,
+        poison_ratio: f64,
+        body: impl FnOnce(Prepared) -> T,
+    ) -> Result<T, scour_train::TrainError> {
         let preprocess = Preprocess { mean: [0.5; 3], std: [0.25; 3], padding: 4, horizontal_flip: false };
         let spec = ModelSpec {
-            name: "preact_resnet18".into(),
+            name: architecture.into(),
             params: serde_json::json!({"width": 2}),
             classes,
             size: train.pixels.size()[2] as u32,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::poison::tests::{images, with_prepared};
-use scour_core::{DatasetFacts, LabelMap, Resolved};
+use crate::poison::tests::{images, with_prepared, with_prepared_on};
+use scour_core::{DatasetFacts, LabelMap, Requirement, Resolved};
 use scour_train::{ImageSet, Prepared};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
@@ -234,5 +234,25 @@ fn every_choice_and_the_published_values_are_accepted() {
         }
         let published = Value::Object((entry.published)(&facts()));
         assert_eq!(resolve(published.clone()).unwrap(), published, "{name}: the published values");
+    }
+}
+
+/// The other attacks are not given a network.
+#[test]
+fn every_attack_that_builds_on_a_clean_model_works_with_vgg19_bn() {
+    for &(name, effect, params) in ROWS {
+        for fidelity in ["corrected", "benchmark"] {
+            let attack = quick(name, params, fidelity);
+            if !attack.requirements().contains(&Requirement::CleanModel) {
+                continue;
+            }
+            let train = images(IMAGES, 4, 32);
+            let case = (LabelMap::AllToOne(0), 0.1);
+            let what = format!("{name} {fidelity} on vgg19_bn");
+            with_prepared_on("vgg19_bn", attack.as_ref(), &train, 4, case.0, case.1, |prepared| {
+                check_training_set(&prepared, effect, &train, 4, case, &what);
+            })
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Pruning is folded into the layer's own weight and bias, so that an ordinary model file holds it and what is saved
 //! is what is evaluated. Running statistics stay as they are.
 
-use scour_models::Model;
+use scour_models::{Model, NormalisedConvolution};
 use tch::{Tensor, no_grad};
 
 /// Handles of one BatchNorm layer's tensors, each f32 [channels]: the same memory as the model's.
@@ -29,15 +29,15 @@ pub(crate) enum Zeroed {
     ScaleAndShift,
 }
 
-/// The model's BatchNorm layers in registration order.
+/// The model's BatchNorm layers in the order that the network declares.
 pub(crate) fn batch_norms(model: &Model) -> Vec<BatchNormLayer> {
     let state = model.state();
-    let names = state.entries().iter().filter_map(|entry| entry.name.strip_suffix(".running_mean"));
-    names
-        .filter_map(|name| {
+    let pairs = model.layers().batch_norms.iter();
+    pairs
+        .filter_map(|NormalisedConvolution { batch_norm: name, .. }| {
             let part = |part: &str| state.get(&format!("{name}.{part}")).map(Tensor::shallow_clone);
             Some(BatchNormLayer {
-                name: name.into(),
+                name: name.clone(),
                 weight: part("weight")?,
                 bias: part("bias")?,
                 running_mean: part("running_mean")?,

@@ -60,24 +60,41 @@ ignored, as in the authors' experiments."#,
     }
 }
 
-/// Each BatchNorm layer with the weight [out, in, kh, kw] of the convolution that it is folded into.
+/// Each BatchNorm layer with the weight [out, in, kh, kw] of the convolution that it is folded into: the one that the network
+/// declares or, in the benchmark's code, the one that is registered last before the layer.
 fn pairs(model: &Model, fidelity: Fidelity) -> Result<Vec<(BatchNormLayer, Tensor)>, TrainError> {
-    let mut layers = batch_norms(model).into_iter().peekable();
-    let mut convolution = None;
-    let mut pairs = vec![];
-    for entry in model.state().entries() {
-        if entry.tensor.dim() == 4 && (fidelity == Fidelity::Benchmark || !entry.name.contains("shortcut")) {
-            convolution = Some(&entry.tensor);
+    let convolutions: Vec<Option<Tensor>> = match fidelity {
+        Fidelity::Corrected => {
+            let declared = model.layers().batch_norms.iter();
+            declared
+                .map(|pair| Some(model.state().get(&format!("{}.weight", pair.convolution))?.shallow_clone()))
+                .collect()
         }
-        if let Some(layer) = layers.next_if(|layer| entry.name == format!("{}.weight", layer.name)) {
-            let fitting = convolution.filter(|weight| weight.size()[0] == layer.weight.size()[0]);
-            let weight = fitting.ok_or_else(|| {
-                TrainError::Method(format!("clp: no convolution of its width comes before `{}`", layer.name))
-            })?;
-            pairs.push((layer, weight.shallow_clone()));
+        Fidelity::Benchmark => registered_before(model),
+    };
+    let with_convolution = |(layer, convolution): (BatchNormLayer, Option<Tensor>)| {
+        let fitting = convolution.filter(|weight| weight.size()[0] == layer.weight.size()[0]);
+        let weight = fitting.ok_or_else(|| {
+            TrainError::Method(format!("clp: no convolution of its width comes before `{}`", layer.name))
+        })?;
+        Ok((layer, weight))
+    };
+    batch_norms(model).into_iter().zip(convolutions).map(with_convolution).collect()
+}
+
+/// For each BatchNorm layer the weight of the convolution, a shortcut or not, that is registered last before it.
+fn registered_before(model: &Model) -> Vec<Option<Tensor>> {
+    let mut last = None;
+    let mut found = vec![];
+    for entry in model.state().entries() {
+        if entry.tensor.dim() == 4 {
+            last = Some(&entry.tensor);
+        }
+        if entry.name.ends_with(".running_mean") {
+            found.push(last.map(Tensor::shallow_clone));
         }
     }
-    Ok(pairs)
+    found
 }
 
 /// The bound of each channel, f64 [out] on the CPU.

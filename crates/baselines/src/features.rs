@@ -10,7 +10,7 @@ const BATCH: usize = 500;
 
 /// Inputs of the last layer for these images as they are, f32 [n, features]: eval mode, fp32.
 pub(crate) fn features(model: &Model, images: &ImageSet, view: &DefenderView) -> Result<Tensor, TrainError> {
-    module_outputs(model, images, "features", |batch| view.preprocess.normalise(batch), view)
+    module_outputs(model, images, &model.layers().features, |batch| view.preprocess.normalise(batch), view)
 }
 
 /// Outputs of a module, flattened to f32 [n, numbers], for images that `prepare` turns from u8 [n, 3, h, w] into what

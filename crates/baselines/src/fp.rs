@@ -24,9 +24,6 @@ use choose::choose;
 use last_layer::{KeepPruned, LastLayer, no_last_layer};
 use order::PruningOrder;
 
-/// The name of the last layer's input.
-const FEATURES: &str = "features";
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FinePruning {
@@ -130,7 +127,7 @@ impl FinePruning {
             Fidelity::Benchmark => {
                 let mut augmentation = Random::new(stream_seed(view.seed, Stream::Augment, 0));
                 let augment = |images: &Tensor| augmented(images, view.preprocess, &mut augmentation);
-                module_outputs(model, view.clean, FEATURES, augment, view)
+                module_outputs(model, view.clean, &model.layers().features, augment, view)
             }
         }
     }
@@ -153,7 +150,7 @@ impl Defense for FinePruning {
     fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
         let scores = self.scores(&self.features(model, view)?, model, view)?;
         let scores = scores.into_iter().map(|score| -score).collect();
-        Ranking::new([(FEATURES.to_string(), scores)])
+        Ranking::new([(model.layers().features.clone(), scores)])
     }
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
@@ -174,7 +171,12 @@ impl Defense for FinePruning {
             }
         };
         let rows = scores.iter().zip(&chosen.pruned).enumerate();
-        let row = |(filter, (&score, &selected))| NeuronScore { layer: FEATURES, filter, score, selected };
+        let row = |(filter, (&score, &selected))| NeuronScore {
+            layer: &model.layers().features,
+            filter,
+            score,
+            selected,
+        };
         write_scores(&view.out.join("fp.csv"), rows.map(row))?;
         let mut maker = KeepPruned {
             batches: StandardBatches(view.preprocess),

@@ -143,15 +143,16 @@ impl Defense for FtSam {
         let mut step = 0;
         let mut epochs = Epochs::new(view, "sharpness-aware fine-tuning", self.epochs, 0);
         for epoch in 0..self.epochs {
-            let mut tally = Tally::default();
+            let (mut tally, mut dropout) = (Tally::default(), epochs.dropout(epoch));
             for (input, labels) in epochs.augmented(epoch, self.batch_size) {
-                let logits = model.train(&input);
+                let logits = model.train(&input, &mut dropout);
                 let loss = smoothed_divergence(&logits, &labels, self.smoothing);
                 tally.add(&loss, &logits, &labels);
                 let here = Tensor::run_backward(&[loss], &parameters, false, false);
                 let steps = uphill(&parameters, &here, self.rho, self.adaptive);
                 let there = displaced_gradients(&parameters, &steps, || {
-                    let logits = model.forward(&input, &mut Pass::new(BatchNormMode::TrainFrozen));
+                    let mut pass = Pass::new(BatchNormMode::TrainFrozen).with_dropout(&mut dropout);
+                    let logits = model.forward(&input, &mut pass);
                     smoothed_divergence(&logits, &labels, self.smoothing)
                 });
                 sgd.step_along(&there, self.rate(epoch, step));

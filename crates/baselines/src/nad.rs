@@ -4,7 +4,7 @@ use scour_core::{
     DatasetFacts, Description, Method, ParamError, Parameters, Recipe, Source, Stream, stream_seed,
 };
 use scour_models::{Model, Pass};
-use scour_torch::{BatchNormMode, Sgd};
+use scour_torch::{BatchNormMode, Random, Sgd};
 use scour_train::{
     DefenderView, Defense, Epochs, Fit, Outcome, StandardBatches, Tally, TrainError, check_batches, fit,
 };
@@ -13,8 +13,6 @@ use tch::{Kind, Reduction, Tensor, no_grad};
 
 use crate::params;
 
-/// Modules whose features are compared.
-const LAYERS: [&str; 2] = ["layer3", "layer4"];
 /// Length of the teacher's cosine, of which its few epochs see the beginning only.
 const COSINE_EPOCHS: u32 = 100;
 
@@ -68,7 +66,8 @@ impl Method for Nad {
                attends, which removes more than fine-tuning alone.",
         formula: r#"The teacher is a copy fine-tuned for 10 epochs: SGD 0.01, momentum 0.9, weight decay 5e-4, the first tenth of a
 cosine over 100 epochs. The student starts from the model itself and minimises cross-entropy + 500 AT(layer3) +
-1000 AT(layer4) for 10 epochs with the same SGD at a constant rate. The attention map of features F [n, c, h, w] is
+1000 AT(layer4) for 10 epochs with the same SGD at a constant rate. These are PreAct-ResNet18's layers; another network has
+two of its own, which its page names. The attention map of features F [n, c, h, w] is
 the sum over channels of |F|^2, divided by its norm over the image (+ 1e-6); AT is the mean squared difference of
 student's and teacher's maps (paper, eqs. 1 and 2).
 
@@ -139,10 +138,11 @@ fn distil(
     let mut epochs = Epochs::new(view, "distilling", params.epochs, 1);
     let mut last = None;
     for epoch in 0..params.epochs {
-        let mut tally = Tally::default();
+        let (mut tally, mut dropout) = (Tally::default(), epochs.dropout(epoch));
         for (input, labels) in epochs.augmented(epoch, params.batch_size) {
-            let (_, theirs) = no_grad(|| forward_with_features(teacher, &input, BatchNormMode::Eval))?;
-            let (logits, own) = forward_with_features(student, &input, BatchNormMode::Train)?;
+            let (_, theirs) =
+                no_grad(|| forward_with_maps(teacher, &input, BatchNormMode::Eval, &mut dropout))?;
+            let (logits, own) = forward_with_maps(student, &input, BatchNormMode::Train, &mut dropout)?;
             let distance = |i: usize| {
                 attention(&own[i], params.power)
                     .mse_loss(&attention(&theirs[i], params.power), Reduction::Mean)
@@ -159,24 +159,27 @@ fn distil(
     Ok((epochs.last_loss(), last))
 }
 
-/// One pass: logits [n, classes] and the features of [`LAYERS`] [n, c, h, w], both f32.
-fn forward_with_features(
+/// One pass: logits [n, classes] and the two maps [n, c, h, w] that the network declares, all f32. In eval mode without
+/// dropout.
+fn forward_with_maps(
     model: &Model,
     input: &Tensor,
     mode: BatchNormMode,
+    dropout: &mut Random,
 ) -> Result<(Tensor, Vec<Tensor>), TrainError> {
-    let mut features = vec![];
+    let declared = &model.layers().attention;
+    let mut maps = vec![];
     let mut tap = |name: &str, output: Tensor| {
-        if LAYERS.contains(&name) {
-            features.push(output.shallow_clone());
+        if declared.iter().any(|module| module == name) {
+            maps.push(output.shallow_clone());
         }
         output
     };
-    let logits = model.forward(input, &mut Pass::tapped(mode, &mut tap));
-    if features.len() != LAYERS.len() {
-        return Err(TrainError::Method(format!("nad: {} has no {}", model.spec.name, LAYERS.join(" or "))));
+    let logits = model.forward(input, &mut Pass::tapped(mode, &mut tap).with_dropout(dropout));
+    if maps.len() != declared.len() {
+        return Err(TrainError::Method(format!("nad: {} has no {}", model.spec.name, declared.join(" or "))));
     }
-    Ok((logits, features))
+    Ok((logits, maps))
 }
 
 /// Features [n, c, h, w] to attention [n, h * w]: where the channels together are active, with norm 1 an image.
@@ -215,9 +218,10 @@ mod tests {
         let images = Random::new(1).integers(4 * 3 * 16 * 16, 256, Device::Cpu).reshape([4, 3, 16, 16]);
         let input = preprocess().normalise(&images);
         let batches = || model.state().get("layer4.1.bn2.num_batches_tracked").unwrap().int64_value(&[]);
-        let (_, features) = forward_with_features(&model, &input, BatchNormMode::Eval).unwrap();
+        let (_, features) =
+            forward_with_maps(&model, &input, BatchNormMode::Eval, &mut Random::new(0)).unwrap();
         assert_eq!((batches(), features.len()), (0, 2));
-        let _ = forward_with_features(&model, &input, BatchNormMode::Train).unwrap();
+        let _ = forward_with_maps(&model, &input, BatchNormMode::Train, &mut Random::new(0)).unwrap();
         assert_eq!(batches(), 1);
     }
 }

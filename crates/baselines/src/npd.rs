@@ -89,7 +89,7 @@ impl Method for Npd {
         idea: "A single layer in front of the last block can take the trigger out of the features, and needs little data to be \
                trained.",
         formula: r#"The polarizer, a 1x1 convolution that starts as the identity and a BatchNorm, stands in front of the last block's
-first convolution. It cannot be folded into its neighbours and is saved with the
+first convolution (of VGG19-BN: of the last convolution). It cannot be folded into its neighbours and is saved with the
 model. All else is frozen and in eval mode.
 
 1. 5 epochs (Tiny ImageNet none) of SGD 1e-4 on the cross-entropy, the polarizer in train mode, which sets its

@@ -12,6 +12,9 @@ use tch::Tensor;
 use super::BASELINES;
 use crate::testing::{View, clean_accuracy, coloured, facts, fresh, fresh_of, resolve, trained};
 
+#[path = "registry_tests/vgg.rs"]
+mod vgg;
+
 /// What a defense does to the running statistics of the model's own BatchNorm layers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Statistics {

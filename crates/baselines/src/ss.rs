@@ -41,7 +41,8 @@ f has the score ((f - mean) v)^2 (paper, algorithm 1). The share `remove` of eac
 left out: 1.5 times the share of poisoned images that is expected at most. Where more of a class are poisoned than
 clean, as in the target class of an all-to-one attack at 10 % on ten classes, that removes a part of them only."#,
         departures: &[
-            "Features: inputs of the last layer; with `fidelity: benchmark`: all outputs of the last residual layer.",
+            "Features: inputs of the last layer; with `fidelity: benchmark`: all outputs of the last residual layer, or of \
+             the last max pooling of VGG19-BN.",
             "Images: as they are; with `fidelity: benchmark`: under training augmentation.",
             "Score: ((f - mean) v)^2; with `fidelity: benchmark`: abs(f v), not centred: mostly how far the whole \
              class lies along v.",
@@ -94,7 +95,7 @@ impl Defense for SpectralSignatures {
                 let augment = |images: &Tensor| {
                     view.preprocess.normalise(&view.preprocess.augment(images, &mut augmentation))
                 };
-                module_outputs(model, images, "layer4", augment, view)?
+                module_outputs(model, images, &model.layers().last_maps, augment, view)?
             }
         };
         let labels = images.classes();

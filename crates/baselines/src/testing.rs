@@ -54,7 +54,14 @@ pub(crate) fn unsure(width: i64) -> Model {
 
 /// A network trained on these images.
 pub(crate) fn trained_on(data: &ImageSet, width: i64) -> Model {
-    let (model, preprocess) = (fresh(width, 1), preprocess());
+    let model = fresh(width, 1);
+    fit_to(&model, data);
+    model
+}
+
+/// Trains a network on these images.
+pub(crate) fn fit_to(model: &Model, data: &ImageSet) {
+    let preprocess = preprocess();
     let options = Fit {
         recipe: &RECIPE,
         drop_last: true,
@@ -64,8 +71,7 @@ pub(crate) fn trained_on(data: &ImageSet, width: i64) -> Model {
         step: "training",
         reporter: &Silent,
     };
-    fit(&model, data, &mut StandardBatches(&preprocess), &options).unwrap();
-    model
+    fit(model, data, &mut StandardBatches(&preprocess), &options).unwrap();
 }
 
 /// Class c is bright in channel c.
@@ -205,6 +211,15 @@ impl View {
     pub(crate) fn shrink(&mut self, size: u32) {
         for images in [&mut self.clean, &mut self.training.images] {
             images.pixels = images.pixels.narrow(2, 0, i64::from(size)).narrow(3, 0, i64::from(size)).copy();
+        }
+    }
+
+    /// Doubles the sides of all images, each pixel four times.
+    pub(crate) fn enlarge(&mut self) {
+        for images in [&mut self.clean, &mut self.training.images] {
+            for dim in [2, 3] {
+                images.pixels = images.pixels.repeat_interleave_self_int(2, dim, None::<i64>);
+            }
         }
     }
 

@@ -14,6 +14,8 @@ pub enum Stream {
     Order,
     /// Crops and flips.
     Augment,
+    /// Dropout in train mode, of networks that have it.
+    Dropout,
     /// The choice of the defender's clean images.
     CleanSet,
     /// Random choices of a defense other than order and augmentation.

@@ -75,7 +75,7 @@ mod tests {
             weight.shallow_clone().copy_(&(weight + noise * 0.3));
         });
         let x = Random::new(2).normal(&[6, 3, 16, 16], Device::Cpu);
-        let _ = extended.train(&x);
+        let _ = extended.train(&x, &mut Random::new(0));
         let tensors = extended.state().snapshot();
         // The specification is that of the attacked model, without the layer.
         let loaded = Model::from_tensors(&model().spec, &tensors, Device::Cpu).unwrap();

@@ -5,12 +5,15 @@
 
 mod gradient_images;
 mod inserted_layer;
+mod layers;
 mod model;
 mod pass;
 mod preact_resnet;
 mod registry;
+mod vgg;
 
 pub use gradient_images::{gradient_images, resume_gradient_images};
+pub use layers::{Layers, NormalisedConvolution};
 pub use model::{Model, ModelSpec, Network};
 pub use pass::{Pass, Tap};
 pub use registry::{ARCHITECTURES, Architecture, architecture};

@@ -5,15 +5,18 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::inserted_layer::INSERTED;
-use crate::{Pass, architecture, gradient_images};
+use crate::{Layers, Pass, architecture, gradient_images};
 
 /// A network's layers and its forward function.
 pub trait Network {
     /// [n, 3, size, size] normalised images to [n, classes] logits.
     fn forward(&self, x: &Tensor, pass: &mut Pass) -> Tensor;
 
-    /// Inserts an identity layer in front of the first convolution of the last block, and adds its tensors to `state`. An
-    /// error if the network does not support it.
+    /// The places of the network that methods look for.
+    fn layers(&self) -> Layers;
+
+    /// Inserts an identity layer in front of one of the last convolutions, where the network has its place for it, and adds
+    /// its tensors to `state`. An error if the network does not support it.
     fn insert_layer(&mut self, _state: &mut State, _device: Device) -> Result<(), String> {
         Err("this network does not support an inserted layer".into())
     }
@@ -38,6 +41,7 @@ pub struct Model {
     pub spec: ModelSpec,
     state: State,
     network: Box<dyn Network>,
+    layers: Layers,
     /// Whether it has an inserted layer, which the specification does not mention.
     extended: bool,
 }
@@ -62,9 +66,14 @@ impl Model {
     fn built(spec: &ModelSpec, device: Device, weights: &mut dyn InitialWeights) -> Result<Self, String> {
         let architecture = architecture(&spec.name).and_then(|entry| (entry.read)(&spec.params));
         let architecture = architecture.map_err(|error| error.to_string())?;
+        if spec.size < architecture.min_size() {
+            let (name, size, least) = (&spec.name, spec.size, architecture.min_size());
+            return Err(format!("{name}: images of {size} pixels are too small: it needs {least} at least"));
+        }
         let mut state = State::default();
         let network = architecture.build(spec.classes, &mut state, weights, device);
-        Ok(Self { spec: spec.clone(), state, network, extended: false })
+        let layers = network.layers();
+        Ok(Self { spec: spec.clone(), state, network, layers, extended: false })
     }
 
     /// The same, with an inserted layer if `extended` is set.
@@ -88,15 +97,21 @@ impl Model {
         self.forward(x, &mut Pass::new(BatchNormMode::Eval))
     }
 
-    /// Logits in train mode, with running statistics updated.
-    pub fn train(&self, x: &Tensor) -> Tensor {
-        self.forward(x, &mut Pass::new(BatchNormMode::Train))
+    /// Logits in train mode, with running statistics updated. `dropout` is the stream of the masks of networks with dropout;
+    /// others leave it as it is.
+    pub fn train(&self, x: &Tensor, dropout: &mut Random) -> Tensor {
+        self.forward(x, &mut Pass::new(BatchNormMode::Train).with_dropout(dropout))
     }
 
-    /// The least number of images in a batch in train mode. The networks halve the side of an image three times, so that 8
-    /// pixels become one, and a single value in each channel has no variance for BatchNorm.
+    /// The least number of images in a batch in train mode: two where the smallest maps are a single pixel, since a single
+    /// value in each channel has no variance for BatchNorm.
     pub fn min_batch(&self) -> usize {
-        if self.spec.size <= 8 { 2 } else { 1 }
+        if self.spec.size <= self.layers.reduction { 2 } else { 1 }
+    }
+
+    /// The places of the network that methods look for.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
     }
 
     /// The named tensors.
@@ -150,15 +165,19 @@ impl Model {
     /// The convolutions of the main path in registration order, without shortcuts and inserted layers: module name and
     /// weight [out, in, k, k].
     pub fn main_convolutions(&self) -> Vec<(String, Tensor)> {
-        self.state
-            .entries()
-            .iter()
-            .filter(|entry| entry.tensor.dim() == 4)
-            .filter(|entry| !entry.name.contains("shortcut") && !is_inserted(&entry.name))
-            .filter_map(|entry| {
-                Some((entry.name.strip_suffix(".weight")?.to_string(), entry.tensor.shallow_clone()))
-            })
-            .collect()
+        let named = |name: &String| Some((name.clone(), self.weight(name)?));
+        self.layers.main_convolutions.iter().filter_map(named).collect()
+    }
+
+    /// The last layer, whose input is [`Layers::features`]: weight [classes, features] and bias [classes].
+    pub fn last_layer(&self) -> Option<(Tensor, Tensor)> {
+        let bias = self.state.get(&format!("{}.bias", self.layers.last))?;
+        Some((self.weight(&self.layers.last)?, bias.shallow_clone()))
+    }
+
+    /// A handle of a module's weight.
+    fn weight(&self, module: &str) -> Option<Tensor> {
+        self.state.get(&format!("{module}.weight")).map(Tensor::shallow_clone)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::inserted_layer::{INSERTED, InsertedLayer};
-use crate::{Architecture, Network, Pass};
+use crate::{Architecture, Layers, Network, NormalisedConvolution, Pass};
 
 /// Groups of blocks at one resolution.
 const LAYERS: usize = 4;
@@ -123,6 +123,30 @@ impl Net {
 }
 
 impl Network for Net {
+    fn layers(&self) -> Layers {
+        let mut main_convolutions = vec!["conv1".to_string()];
+        let mut batch_norms = vec![];
+        for block in &self.blocks {
+            for part in ["1", "2"] {
+                // The input of a block's first BatchNorm is a sum, to which the convolution before it leads on the main path.
+                if let Some(convolution) = main_convolutions.last() {
+                    let batch_norm = format!("{}.bn{part}", block.name);
+                    batch_norms.push(NormalisedConvolution { batch_norm, convolution: convolution.clone() });
+                }
+                main_convolutions.push(format!("{}.conv{part}", block.name));
+            }
+        }
+        Layers {
+            main_convolutions,
+            batch_norms,
+            features: "features".into(),
+            last: "linear".into(),
+            last_maps: format!("layer{LAYERS}"),
+            attention: ["layer3".into(), "layer4".into()],
+            reduction: 8,
+        }
+    }
+
     fn insert_layer(&mut self, state: &mut State, device: Device) -> Result<(), String> {
         if let Some(block) = self.blocks.last_mut() {
             let channels = block.conv1.weight.size()[1];
@@ -298,7 +322,7 @@ mod tests {
         let eval = model.evaluate(&x);
         let frozen = model.forward(&x, &mut Pass::new(BatchNormMode::TrainFrozen));
         assert!(same(&before, &model.state().snapshot()), "eval and frozen passes change nothing");
-        let trained = model.train(&x);
+        let trained = model.train(&x, &mut Random::new(0));
         assert_eq!(trained, frozen, "both modes use the batch's statistics");
         assert_ne!(eval, trained);
         let mean = model.state().get("layer1.0.bn1.running_mean").unwrap().copy();

@@ -4,6 +4,7 @@ use tch::Device;
 
 use crate::Network;
 use crate::preact_resnet::{PreActResNet10, PreActResNet18};
+use crate::vgg::Vgg19Bn;
 
 /// An architecture: a struct of its parameters that builds networks.
 pub trait Architecture: Send + Sync {
@@ -15,10 +16,16 @@ pub trait Architecture: Send + Sync {
         weights: &mut dyn InitialWeights,
         device: Device,
     ) -> Box<dyn Network>;
+
+    /// The least height and width in pixels of the images that the network can be given.
+    fn min_size(&self) -> u32 {
+        1
+    }
 }
 
 /// Every architecture.
-pub static ARCHITECTURES: &[Entry<dyn Architecture>] = &[entry!(PreActResNet18), entry!(PreActResNet10)];
+pub static ARCHITECTURES: &[Entry<dyn Architecture>] =
+    &[entry!(PreActResNet18), entry!(PreActResNet10), entry!(Vgg19Bn)];
 
 /// The architecture of that name.
 pub fn architecture(name: &str) -> Result<&'static Entry<dyn Architecture>, ParamError> {

@@ -50,6 +50,13 @@ impl Conv2d {
         Self { weight, bias, stride, padding }
     }
 
+    /// A convolution of stride 1 that keeps the size of its maps, with this weight [out, in, k, k], k odd, and a bias of 0.
+    pub fn with_weight(state: &mut State, name: &str, weight: Tensor) -> Self {
+        let (bias, padding) = (zero_bias(&weight), weight.size()[2] / 2);
+        let weight = state.add(format!("{name}.weight"), weight, true);
+        Self { weight, bias: Some(state.add(format!("{name}.bias"), bias, true)), stride: 1, padding }
+    }
+
     /// [n, in, h, w] to [n, out, h', w'].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (s, p) = (self.stride, self.padding);
@@ -154,8 +161,22 @@ impl Linear {
         }
     }
 
+    /// A layer with this weight [out, in] and a bias of 0.
+    pub fn with_weight(state: &mut State, name: &str, weight: Tensor) -> Self {
+        let bias = zero_bias(&weight);
+        Self {
+            weight: state.add(format!("{name}.weight"), weight, true),
+            bias: state.add(format!("{name}.bias"), bias, true),
+        }
+    }
+
     /// [n, in] to [n, out].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.linear(&self.weight, Some(&self.bias))
     }
+}
+
+/// A bias of 0 for a weight [out, ..].
+fn zero_bias(weight: &Tensor) -> Tensor {
+    Tensor::zeros([weight.size()[0]], (weight.kind(), weight.device()))
 }

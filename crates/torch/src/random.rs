@@ -37,6 +37,17 @@ impl Random {
         upload(&(radius.sqrt() * angle.cos()), device)
     }
 
+    /// u8 tensor of that shape of zeros and ones, each with probability one half: 32 of them from each random number.
+    pub fn bits(&mut self, shape: &[i64], device: Device) -> Tensor {
+        let count = shape.iter().product::<i64>() as usize;
+        let mut values = Vec::with_capacity(count.next_multiple_of(32));
+        while values.len() < count {
+            let word = self.rng.next_u32();
+            values.extend((0..32).map(|bit| (word >> bit) as u8 & 1));
+        }
+        upload(&Tensor::from_slice(&values[..count]).reshape(shape), device)
+    }
+
     /// i64 tensor of `count` numbers in [0, below).
     pub fn integers(&mut self, count: usize, below: i64, device: Device) -> Tensor {
         let values: Vec<i64> = (0..count).map(|_| self.rng.random_range(0..below)).collect();
@@ -72,6 +83,11 @@ mod tests {
         let uniform = Random::new(4).uniform(&[10_000], -2.0, 3.0, Device::Cpu);
         assert!(uniform.min().double_value(&[]) >= -2.0 && uniform.max().double_value(&[]) < 3.0);
         assert!((uniform.mean(None).double_value(&[]) - 0.5).abs() < 0.1);
+        let bits = Random::new(6).bits(&[7, 1001], Device::Cpu);
+        assert_eq!((bits.size(), bits.kind()), (vec![7, 1001], tch::Kind::Uint8));
+        let ones = bits.to_kind(tch::Kind::Double).mean(None).double_value(&[]);
+        assert!(bits.max().int64_value(&[]) == 1 && (ones - 0.5).abs() < 0.03, "{ones}");
+        assert_ne!(bits.get(0), bits.get(1));
         let order = Random::new(5).permutation(50, Device::Cpu);
         assert_eq!(order.sort(0, false).0, Tensor::arange(50, (tch::Kind::Int64, Device::Cpu)));
     }

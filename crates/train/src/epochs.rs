@@ -73,7 +73,12 @@ impl<'a> Epochs<'a> {
         self.stream(Stream::Augment, epoch)
     }
 
-    /// The random stream of everything in an epoch but the order and the augmentation.
+    /// The random stream of an epoch's dropout, for networks that have it.
+    pub fn dropout(&self, epoch: u32) -> Random {
+        self.stream(Stream::Dropout, epoch)
+    }
+
+    /// The random stream of everything in an epoch but the order, the augmentation and the dropout.
     pub fn random(&self, epoch: u32) -> Random {
         self.stream(Stream::Defense, epoch)
     }

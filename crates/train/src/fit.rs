@@ -19,7 +19,7 @@ pub struct Fit<'a> {
     pub drop_last: bool,
     /// The number format.
     pub format: NumberFormat,
-    /// The seed of batch order and augmentation.
+    /// The seed of batch order, augmentation and dropout.
     pub seed: u64,
     /// The folder for checkpoints; `None` for no checkpoints.
     pub scratch: Option<&'a Path>,
@@ -115,7 +115,7 @@ fn one_epoch(
     let device = data.device();
     let stream = |stream| Random::new(stream_seed(options.seed, stream, u64::from(epoch)));
     let order = stream(Stream::Order).permutation(data.len(), device);
-    let mut augmentation = stream(Stream::Augment);
+    let (mut augmentation, mut dropout) = (stream(Stream::Augment), stream(Stream::Dropout));
     // The sums are on the device, so that no step waits for a GPU.
     let mut loss_sum = Tensor::zeros([] as [i64; 0], (Kind::Float, device));
     let mut hits = Tensor::zeros([] as [i64; 0], (Kind::Int64, device));
@@ -129,7 +129,8 @@ fn one_epoch(
             true => channels_last(&made.input),
             false => made.input,
         };
-        let logits = with_autocast(options.format, device, || model.train(&input)).to_kind(Kind::Float);
+        let logits = with_autocast(options.format, device, || model.train(&input, &mut dropout));
+        let logits = logits.to_kind(Kind::Float);
         let loss = logits.cross_entropy_for_logits(&made.labels);
         loss_sum += loss.detach();
         hits += logits.detach().argmax(1, false).eq_tensor(&made.labels).sum(Kind::Int64);

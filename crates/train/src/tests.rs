@@ -12,6 +12,8 @@ use tch::{Device, Kind, Tensor};
 
 use crate::*;
 
+mod vgg;
+
 const CLASSES: u32 = 3;
 
 fn model(seed: u64) -> Model {

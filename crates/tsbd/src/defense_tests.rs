@@ -6,6 +6,9 @@ use tch::Tensor;
 use super::*;
 use crate::testing::{Stage, TestReporter, coloured, model, same};
 
+#[path = "defense_tests/vgg.rs"]
+mod vgg;
+
 const ENTRY: Entry<dyn Defense> = entry!(Tsbd);
 
 fn resolved(given: &Value) -> Resolved<dyn Defense> {

@@ -29,16 +29,17 @@ pub(crate) fn finetune(model: &Model, params: &Tsbd, view: &DefenderView) -> Res
     let (done, last_loss) = restored.unwrap_or((0, f64::NAN));
     let mut epochs = Epochs::new(view, "fine-tuning", total, 1).resumed(last_loss);
     for epoch in done..total {
-        let mut augmentation = epochs.augmentation(epoch);
+        let (mut augmentation, mut dropout) = (epochs.augmentation(epoch), epochs.dropout(epoch));
         let mut tally = Tally::default();
         for (input, labels) in epochs.in_order(params.batch_size, &mut augmentation) {
             let loss = || {
-                let logits = model.forward(&input, &mut Pass::new(BatchNormMode::TrainFrozen));
+                let mut pass = Pass::new(BatchNormMode::TrainFrozen).with_dropout(&mut dropout);
+                let logits = model.forward(&input, &mut pass);
                 logits.cross_entropy_for_logits(&labels)
             };
             let g = two_gradients(&parameters, loss, params.r, params.alpha, params.norm_scope);
             sgd.step_along(&g, params.finetune_lr);
-            let logits = no_grad(|| model.train(&input));
+            let logits = no_grad(|| model.train(&input, &mut dropout));
             tally.add(&logits.cross_entropy_for_logits(&labels), &logits, &labels);
         }
         let loss = tally.loss();

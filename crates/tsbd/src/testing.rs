@@ -19,7 +19,7 @@ pub(crate) fn model() -> Model {
     let mut sgd = Sgd::new(model.state().parameters(), 0.9, 0.0);
     for batch in std::iter::repeat_with(|| coloured(30)).take(10) {
         let input = preprocess().normalise(&batch.pixels);
-        sgd.minimise(&model.train(&input).cross_entropy_for_logits(&batch.labels), 0.02);
+        sgd.minimise(&model.train(&input, &mut Random::new(0)).cross_entropy_for_logits(&batch.labels), 0.02);
     }
     drop(sgd);
     model

@@ -52,8 +52,9 @@ pub fn unlearn(model: &Model, params: &Tsbd, view: &DefenderView) -> Result<Unle
         activeness.restore(&table);
     }
     while epochs < params.unlearn_epochs && (epochs == 0 || accuracy > stop) {
-        let mut augmentation = passes.augmentation(epochs);
-        let loss = ascend(model, params, &passes, &mut sgd, &mut activeness, &mut augmentation);
+        let (mut augmentation, mut dropout) = (passes.augmentation(epochs), passes.dropout(epochs));
+        let streams = (&mut augmentation, &mut dropout);
+        let loss = ascend(model, params, &passes, &mut sgd, &mut activeness, streams);
         activeness.end_epoch();
         // The final accuracy is reported, so that the last check must not end early.
         let bound = if epochs + 1 == params.unlearn_epochs { f64::INFINITY } else { stop };
@@ -85,11 +86,11 @@ fn ascend(
     epochs: &Epochs,
     sgd: &mut Sgd,
     activeness: &mut Activeness,
-    augmentation: &mut Random,
+    (augmentation, dropout): (&mut Random, &mut Random),
 ) -> f64 {
     let (mut losses, mut seen) = (None, 0);
     for (input, labels) in epochs.in_order(params.batch_size, augmentation) {
-        let loss = model.train(&input).cross_entropy_for_logits(&labels);
+        let loss = model.train(&input, dropout).cross_entropy_for_logits(&labels);
         // Gradient descent on -L.
         sgd.differentiate(&-&loss);
         activeness.record();
@@ -160,7 +161,8 @@ mod tests {
                 channels_last(&view.preprocess.normalise(&images))
             };
             for batch in view.clean.batches(params.batch_size) {
-                let loss = model.train(&input(&batch)).cross_entropy_for_logits(&batch.labels);
+                let loss =
+                    model.train(&input(&batch), &mut Random::new(0)).cross_entropy_for_logits(&batch.labels);
                 sgd.minimise(&-loss, params.unlearn_lr);
             }
             let mut hits = 0;

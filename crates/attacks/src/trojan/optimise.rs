@@ -74,9 +74,9 @@ pub(super) fn optimise(
 
 /// Input of the model's last layer, f32 [n, features], in eval mode.
 fn features(model: &Model, x: &Tensor) -> Result<Tensor, TrainError> {
-    let mut seen = None;
+    let (mut seen, module) = (None, &model.layers().features);
     let mut tap = |name: &str, output: Tensor| {
-        if name == "features" {
+        if name == module {
             seen = Some(output.shallow_clone());
         }
         output
@@ -84,7 +84,7 @@ fn features(model: &Model, x: &Tensor) -> Result<Tensor, TrainError> {
     let _ = model.forward(x, &mut Pass::tapped(BatchNormMode::Eval, &mut tap));
     seen.ok_or_else(|| {
         TrainError::Method(format!(
-            "trojan: {} shows no `features`, the input of its last layer: take another model",
+            "trojan: {} shows no `{module}`, the input of its last layer: take another model",
             model.spec.name
         ))
     })
@@ -111,8 +111,9 @@ fn neurons(context: &AttackContext, attack: &Trojan, model: &Model) -> Result<Te
 
 /// Weight of the model's last layer, [classes, features].
 fn head(model: &Model) -> Result<Tensor, TrainError> {
-    let last = model.state().entries().iter().rev().find(|entry| entry.tensor.dim() == 2);
-    last.map(|entry| entry.tensor.detach())
+    model
+        .last_layer()
+        .map(|(weight, _)| weight.detach())
         .ok_or_else(|| TrainError::Method("trojan: the model has no fully connected layer at its end".into()))
 }
 

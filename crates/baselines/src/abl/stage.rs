@@ -55,13 +55,14 @@ impl<'a> Stage<'a> {
         let mut epochs = Epochs::new(view, self.name, self.epochs, self.part).over(self.images);
         epochs.check_interrupted()?;
         for epoch in 0..self.epochs {
-            let mut tally = Tally::default();
+            let (mut tally, mut dropout) = (Tally::default(), epochs.dropout(epoch));
             for (input, labels) in self.batches(&epochs, epoch, size, view) {
                 // BatchNorm cannot normalise a single image.
                 if labels.numel() < 2 {
                     continue;
                 }
-                let logits = with_autocast(view.format, device, || model.train(&input)).to_kind(Kind::Float);
+                let logits = with_autocast(view.format, device, || model.train(&input, &mut dropout));
+                let logits = logits.to_kind(Kind::Float);
                 let loss = logits.cross_entropy_for_logits(&labels);
                 tally.add(&loss, &logits, &labels);
                 sgd.minimise(&(self.objective)(&loss), (self.lr)(epoch));

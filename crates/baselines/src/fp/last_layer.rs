@@ -8,7 +8,7 @@ use tch::{Kind, Tensor, no_grad};
 /// The last layer: weight [classes, features] and bias [classes].
 pub(super) struct LastLayer {
     pub(super) weight: Tensor,
-    pub(super) bias: Option<Tensor>,
+    pub(super) bias: Tensor,
 }
 
 impl LastLayer {
@@ -17,19 +17,16 @@ impl LastLayer {
         let _ = no_grad(|| self.weight.shallow_clone().masked_fill_(pruned, 0.0));
     }
 
-    /// The last matrix of a model, which shares memory with it; `None` if there is none.
+    /// The last layer of a model, which shares memory with it; `None` if the model has none.
     pub(super) fn of(model: &Model) -> Option<Self> {
-        let entries = model.state().entries().iter().rev();
-        let entry = entries.into_iter().find(|e| e.tensor.dim() == 2 && e.name.ends_with(".weight"))?;
-        let bias = format!("{}.bias", entry.name.strip_suffix(".weight")?);
-        let bias = model.state().get(&bias).map(Tensor::shallow_clone);
-        Some(Self { weight: entry.tensor.shallow_clone(), bias })
+        let (weight, bias) = model.last_layer()?;
+        Some(Self { weight, bias })
     }
 
     /// Accuracy in percent of the layer without the masked features; `features` f32 [n, features].
     pub(super) fn accuracy(&self, features: &Tensor, labels: &Tensor, pruned: &Tensor) -> f64 {
         no_grad(|| {
-            let logits = features.masked_fill(pruned, 0.0).linear(&self.weight, self.bias.as_ref());
+            let logits = features.masked_fill(pruned, 0.0).linear(&self.weight, Some(&self.bias));
             let hits = logits.argmax(1, false).eq_tensor(labels).sum(Kind::Int64).int64_value(&[]);
             100.0 * hits as f64 / labels.numel().max(1) as f64
         })

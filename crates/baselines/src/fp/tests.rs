@@ -16,7 +16,7 @@ fn planted() -> (LastLayer, Tensor, Tensor) {
     let _ = features.select(1, 3).fill_(0.01);
     let rows = [[1f32, 0.0, 0.0, 0.0, 0.0], [0.0, 9.0, 1.0, 9.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0]];
     let weight = Tensor::from_slice(rows.as_flattened()).reshape([3, 5]);
-    (LastLayer { weight, bias: Some(Tensor::from_slice(&[0.1f32, 0.0, 0.0])) }, features, labels)
+    (LastLayer { weight, bias: Tensor::from_slice(&[0.1f32, 0.0, 0.0]) }, features, labels)
 }
 
 fn pruned(max_drop: f64, step: f64) -> (Vec<bool>, MostPruned) {

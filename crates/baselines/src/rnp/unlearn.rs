@@ -50,8 +50,9 @@ pub(super) fn unlearn(
     loop {
         let lr = params.unlearn_lr * 0.1f64.powi((done / 10).min(2) as i32);
         let (mut epoch, mut batch) = (Tally::default(), None);
+        let mut dropout = epochs.dropout(done);
         for (input, labels) in epochs.augmented(done, params.batch_size) {
-            let logits = model.train(&input);
+            let logits = model.train(&input, &mut dropout);
             let loss = logits.cross_entropy_for_logits(&labels);
             epoch.add(&loss, &logits, &labels);
             // The accuracy and the loss of a few images, in a last batch, are too random.

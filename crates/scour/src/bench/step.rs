@@ -27,7 +27,7 @@ pub(super) fn measure(setting: &Setting) -> Result<f64, TrainError> {
     }
     let mut sgd = Sgd::new(model.state().parameters(), 0.9, 5e-4);
     let mut step = || {
-        let logits = with_autocast(format, device, || model.train(&input)).to_kind(Kind::Float);
+        let logits = with_autocast(format, device, || model.train(&input, &mut random)).to_kind(Kind::Float);
         sgd.minimise(&logits.cross_entropy_for_logits(&labels), 0.01);
     };
     Ok(with_format(format, device, || {
