@@ -41,8 +41,8 @@ impl Method for Vgg19Bn {
             link: "https://arxiv.org/abs/1409.1556",
             values: "torchvision's vgg19_bn, which BackdoorBench uses",
         },
-        idea: "Convolutions of 3x3 pixels one after another, without shortcuts, and three fully connected layers, which have nine \
-               tenths of the parameters. Images need at least 32x32 pixels.",
+        idea: "Convolutions of 3x3 pixels one after another, without shortcuts, and three fully connected layers, which have 86 % \
+               of the parameters. Images need at least 32x32 pixels.",
         formula: r#"Sixteen 3x3 convolutions with bias in groups of 2, 2, 4, 4 and 4, each followed by BatchNorm and ReLU; a 2x2 max
 pooling after each group; adaptive mean pooling to 7x7; two fully connected layers, each with ReLU and dropout of one
 half, and a last one. Maps of a 32x32 image are 1x1 after the last group, so that all 7x7 places get the same values.
@@ -62,8 +62,8 @@ inserts its layer in front of the last convolution."#,
             "NAD compares maps at two places, as on PreAct-ResNet18, while the usual benchmark compares only the pooled maps \
              at the end, which are a single place for a 32x32 image.",
         ],
-        cost: "At width 64, 2.2 GB for the weights, their gradients, the momentum and a checkpoint. At width 16 a sixteenth of that \
-               and of the work.",
+        cost: "At width 64, 1.7 GB of memory for weights, gradients and momentum, and 1.1 GB for a checkpoint. At width 16 a \
+               sixteenth of that and of the work.",
         ..Description::EMPTY
     };
 
