@@ -29,6 +29,7 @@ use crate::recorded::Recorded;
 use crate::seeds::{SeedRow, seed_rows};
 use crate::settings::{Setting, settings};
 use crate::table::{main_table, robust_table};
+use crate::verdict::{Verdict, verdict};
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Page {
@@ -60,6 +61,8 @@ pub(crate) struct Section {
     /// The explanation of the numbers: n, ratios, missing rows.
     pub(crate) caption: String,
     pub(crate) lead: String,
+    /// Whether the best defense is significantly better than the others.
+    pub(crate) verdict: Option<Verdict>,
     pub(crate) overview: Vec<DefenseOverview>,
     pub(crate) table: Table,
     /// The table in parts that fit a page of paper.
@@ -188,6 +191,7 @@ fn section(
             .iter()
             .map(|f| format!("{}, {}, {}: {} ({})", f.attack, f.defense, f.seeds, f.status, f.reason))
             .collect(),
+        verdict: verdict(group, &overview, decimals),
         overview,
         parts: table.split(undefended),
         robust: robust_table(group, decimals),

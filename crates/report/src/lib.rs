@@ -30,6 +30,7 @@ mod mixture;
 mod names;
 mod number;
 mod overview;
+mod paired;
 mod provenance;
 mod published;
 mod ranking;
@@ -39,6 +40,8 @@ mod seeds;
 mod settings;
 mod summary;
 mod table;
+mod verdict;
+mod verdict_text;
 mod write;
 
 pub use error::ReportError;

@@ -32,6 +32,7 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
         "style.html",
         "script.html",
         "overview.html",
+        "verdict.html",
         "table.html",
         "figures.html",
         "published.html",
@@ -50,7 +51,7 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
 
 pub(crate) fn markdown(page: &Page) -> Result<String, ReportError> {
     let mut tera = escaping(".md", escape::markdown);
-    tera.add_raw_templates(templates!["tables.md", "table.md"]).map_err(fault)?;
+    tera.add_raw_templates(templates!["tables.md", "table.md", "verdict.md"]).map_err(fault)?;
     rendered(&tera, "tables.md", page)
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn latex(page: &Page) -> Result<String, ReportError> {
         comment_end: "#>".into(),
     })
     .map_err(fault)?;
-    tera.add_raw_templates(templates!["tables.tex", "table.tex"]).map_err(fault)?;
+    tera.add_raw_templates(templates!["tables.tex", "table.tex", "verdict.tex"]).map_err(fault)?;
     rendered(&tera, "tables.tex", page)
 }
 

@@ -45,7 +45,8 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
     let context = serde_json::to_value(&page)
         .and_then(|value| serde_json::to_string_pretty(&slim(value)))
         .map_err(|error| fault(&error))?;
-    let summary = summary_csv(&summaries, planned).map_err(|error| fault(&error))?;
+    let verdicts: Vec<_> = page.groups.iter().filter_map(|group| group.verdict.as_ref()).collect();
+    let summary = summary_csv(&summaries, planned, &verdicts).map_err(|error| fault(&error))?;
     let out = folder.join("report");
     std::fs::create_dir_all(&out).map_err(|source| ReportError::Unwritable { path: out.clone(), source })?;
     write(&out.join("summary.csv"), &summary)?;
