@@ -19,8 +19,11 @@ fn row(attack: usize, seed: u64, defense: &str, der: f64) -> ResultRow {
     }
 }
 
-/// One seed; the DER of each defense under attack `at`.
-fn rows(attacks: usize, ders: &[(&str, fn(usize) -> f64)]) -> Vec<ResultRow> {
+/// The DER of a defense under attack `at`.
+type Der = fn(usize) -> f64;
+
+/// One seed of each cell.
+fn rows(attacks: usize, ders: &[(&str, Der)]) -> Vec<ResultRow> {
     let defenses = |at: usize| {
         let of_defenses = ders.iter().map(move |(defense, der)| row(at, 0, defense, der(at)));
         std::iter::once(row(at, 0, NONE, 0.0)).chain(of_defenses)
