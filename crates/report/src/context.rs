@@ -144,7 +144,8 @@ pub(crate) fn page(
     }
 }
 
-fn title(folder: &Path, recorded: &Recorded) -> String {
+/// The title or name of an experiment, or the name of its folder.
+pub(crate) fn title(folder: &Path, recorded: &Recorded) -> String {
     let file = recorded.file.as_ref();
     let given = file.map(|file| [&file.title, &file.name]).into_iter().flatten().flatten();
     let given = given.into_iter().find(|text| !text.trim().is_empty());

@@ -8,6 +8,7 @@ mod aggregate;
 mod average;
 mod caption;
 mod cells;
+mod compare;
 mod context;
 mod cost;
 mod counts;
@@ -44,5 +45,6 @@ mod verdict;
 mod verdict_text;
 mod write;
 
+pub use compare::write_comparison;
 pub use error::ReportError;
 pub use write::{Options, Written, write_report};

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tera::{Context, Delimiters, EscapeFn, Tera};
 
 use crate::ReportError;
+use crate::compare::ComparePage;
 use crate::context::Page;
 use crate::escape;
 
@@ -69,6 +70,15 @@ pub(crate) fn latex(page: &Page) -> Result<String, ReportError> {
     .map_err(fault)?;
     tera.add_raw_templates(templates!["tables.tex", "table.tex", "verdict.tex"]).map_err(fault)?;
     rendered(&tera, "tables.tex", page)
+}
+
+/// `compare.html` and `compare.md`.
+pub(crate) fn comparison(page: &ComparePage) -> Result<[String; 2], ReportError> {
+    let mut html = Tera::new();
+    html.add_raw_templates(templates!["compare.html", "style.html", "script.html"]).map_err(fault)?;
+    let mut markdown = escaping(".md", escape::markdown);
+    markdown.add_raw_templates(templates!["compare.md"]).map_err(fault)?;
+    Ok([rendered(&html, "compare.html", page)?, rendered(&markdown, "compare.md", page)?])
 }
 
 fn escaping(suffix: &'static str, escape: EscapeFn) -> Tera {

@@ -77,7 +77,7 @@ pub(crate) fn load(folder: &Path, options: &Options) -> Result<Loaded, ReportErr
     Ok(Loaded { page, summaries, planned })
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
     write_atomically(path, bytes).map_err(|source| ReportError::Unwritable { path: path.into(), source })
 }
 
