@@ -7,5 +7,6 @@ mod joined;
 mod killed;
 mod results_folder;
 mod test_folder;
+mod traced;
 mod validity;
 mod whole;
