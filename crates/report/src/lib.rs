@@ -41,6 +41,7 @@ mod seeds;
 mod settings;
 mod summary;
 mod table;
+mod unpublished;
 mod verdict;
 mod verdict_text;
 mod write;
