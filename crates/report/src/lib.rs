@@ -1,5 +1,5 @@
 //! Makes a report from a results folder: mean and standard deviation over seeds, paper-style tables in HTML, Markdown
-//! and LaTeX, figures, and the gallery of triggers.
+//! and LaTeX, figures, and the gallery of triggers. Compares two results folders cell by cell.
 //!
 //! The only crate that links polars, which only `aggregate.rs` uses. This crate must not depend on torch, processes or the
 //! store: it reads files and writes files, and the same input files always give the same output files.

@@ -18,8 +18,8 @@ const LISTED: usize = 500;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ComparePage {
-    pub(crate) titles: [String; 2],
-    pub(crate) folders: [String; 2],
+    /// Title and folder of both runs.
+    pub(crate) names: [String; 2],
     /// The number of cells in both runs and in one, and the greatest difference.
     pub(crate) summary: String,
     pub(crate) warnings: Vec<String>,
@@ -94,8 +94,7 @@ pub(crate) fn page(first: &Run, second: &Run, joined: &Joined, decimals: usize) 
     }
     let only = [&joined.only_first, &joined.only_second];
     ComparePage {
-        titles: [first.title.clone(), second.title.clone()],
-        folders: [first.folder_name(), second.folder_name()],
+        names: [first.name(), second.name()],
         summary: summary(joined, changed.len(), decimals),
         warnings,
         defenses: by_defense(&joined.both, &defenses, decimals),

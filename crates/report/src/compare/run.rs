@@ -13,7 +13,7 @@ use crate::recorded::Recorded;
 pub(crate) struct Run {
     /// The folder, without links and relative parts.
     pub(crate) path: PathBuf,
-    pub(crate) title: String,
+    title: String,
     pub(crate) rows: Vec<ResultRow>,
     pub(crate) recorded: Recorded,
 }
@@ -29,6 +29,12 @@ impl Run {
         let rows = read_rows(folder)?;
         let recorded = read_experiment(folder)?;
         Ok(Self { title: title(&path, &recorded), path, rows, recorded })
+    }
+
+    /// `A small experiment (mini)`, or the folder alone if it has no title.
+    pub(crate) fn name(&self) -> String {
+        let folder = self.folder_name();
+        if self.title == folder { folder } else { format!("{} ({folder})", self.title) }
     }
 
     /// The last part of the folder's path.
