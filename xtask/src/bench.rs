@@ -1,11 +1,14 @@
 //! `cargo xtask bench`: training speed; with `--pytorch` beside PyTorch in alternating turns, so that a machine whose
-//! speed drifts influences both alike; with `--gpu` all that a device can do for a sweep, in minutes.
+//! speed drifts influences both alike; with `--gpu` all that a device can do for a sweep, in minutes; with `--report` the
+//! time of a report of many cells.
 
 mod comparison;
 mod gpu;
+mod many_cells;
 mod measured;
 mod options;
 mod pytorch;
+mod report;
 mod table;
 
 use std::ffi::OsString;
@@ -21,9 +24,11 @@ use crate::scour;
 const PYTORCH: &str = "bench --pytorch";
 /// The way to call the measurement of a device, for messages.
 const GPU: &str = "bench --gpu";
+/// The way to call the measurement of a report, for messages.
+const REPORT: &str = "bench --report";
 
 const BENCH_TEXT: &str = "\
-Without --pytorch or --gpu: builds scour and runs `scour bench` with the options unchanged.";
+Without --pytorch, --gpu or --report: builds scour and runs `scour bench` with the options unchanged.";
 
 /// The options of a single measurement.
 static BENCH_OPTIONS: &[Opt] = &[
@@ -102,6 +107,14 @@ static GPU_OPTIONS: &[Opt] = &[
     flag("all", ""),
 ];
 
+const REPORT_TEXT: &str = "\
+With --report: writes the report of many cells with arbitrary figures into results/bench/report, and prints how long
+this takes and how large the files are.";
+
+/// The options of the measurement of a report.
+static REPORT_OPTIONS: &[Opt] =
+    &[flag("report", ""), valued("cells", "N", "rows of its results.csv (default: 10000)")];
+
 const WITHOUT_CARGO: &str = "\
 Without cargo: `scour bench --all --python python3 --pytorch-script pytorch_throughput.py`.";
 
@@ -109,12 +122,18 @@ Without cargo: `scour bench --all --python python3 --pytorch-script pytorch_thro
 pub(crate) static BENCH: Command = Command {
     name: "bench",
     arguments: "[OPTIONS]",
-    summary: "measure training speed, also beside PyTorch, or all that a GPU can do",
-    usage: &["bench [OPTIONS]", "bench --pytorch [OPTIONS]", "bench --gpu [OPTIONS]"],
+    summary: "measure training speed, also beside PyTorch, a GPU, or the time of a report",
+    usage: &[
+        "bench [OPTIONS]",
+        "bench --pytorch [OPTIONS]",
+        "bench --gpu [OPTIONS]",
+        "bench --report [OPTIONS]",
+    ],
     sections: &[
         Section { text: BENCH_TEXT, options: BENCH_OPTIONS },
         Section { text: PYTORCH_TEXT, options: PYTORCH_OPTIONS },
         Section { text: GPU_TEXT, options: GPU_OPTIONS },
+        Section { text: REPORT_TEXT, options: REPORT_OPTIONS },
         Section { text: WITHOUT_CARGO, options: &[] },
     ],
     operands: 0..=0,
@@ -124,11 +143,15 @@ pub(crate) static BENCH: Command = Command {
 
 fn run(project: &Project, words: &[OsString]) -> anyhow::Result<u8> {
     let has = |option: &str| words.iter().any(|word| word == option);
-    match (has("--pytorch"), has("--gpu")) {
-        (true, true) => Err(usage("bench: --gpu measures PyTorch too: leave out --pytorch")),
-        (true, false) => comparison::run(project, words),
-        (false, true) => gpu::run(project, words),
-        (false, false) => {
+    match (has("--pytorch"), has("--gpu"), has("--report")) {
+        (false, false, true) => report::run(project, words),
+        (_, _, true) => {
+            Err(usage("bench: --report measures the report alone: leave out --pytorch and --gpu"))
+        }
+        (true, true, _) => Err(usage("bench: --gpu measures PyTorch too: leave out --pytorch")),
+        (true, false, _) => comparison::run(project, words),
+        (false, true, _) => gpu::run(project, words),
+        (false, false, false) => {
             read_single(words)?;
             scour::run(project, "bench", words)
         }
@@ -137,7 +160,7 @@ fn run(project: &Project, words: &[OsString]) -> anyhow::Result<u8> {
 
 fn read_single(words: &[OsString]) -> anyhow::Result<()> {
     // The other ways to call it are known here only by name, so that a misspelt one is recognised.
-    static WAYS: &[Opt] = &[flag("pytorch", ""), flag("gpu", "")];
+    static WAYS: &[Opt] = &[flag("pytorch", ""), flag("gpu", ""), flag("report", "")];
     let given = arguments::read(BENCH.name, &[BENCH_OPTIONS, ALL_OPTIONS, WAYS], words)?;
     given.check_operands(BENCH.name, &BENCH.operands, BENCH.example)
 }

@@ -14,13 +14,19 @@ pub(crate) const PROGRAM: &str = "scour-report";
 /// The command.
 pub(crate) static REPORT: Command = Command {
     name: "report",
-    arguments: "DIR [OPTIONS]",
-    summary: "write the report of a folder of results again",
-    usage: &["report DIR [OPTIONS]"],
+    arguments: "DIR [DIR2] [OPTIONS]",
+    summary: "write the report of a folder of results again, or compare two",
+    usage: &["report DIR [OPTIONS]", "report DIR DIR2 [OPTIONS]"],
     sections: &[Section {
         text: "\
 Writes DIR/report/index.html, tables.md and tables.tex from DIR/results.csv, with the program scour-report, which gets
 all arguments unchanged. Its first build takes some minutes.
+
+With DIR2, compares the two folders of results instead: writes compare.html, compare.md and compare.csv into
+DIR/report/compare-NAME, where NAME is that of DIR2. Cells are joined by data set, model, attack, poison ratio,
+defense, clean ratio and seed. Shows ACC, ASR and DER of both and their differences, the greatest first; each
+defense's means over the same cells, with a test; cells that only one has; and settings and number formats that
+differ.
 
 A folder that contains only a results.csv is enough, such as a copy of a file in results/reference under that name.",
         options: &[
@@ -36,7 +42,7 @@ A folder that contains only a results.csv is enough, such as a copy of a file in
             flag("V", ""),
         ],
     }],
-    operands: 0..=1,
+    operands: 0..=2,
     example: "report results/quick",
     run,
 };
@@ -44,7 +50,7 @@ A folder that contains only a results.csv is enough, such as a copy of a file in
 fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
     let given = REPORT.read(arguments)?;
     if !given.has("version") && !given.has("V") {
-        given.check_operands(REPORT.name, &(1..=1), REPORT.example)?;
+        given.check_operands(REPORT.name, &(1..=2), REPORT.example)?;
     }
     if !project.program(PROGRAM).exists() {
         say::progress("Building the report program; the first time, its table library takes two minutes.");

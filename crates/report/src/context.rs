@@ -29,6 +29,7 @@ use crate::recorded::Recorded;
 use crate::seeds::{SeedRow, seed_rows};
 use crate::settings::{Setting, settings};
 use crate::table::{main_table, robust_table};
+use crate::verdict::{Verdict, verdict};
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Page {
@@ -60,6 +61,8 @@ pub(crate) struct Section {
     /// The explanation of the numbers: n, ratios, missing rows.
     pub(crate) caption: String,
     pub(crate) lead: String,
+    /// Whether the best defense is significantly better than the others.
+    pub(crate) verdict: Option<Verdict>,
     pub(crate) overview: Vec<DefenseOverview>,
     pub(crate) table: Table,
     /// The table in parts that fit a page of paper.
@@ -141,7 +144,8 @@ pub(crate) fn page(
     }
 }
 
-fn title(folder: &Path, recorded: &Recorded) -> String {
+/// The title or name of an experiment, or the name of its folder.
+pub(crate) fn title(folder: &Path, recorded: &Recorded) -> String {
     let file = recorded.file.as_ref();
     let given = file.map(|file| [&file.title, &file.name]).into_iter().flatten().flatten();
     let given = given.into_iter().find(|text| !text.trim().is_empty());
@@ -188,6 +192,7 @@ fn section(
             .iter()
             .map(|f| format!("{}, {}, {}: {} ({})", f.attack, f.defense, f.seeds, f.status, f.reason))
             .collect(),
+        verdict: verdict(group, &overview, decimals),
         overview,
         parts: table.split(undefended),
         robust: robust_table(group, decimals),

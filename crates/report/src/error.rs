@@ -13,6 +13,18 @@ pub enum ReportError {
         /// The missing `results.csv`.
         path: PathBuf,
     },
+    /// A folder of results does not exist.
+    #[error("{path}: no such folder: name a folder that a sweep wrote, such as results/quick")]
+    NoFolder {
+        /// The path that is no folder.
+        path: PathBuf,
+    },
+    /// A run is compared with itself.
+    #[error("{path}: the same folder twice: name two results folders to compare")]
+    SameFolder {
+        /// The second folder.
+        path: PathBuf,
+    },
     /// The file of results has no rows.
     #[error("{path}: has no rows: let the sweep finish at least one cell, then write the report again")]
     EmptyResults {

@@ -32,6 +32,8 @@ pub(crate) struct Group<'a> {
     /// The number of planned repeats of each cell.
     pub(crate) planned: u32,
     summaries: HashMap<(&'a str, &'a str), &'a Summary>,
+    /// The rows of each attack and defense: a search among all rows for each cell takes seconds with thousands of rows.
+    repeats: HashMap<(&'a str, &'a str), Vec<&'a ResultRow>>,
 }
 
 /// Splits summaries into tables. A clean model has no poison ratio: it is in every table of its data set,
@@ -65,6 +67,7 @@ impl<'a> Group<'a> {
             rows: vec![],
             planned,
             summaries: HashMap::new(),
+            repeats: HashMap::new(),
         };
         let table = (head.dataset.as_str(), head.model.as_str(), head.clean_ratio);
         let belongs = |attack: &str, poison_ratio: f64| attack == NONE || poison_ratio == head.poison_ratio;
@@ -86,6 +89,9 @@ impl<'a> Group<'a> {
             (row.dataset.as_str(), row.model.as_str(), row.clean_ratio) == table
                 && belongs(&row.attack, row.poison_ratio)
         }));
+        for row in &group.rows {
+            group.repeats.entry((&row.attack, &row.defense)).or_default().push(row);
+        }
         group
     }
 
@@ -133,8 +139,12 @@ impl<'a> Group<'a> {
     }
 
     /// Rows of one cell over its seeds.
-    pub(crate) fn repeats(&self, attack: &str, defense: &str) -> impl Iterator<Item = &'a ResultRow> {
-        self.rows.iter().copied().filter(move |row| row.attack == attack && row.defense == defense)
+    pub(crate) fn repeats<'s>(
+        &'s self,
+        attack: &'s str,
+        defense: &'s str,
+    ) -> impl Iterator<Item = &'a ResultRow> + use<'s, 'a> {
+        self.repeats.get(&(attack, defense)).map_or(&[][..], Vec::as_slice).iter().copied()
     }
 
     /// `poison ratio 10%, clean set 5%`.

@@ -1,5 +1,5 @@
 //! Makes a report from a results folder: mean and standard deviation over seeds, paper-style tables in HTML, Markdown
-//! and LaTeX, figures, and the gallery of triggers.
+//! and LaTeX, figures, and the gallery of triggers. Compares two results folders cell by cell.
 //!
 //! The only crate that links polars, which only `aggregate.rs` uses. This crate must not depend on torch, processes or the
 //! store: it reads files and writes files, and the same input files always give the same output files.
@@ -8,6 +8,7 @@ mod aggregate;
 mod average;
 mod caption;
 mod cells;
+mod compare;
 mod context;
 mod cost;
 mod counts;
@@ -30,6 +31,7 @@ mod mixture;
 mod names;
 mod number;
 mod overview;
+mod paired;
 mod provenance;
 mod published;
 mod ranking;
@@ -39,7 +41,11 @@ mod seeds;
 mod settings;
 mod summary;
 mod table;
+mod unpublished;
+mod verdict;
+mod verdict_text;
 mod write;
 
+pub use compare::write_comparison;
 pub use error::ReportError;
 pub use write::{Options, Written, write_report};

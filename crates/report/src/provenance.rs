@@ -34,7 +34,7 @@ pub(crate) fn provenance(recorded: &Recorded) -> Provenance {
 }
 
 /// The recorded facts on the machine and the build.
-fn facts(build: &Build) -> Vec<Fact> {
+pub(crate) fn facts(build: &Build) -> Vec<Fact> {
     if *build == Build::default() {
         return vec![];
     }

@@ -12,17 +12,18 @@ use crate::group::{Group, NONE};
 use crate::names;
 use crate::number::fixed;
 use crate::recorded::Recorded;
+use crate::unpublished;
 
 /// A row of the file that `--published` names. Percentages are 0..100, ratios 0..1.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct PublishedRow {
     source: String,
-    dataset: String,
-    model: String,
-    attack: String,
-    poison_ratio: f64,
-    clean_ratio: Option<f64>,
-    defense: String,
+    pub(crate) dataset: String,
+    pub(crate) model: String,
+    pub(crate) attack: String,
+    pub(crate) poison_ratio: f64,
+    pub(crate) clean_ratio: Option<f64>,
+    pub(crate) defense: String,
     acc: Option<f64>,
     asr: Option<f64>,
     ra: Option<f64>,
@@ -44,6 +45,8 @@ pub(crate) struct Published {
     pub(crate) other: Vec<Comparison>,
     /// The differences that every row of `other` has.
     pub(crate) differs: Vec<String>,
+    /// Why other figures are not shown, a sentence each.
+    pub(crate) not_shown: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -79,7 +82,7 @@ pub(crate) fn read_published(path: &Path) -> Result<Vec<PublishedRow>, ReportErr
 }
 
 /// Whether two ratios are equal, after one went through decimal text.
-fn same(a: f64, b: f64) -> bool {
+pub(crate) fn same(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-9
 }
 
@@ -93,8 +96,11 @@ pub(crate) fn published(
     decimals: usize,
 ) -> Published {
     let of_table = difference::of_table(group, recorded);
-    let mut found =
-        Published { differs: of_table.iter().map(Difference::to_string).collect(), ..Published::default() };
+    let mut found = Published {
+        differs: of_table.iter().map(Difference::to_string).collect(),
+        not_shown: unpublished::reasons(group, rows, recorded),
+        ..Published::default()
+    };
     for attack in &group.attacks {
         for defense in &group.defenses {
             let Some(ours) = group.ok(attack, defense) else { continue };

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tera::{Context, Delimiters, EscapeFn, Tera};
 
 use crate::ReportError;
+use crate::compare::ComparePage;
 use crate::context::Page;
 use crate::escape;
 
@@ -32,6 +33,7 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
         "style.html",
         "script.html",
         "overview.html",
+        "verdict.html",
         "table.html",
         "figures.html",
         "published.html",
@@ -50,7 +52,7 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
 
 pub(crate) fn markdown(page: &Page) -> Result<String, ReportError> {
     let mut tera = escaping(".md", escape::markdown);
-    tera.add_raw_templates(templates!["tables.md", "table.md"]).map_err(fault)?;
+    tera.add_raw_templates(templates!["tables.md", "table.md", "verdict.md"]).map_err(fault)?;
     rendered(&tera, "tables.md", page)
 }
 
@@ -66,8 +68,17 @@ pub(crate) fn latex(page: &Page) -> Result<String, ReportError> {
         comment_end: "#>".into(),
     })
     .map_err(fault)?;
-    tera.add_raw_templates(templates!["tables.tex", "table.tex"]).map_err(fault)?;
+    tera.add_raw_templates(templates!["tables.tex", "table.tex", "verdict.tex"]).map_err(fault)?;
     rendered(&tera, "tables.tex", page)
+}
+
+/// `compare.html` and `compare.md`.
+pub(crate) fn comparison(page: &ComparePage) -> Result<[String; 2], ReportError> {
+    let mut html = Tera::new();
+    html.add_raw_templates(templates!["compare.html", "style.html", "script.html"]).map_err(fault)?;
+    let mut markdown = escaping(".md", escape::markdown);
+    markdown.add_raw_templates(templates!["compare.md"]).map_err(fault)?;
+    Ok([rendered(&html, "compare.html", page)?, rendered(&markdown, "compare.md", page)?])
 }
 
 fn escaping(suffix: &'static str, escape: EscapeFn) -> Tera {

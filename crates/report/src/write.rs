@@ -45,7 +45,8 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
     let context = serde_json::to_value(&page)
         .and_then(|value| serde_json::to_string_pretty(&slim(value)))
         .map_err(|error| fault(&error))?;
-    let summary = summary_csv(&summaries, planned).map_err(|error| fault(&error))?;
+    let verdicts: Vec<_> = page.groups.iter().filter_map(|group| group.verdict.as_ref()).collect();
+    let summary = summary_csv(&summaries, planned, &verdicts).map_err(|error| fault(&error))?;
     let out = folder.join("report");
     std::fs::create_dir_all(&out).map_err(|source| ReportError::Unwritable { path: out.clone(), source })?;
     write(&out.join("summary.csv"), &summary)?;
@@ -76,7 +77,7 @@ pub(crate) fn load(folder: &Path, options: &Options) -> Result<Loaded, ReportErr
     Ok(Loaded { page, summaries, planned })
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
     write_atomically(path, bytes).map_err(|source| ReportError::Unwritable { path: path.into(), source })
 }
 

@@ -36,3 +36,25 @@ fn wrong_usage_ends_with_2_and_a_missing_file_with_3() {
     let said = lines(&output.stderr);
     assert!(said.len() == 1 && said[0].contains("results.csv: no such file"), "{said:?}");
 }
+
+#[test]
+fn two_folders_are_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = |name: &str, results: &str| {
+        let folder = dir.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("results.csv"), results).unwrap();
+        folder.to_str().unwrap().to_string()
+    };
+    let (one, two) = (folder("one", RESULTS), folder("two", &RESULTS.replace(",92,99,", ",90,98,")));
+    let output = run(&[&one, &two]);
+    assert_eq!(output.status.code(), Some(0));
+    let page = lines(&output.stdout).pop().unwrap();
+    assert!(page.ends_with("one/report/compare-two/compare.html") && Path::new(&page).is_file(), "{page}");
+    // A missing folder is an error of the environment, and published figures have no place in a comparison.
+    let gone = run(&[&one, &format!("{two}-gone")]);
+    assert_eq!(gone.status.code(), Some(3));
+    assert!(lines(&gone.stderr)[0].contains("two-gone: no such folder"), "{:?}", lines(&gone.stderr));
+    assert_eq!(run(&[&one, &two, "--published", "x.csv"]).status.code(), Some(2));
+    assert_eq!(run(&[&one, &two, &two]).status.code(), Some(2));
+}

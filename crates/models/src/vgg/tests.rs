@@ -75,7 +75,6 @@ fn logits_are_those_of_torchvision() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a figure to read by hand")]
 #[ignore = "it takes 2 GB of memory: run it by hand after a change of the network"]
 fn logits_of_the_full_network_are_those_of_torchvision() {
     let difference = largest_difference(64, include_str!("logits-full.txt"));

@@ -7,6 +7,7 @@ mod joined;
 mod killed;
 mod results_folder;
 mod test_folder;
+mod traced;
 mod validity;
 mod watched;
 mod whole;
