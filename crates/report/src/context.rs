@@ -7,7 +7,9 @@ use scour_core::{ResultRow, RowStatus, StrengthRow};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::ablations::Ablation;
 use crate::aggregate::Summary;
+use crate::analyses::AnalysisSection;
 use crate::caption::caption;
 use crate::cells::Table;
 use crate::cost::{CostTable, costs};
@@ -38,6 +40,10 @@ pub(crate) struct Page {
     pub(crate) counts: String,
     pub(crate) started: Option<String>,
     pub(crate) groups: Vec<Section>,
+    /// ACC and ASR against parameters with several values.
+    pub(crate) ablations: Vec<Ablation>,
+    /// What analyses of the attacked models found.
+    pub(crate) analyses: Vec<AnalysisSection>,
     pub(crate) galleries: Vec<Gallery>,
     /// Parameters whose values are not the published ones.
     pub(crate) settings: Vec<Setting>,
@@ -131,6 +137,8 @@ pub(crate) fn page(
         counts: counts(rows, recorded.planned_cells()),
         started: file.and_then(|file| file.started.clone()).filter(|text| !text.is_empty()),
         groups: sections,
+        ablations: vec![],
+        analyses: vec![],
         galleries,
         settings: settings(recorded.departures()),
         quick: recorded.is_quick(),

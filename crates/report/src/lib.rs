@@ -4,7 +4,9 @@
 //! The only crate that links polars, which only `aggregate.rs` uses. This crate must not depend on torch, processes or the
 //! store: it reads files and writes files, and the same input files always give the same output files.
 
+mod ablations;
 mod aggregate;
+mod analyses;
 mod average;
 mod caption;
 mod cells;
@@ -37,6 +39,7 @@ mod recorded;
 mod render;
 mod seeds;
 mod settings;
+mod stage_folder;
 mod summary;
 mod table;
 mod write;

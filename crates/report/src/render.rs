@@ -40,6 +40,8 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
         "costs.html",
         "seeds.html",
         "gallery.html",
+        "ablations.html",
+        "analyses.html",
         "settings.html",
         "glossary.html",
         "provenance.html",
@@ -50,7 +52,7 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
 
 pub(crate) fn markdown(page: &Page) -> Result<String, ReportError> {
     let mut tera = escaping(".md", escape::markdown);
-    tera.add_raw_templates(templates!["tables.md", "table.md"]).map_err(fault)?;
+    tera.add_raw_templates(templates!["tables.md", "table.md", "analyses.md"]).map_err(fault)?;
     rendered(&tera, "tables.md", page)
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn latex(page: &Page) -> Result<String, ReportError> {
         comment_end: "#>".into(),
     })
     .map_err(fault)?;
-    tera.add_raw_templates(templates!["tables.tex", "table.tex"]).map_err(fault)?;
+    tera.add_raw_templates(templates!["tables.tex", "table.tex", "analyses.tex"]).map_err(fault)?;
     rendered(&tera, "tables.tex", page)
 }
 

@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 
 use scour_core::write_atomically;
 
+use crate::ablations::ablations;
 use crate::aggregate::aggregate;
+use crate::analyses::{analysis_sections, read_analysed};
 use crate::context::{Page, page, slim};
+use crate::group::groups;
 use crate::input::{read_experiment, read_measured_strengths, read_rows};
 use crate::published::read_published;
 use crate::render::documents;
+use crate::stage_folder::StageFolders;
 use crate::summary::summary_csv;
 use crate::{ReportError, aggregate::Summary};
 
@@ -71,8 +75,12 @@ pub(crate) fn load(folder: &Path, options: &Options) -> Result<Loaded, ReportErr
     let summaries = aggregate(&rows)?;
     let planned = recorded.planned_repeats(&rows);
     let strengths = read_measured_strengths(folder)?;
-    let page =
+    let analysed = read_analysed(folder)?;
+    let mut page =
         page(folder, (&rows, &strengths), &summaries, &recorded, published.as_deref(), options.decimals);
+    let stages = StageFolders::read(folder)?;
+    page.ablations = ablations(&groups(&summaries, &rows, planned), &recorded, &stages, options.decimals)?;
+    page.analyses = analysis_sections(&analysed, &rows);
     Ok(Loaded { page, summaries, planned })
 }
 
