@@ -18,7 +18,7 @@ use crate::detection::{DetectionRow, detections};
 use crate::failures::{Failure, failures};
 use crate::figures::{acc_asr_scatter, asr_bars, color_of, strength_curves, swatch};
 use crate::gallery::{Gallery, galleries};
-use crate::glossary::{GLOSSARY, Term};
+use crate::glossary::{Term, glossary};
 use crate::group::{Group, NONE, groups};
 use crate::heading::heading;
 use crate::lead::lead;
@@ -31,6 +31,9 @@ use crate::recorded::Recorded;
 use crate::seeds::{SeedRow, seed_rows};
 use crate::settings::{Setting, settings};
 use crate::table::{main_table, robust_table};
+
+/// The largest number of rows that the page lists itself.
+const MOST_ROWS: usize = 2000;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Page {
@@ -49,8 +52,10 @@ pub(crate) struct Page {
     pub(crate) settings: Vec<Setting>,
     /// Whether defenses have fewer epochs and steps, for a small machine.
     pub(crate) quick: bool,
-    pub(crate) glossary: &'static [Term],
+    pub(crate) glossary: Vec<Term>,
     pub(crate) provenance: Provenance,
+    /// Whether rows are on pages of their own, since they would make this page too large.
+    pub(crate) rows_apart: bool,
     /// Whether published figures were given.
     pub(crate) compared: bool,
     /// Warnings that are shown above the numbers, one line each.
@@ -142,8 +147,9 @@ pub(crate) fn page(
         galleries,
         settings: settings(recorded.departures()),
         quick: recorded.is_quick(),
-        glossary: &GLOSSARY,
+        glossary: glossary(false),
         provenance: provenance(recorded),
+        rows_apart: rows.len() > MOST_ROWS,
         compared: reference.is_some(),
         warnings,
     }

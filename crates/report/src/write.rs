@@ -7,11 +7,15 @@ use scour_core::write_atomically;
 use crate::ablations::ablations;
 use crate::aggregate::aggregate;
 use crate::analyses::{analysis_sections, read_analysed};
+use crate::cell_pages::{CellPage, cell_pages};
 use crate::context::{Page, page, slim};
+use crate::figure_files::figure_files;
+use crate::folders::write_folder;
+use crate::glossary::glossary;
 use crate::group::groups;
 use crate::input::{read_experiment, read_measured_strengths, read_rows};
 use crate::published::read_published;
-use crate::render::documents;
+use crate::render::{cell_documents, documents, seeds_documents};
 use crate::stage_folder::StageFolders;
 use crate::summary::summary_csv;
 use crate::{ReportError, aggregate::Summary};
@@ -40,10 +44,11 @@ pub struct Written {
     pub warnings: Vec<String>,
 }
 
-/// Writes `report/` inside the results folder `folder`, which must hold `results.csv`: `summary.csv`, `context.json`,
-/// `tables.md`, `tables.tex`, and last `index.html`, which needs none of the others.
+/// Writes `report/` inside the results folder `folder`, which must hold `results.csv`: `figures/` with every figure as SVG,
+/// `cells/` with a page for each cell, `summary.csv`, `context.json`, `tables.md`, `tables.tex`, and last `index.html`, which
+/// needs none of the others. If there are many rows, `seeds/` has them.
 pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportError> {
-    let Loaded { page, summaries, planned } = load(folder, options)?;
+    let Loaded { page, cells, summaries, planned } = load(folder, options)?;
     let [html, markdown, latex] = documents(&page)?;
     let fault = |error: &dyn std::fmt::Display| ReportError::Template(error.to_string());
     let context = serde_json::to_value(&page)
@@ -52,6 +57,9 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
     let summary = summary_csv(&summaries, planned).map_err(|error| fault(&error))?;
     let out = folder.join("report");
     std::fs::create_dir_all(&out).map_err(|source| ReportError::Unwritable { path: out.clone(), source })?;
+    write_folder(&out.join("figures"), &figure_files(&page))?;
+    write_folder(&out.join("cells"), &cell_documents(&cells)?)?;
+    write_folder(&out.join("seeds"), &seeds_documents(&page)?)?;
     write(&out.join("summary.csv"), &summary)?;
     write(&out.join("context.json"), context.as_bytes())?;
     write(&out.join("tables.md"), markdown.as_bytes())?;
@@ -64,6 +72,7 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
 /// The content of a report.
 pub(crate) struct Loaded {
     pub(crate) page: Page,
+    cells: Vec<CellPage>,
     summaries: Vec<Summary>,
     planned: u32,
 }
@@ -81,7 +90,9 @@ pub(crate) fn load(folder: &Path, options: &Options) -> Result<Loaded, ReportErr
     let stages = StageFolders::read(folder)?;
     page.ablations = ablations(&groups(&summaries, &rows, planned), &recorded, &stages, options.decimals)?;
     page.analyses = analysis_sections(&analysed, &rows);
-    Ok(Loaded { page, summaries, planned })
+    page.glossary = glossary(!page.analyses.is_empty());
+    let cells = cell_pages(folder, &rows, &recorded, &stages, options.decimals)?;
+    Ok(Loaded { page, cells, summaries, planned })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {

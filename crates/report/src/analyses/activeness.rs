@@ -7,7 +7,7 @@ use super::input::{Analysed, Tables};
 use super::over_seeds::{mean_text, statistic};
 use super::section::Findings;
 use super::studied::{Studied, StudiedAttack};
-use crate::figures::{Chart, ChartAxis, Dash, Line, LinePoint, from_zero, shown};
+use crate::figures::{Chart, ChartAxis, Dash, Line, LinePoint, shown};
 use crate::number::mean;
 
 const MEASURED: &str = "Measured: the activeness of the last convolution's neurons, which is the size of their gradients, while \
@@ -26,7 +26,8 @@ pub(super) fn findings(studied: &Studied) -> Findings {
         measured: MEASURED,
         refuted: REFUTED,
         figure_caption: "Mean activeness by epoch of clean unlearning, over neurons and seeds. The band is one standard deviation \
-                         over neurons, averaged over seeds; it ends at 0. Seeds that ended earlier are missing in later epochs."
+                         over neurons, averaged over seeds; it ends at the edge of the plot. The axis is \
+                         logarithmic where values are far apart. Seeds that ended earlier are missing in later epochs."
             .into(),
         charts: studied
             .attacks
@@ -49,6 +50,7 @@ fn chart(attack: &StudiedAttack) -> Option<Chart> {
         .filter(|line| !line.points.is_empty())
         .collect();
     let last = lines.iter().flat_map(|line| &line.points).map(|point| point.x as usize).max()?;
+    let lowest = lines.iter().flat_map(|line| &line.points).map(|point| point.y).fold(f64::MAX, f64::min);
     let highest =
         lines.iter().flat_map(|line| &line.points).map(|point| point.band.map_or(point.y, |band| band[1]));
     Some(Chart {
@@ -58,7 +60,7 @@ fn chart(attack: &StudiedAttack) -> Option<Chart> {
             attack.name
         ),
         x: ChartAxis::epochs("epoch of clean unlearning", last),
-        y: ChartAxis::linear("activeness", from_zero(highest)),
+        y: ChartAxis::positive("activeness", lowest, highest.fold(0.0, f64::max)),
         clouds: vec![],
         lines,
     })
@@ -99,15 +101,10 @@ fn table(studied: &Studied) -> DataTable {
             "Activeness in the first epoch of clean unlearning{repeated}: mean over neurons in both models, their ratio, and the \
              share of neurons that are more active in the attacked model."
         ),
-        columns: columns(&[
+        columns: columns(
             "Attack",
-            "Neurons",
-            "n",
-            "Attacked model",
-            "Clean model",
-            "Ratio",
-            "More active (%)",
-        ]),
+            &["Neurons", "n", "Attacked model", "Clean model", "Ratio", "More active (%)"],
+        ),
         rows: studied.attacks.iter().filter_map(row).collect(),
     }
 }

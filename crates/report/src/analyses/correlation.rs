@@ -21,6 +21,9 @@ const REFUTED: &str = "The claim that clean images are enough to find the neuron
 /// The layers of [`CorrelationRow`] that are shown.
 const LAYERS: [(&str, &str); 2] = [("all", "all neurons"), ("last", "last convolution")];
 
+/// The column that says over which neurons.
+const OVER: usize = 1;
+
 /// The comparisons, in the order of the columns.
 const COMPARED: [Compared; 3] = [Compared::Attacked, Compared::CleanModel, Compared::Shuffled];
 
@@ -69,24 +72,21 @@ fn chart(attack: &StudiedAttack) -> Option<Chart> {
 
 fn table(studied: &Studied, id: &'static str, name: &str, coefficient: Coefficient) -> DataTable {
     let repeated = if studied.most_models() > 1 { " ± standard deviation" } else { "" };
-    DataTable {
+    let mut table = DataTable {
         id,
         caption: format!(
             "{name} of the NWC of clean and of poison unlearning over neurons: mean{repeated} over n seeds, and in brackets the \
              mean ends of the seeds' 95 % confidence intervals, which take neurons as independent. Controls: the same two \
              unlearnings of a clean model; shuffled labels in place of the true ones in clean unlearning."
         ),
-        columns: columns(&[
+        columns: columns(
             "Attack",
-            "Neurons",
-            "Number",
-            "n",
-            "Attacked model",
-            "Clean model",
-            "Shuffled labels",
-        ]),
+            &["Over", "Neurons", "n", "Attacked model", "Clean model", "Shuffled labels"],
+        ),
         rows: studied.attacks.iter().flat_map(|attack| rows(attack, coefficient)).collect(),
-    }
+    };
+    table.columns[OVER].numeric = false;
+    table
 }
 
 fn rows(attack: &StudiedAttack, coefficient: Coefficient) -> Vec<DataRow> {

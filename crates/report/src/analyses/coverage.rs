@@ -112,6 +112,9 @@ fn areas(studied: &Studied, rankings: &[&str], tac: Subject, id: &'static str, w
     let of_attacks = studied.attacks.iter().map(|attack| {
         if attack.implanted { attack.name.clone() } else { format!("{} {NOT_IMPLANTED}", attack.name) }
     });
+    let of_attacks: Vec<String> = of_attacks.collect();
+    let names: Vec<&str> =
+        ["Neurons", "Random, 95 %"].into_iter().chain(of_attacks.iter().map(String::as_str)).collect();
     let row = |ranking: &&str| {
         let all: Vec<&AreaRow> =
             studied.attacks.iter().flat_map(|attack| of_ranking(attack, ranking, tac)).collect();
@@ -133,7 +136,7 @@ fn areas(studied: &Studied, rankings: &[&str], tac: Subject, id: &'static str, w
             "Area under the coverage curve for the TAC {whose}{repeated}. The interval has the areas of 95 % of random rankings of \
              as many neurons; bold: above it, italic: below it. Rankings differ in the neurons that they rank."
         ),
-        columns: columns(&["Ranking", "Neurons", "Random, 95 %"]).into_iter().chain(of_attacks).collect(),
+        columns: columns("Ranking", &names),
         rows: rankings.iter().map(row).collect(),
     }
 }

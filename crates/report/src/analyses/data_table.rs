@@ -11,8 +11,15 @@ pub(crate) struct DataTable {
     pub(crate) id: &'static str,
     pub(crate) caption: String,
     /// The first one is the heading of the rows.
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: Vec<DataColumn>,
     pub(crate) rows: Vec<DataRow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct DataColumn {
+    pub(crate) name: String,
+    /// Whether its cells are numbers, which are aligned on the right.
+    pub(crate) numeric: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,7 +48,8 @@ pub(super) fn attack_row(attack: &StudiedAttack, cells: Vec<DataCell>) -> DataRo
     DataRow { name: attack.name.clone(), sign: (!attack.implanted).then_some(NOT_IMPLANTED), cells }
 }
 
-/// The rows and columns of a table.
-pub(super) fn columns(names: &[&str]) -> Vec<String> {
-    names.iter().map(ToString::to_string).collect()
+/// The first column, with the names of rows, and columns of numbers.
+pub(super) fn columns(first: &str, numbers: &[&str]) -> Vec<DataColumn> {
+    let column = |name: &str, numeric| DataColumn { name: name.into(), numeric };
+    [column(first, false)].into_iter().chain(numbers.iter().map(|name| column(name, true))).collect()
 }

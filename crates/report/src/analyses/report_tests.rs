@@ -127,11 +127,14 @@ fn stability(folder: &Path, seed: f64) {
     write_table(folder, &rows).unwrap();
 }
 
+/// Writes the tables of a seed.
+type Write = fn(&Path, f64);
+
 /// A results folder with every analysis of these models, and one that failed.
 fn results() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("results.csv"), RESULTS).unwrap();
-    let tables: [(&str, fn(&Path, f64)); 4] = [
+    let tables: [(&str, Write); 4] = [
         ("nwc_correlation", correlation),
         ("activeness", activeness),
         ("coverage", coverage),

@@ -3,7 +3,7 @@
 use scour_core::{StabilityChange, StabilityRow};
 
 use super::coverage::{RANDOM, chance, ranking_line, ranking_name};
-use super::data_table::{DataCell, DataRow, DataTable};
+use super::data_table::{DataCell, DataRow, DataTable, columns};
 use super::input::Tables;
 use super::over_seeds::{distinct, mean_text};
 use super::section::Findings;
@@ -95,6 +95,7 @@ fn table(
     models: usize,
 ) -> DataTable {
     let ratios = ratios(rows);
+    let shown: Vec<String> = ratios.iter().map(|ratio| ratio_percent(*ratio)).collect();
     let spread = if models > 1 { " ± standard deviation" } else { "" };
     let row = |ranking: &&str| {
         let text = |ratio: &f64| {
@@ -111,10 +112,7 @@ fn table(
              over {}.",
             plural(models, "attacked model")
         ),
-        columns: [String::from("Ranking")]
-            .into_iter()
-            .chain(ratios.iter().map(|ratio| ratio_percent(*ratio)))
-            .collect(),
+        columns: columns("Ranking", &shown.iter().map(String::as_str).collect::<Vec<_>>()),
         rows: rankings.iter().map(row).collect(),
     }
 }
@@ -142,7 +140,7 @@ mod tests {
         ];
         let rows: Vec<&StabilityRow> = all.iter().collect();
         let table = table(&rows, &["fp", "random"], (CleanSet, "clean-set", "another clean set"), 2);
-        assert_eq!(table.columns, ["Ranking", "10%", "50%"]);
+        assert_eq!(table.columns, columns("Ranking", &["10%", "50%"]));
         let texts: Vec<Vec<&str>> =
             table.rows.iter().map(|row| row.cells.iter().map(|cell| cell.text.as_str()).collect()).collect();
         // 50 and 25: mean 37.5, deviations 12.5, variance 312.5.

@@ -92,7 +92,7 @@ fn missing(one: &Analysed) -> Option<String> {
         status if row.reason.is_empty() => status_text(status).into(),
         status => format!("{} ({})", status_text(status), row.reason),
     };
-    Some(format!("{}, seed {}: {what}", names::attack(&row.attack), row.seed))
+    Some(format!("{}, seed {}: {what}.", names::attack(&row.attack), row.seed))
 }
 
 impl Studied<'_> {
@@ -155,6 +155,6 @@ mod tests {
             .collect();
         assert_eq!(found, [("badnets", true, vec![1]), ("sig", false, vec![0])]);
         assert_eq!(sections[0].counted_models().len(), 1);
-        assert_eq!(sections[0].missing, ["WaNet, seed 0: failed (nan)"]);
+        assert_eq!(sections[0].missing, ["WaNet, seed 0: failed (nan)."]);
     }
 }

@@ -24,8 +24,12 @@ impl ChartAxis {
 
     /// An axis of epochs: ticks at whole numbers only.
     pub(crate) fn epochs(label: &str, last: usize) -> Self {
-        let step = last.div_ceil(8).max(1);
-        let ticks = (1..=last).step_by(step).map(|epoch| (epoch as f64, epoch.to_string())).collect();
+        let steps = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+        let step = steps.into_iter().find(|step| last / step <= 8).unwrap_or(last);
+        let ticks = (1..=last)
+            .filter(|epoch| *epoch == 1 || epoch.is_multiple_of(step))
+            .map(|epoch| (epoch as f64, epoch.to_string()))
+            .collect();
         Self { label: label.into(), range: [1.0, last.max(2) as f64], ticks, logarithmic: false }
     }
 
@@ -37,6 +41,21 @@ impl ChartAxis {
         let range = if last > first { [first, last] } else { [first - 0.5, first + 0.5] };
         let ticks = values.iter().map(|value| (*value, value.to_string())).collect();
         Self { label: label.into(), range, ticks, logarithmic }
+    }
+
+    /// An axis for positive values: linear from 0, or logarithmic from the smallest one if they are far apart.
+    pub(crate) fn positive(label: &str, smallest: f64, largest: f64) -> Self {
+        if smallest <= 0.0 || largest < LOGARITHMIC_FROM * smallest {
+            return Self::linear(label, from_zero([largest].into_iter()));
+        }
+        let range = [0.8 * smallest, 1.1 * largest];
+        let tens = (range[0].log10().floor() as i32)..=(range[1].log10().ceil() as i32);
+        let values = tens.flat_map(|ten| [1.0, 2.0, 5.0].map(|first| first * 10f64.powi(ten)));
+        let ticks = values
+            .filter(|value| (range[0]..=range[1]).contains(value))
+            .map(|value| (value, fixed(value, if value < 1.0 { -value.log10().floor() as usize } else { 0 })))
+            .collect();
+        Self { label: label.into(), range, ticks, logarithmic: true }
     }
 
     /// From values to these pixels.
@@ -105,16 +124,23 @@ mod tests {
     }
 
     #[test]
+    fn positive_values_that_are_far_apart_have_a_logarithmic_axis() {
+        let texts = |axis: &ChartAxis| axis.ticks.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>();
+        let near = ChartAxis::positive("a", 1.0, 10.0);
+        assert_eq!((near.logarithmic, near.range[0]), (false, 0.0));
+        let far = ChartAxis::positive("a", 0.1, 8.0);
+        assert!(far.logarithmic);
+        assert_eq!(texts(&far), ["0.1", "0.2", "0.5", "1", "2", "5"]);
+    }
+
+    #[test]
     fn labels_do_not_touch_and_epochs_are_whole() {
         let axis = ChartAxis::at_values("n", &[0.0, 0.01, 0.5, 1.0]);
         let texts: Vec<String> =
             axis.placed(&axis.scale([0.0, 100.0]), |_| 20.0).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["0", "", "0.5", "1"]);
         let epochs = ChartAxis::epochs("epoch", 20);
-        assert_eq!(
-            epochs.ticks.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
-            [1.0, 4.0, 7.0, 10.0, 13.0, 16.0, 19.0]
-        );
+        assert_eq!(epochs.ticks.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [1.0, 5.0, 10.0, 15.0, 20.0]);
         assert_eq!(from_zero([2.0, 50.0].into_iter()), [0.0, 52.0]);
         assert_eq!(from_zero(std::iter::empty()), [0.0, 1.0]);
     }
