@@ -54,8 +54,9 @@ pub(crate) struct Page {
     pub(crate) quick: bool,
     pub(crate) glossary: Vec<Term>,
     pub(crate) provenance: Provenance,
-    /// Whether rows are on pages of their own, since they would make this page too large.
-    pub(crate) rows_apart: bool,
+    /// Whether rows and ablations are on pages of their own and tables have no copy for paper, since all of it would make the
+    /// page too large.
+    pub(crate) apart: bool,
     /// Whether published figures were given.
     pub(crate) compared: bool,
     /// Warnings that are shown above the numbers, one line each.
@@ -149,7 +150,7 @@ pub(crate) fn page(
         quick: recorded.is_quick(),
         glossary: glossary(false),
         provenance: provenance(recorded),
-        rows_apart: rows.len() > MOST_ROWS,
+        apart: rows.len() > MOST_ROWS,
         compared: reference.is_some(),
         warnings,
     }

@@ -76,14 +76,16 @@ struct SeedsPage<'a> {
     group: &'a Section,
 }
 
-/// The pages with the rows of each table, if they are apart from the report.
-pub(crate) fn seeds_documents(page: &Page) -> Result<Vec<(String, String)>, ReportError> {
-    if !page.rows_apart {
+/// The pages that are apart from the report, if it is too large: with the rows of each table, and with ablations.
+pub(crate) fn apart_documents(page: &Page) -> Result<Vec<(String, String)>, ReportError> {
+    if !page.apart {
         return Ok(vec![]);
     }
     let mut tera = Tera::new();
     tera.add_raw_templates(templates![
         "seeds_page.html",
+        "ablations_page.html",
+        "ablations.html",
         "seeds.html",
         "style.html",
         "script.html",
@@ -100,7 +102,11 @@ pub(crate) fn seeds_documents(page: &Page) -> Result<Vec<(String, String)>, Repo
         let text = rendered(&tera, "seeds_page.html", &SeedsPage { group: &group })?;
         Ok((format!("{}.html", group.anchor), text))
     };
-    page.groups.par_iter().map(document).collect()
+    let mut files: Vec<_> = page.groups.par_iter().map(document).collect::<Result<_, ReportError>>()?;
+    if !page.ablations.is_empty() {
+        files.push(("ablations.html".into(), rendered(&tera, "ablations_page.html", page)?));
+    }
+    Ok(files)
 }
 
 pub(crate) fn markdown(page: &Page) -> Result<String, ReportError> {

@@ -15,7 +15,7 @@ use crate::glossary::glossary;
 use crate::group::groups;
 use crate::input::{read_experiment, read_measured_strengths, read_rows};
 use crate::published::read_published;
-use crate::render::{cell_documents, documents, seeds_documents};
+use crate::render::{apart_documents, cell_documents, documents};
 use crate::stage_folder::StageFolders;
 use crate::summary::summary_csv;
 use crate::{ReportError, aggregate::Summary};
@@ -46,7 +46,7 @@ pub struct Written {
 
 /// Writes `report/` inside the results folder `folder`, which must hold `results.csv`: `figures/` with every figure as SVG,
 /// `cells/` with a page for each cell, `summary.csv`, `context.json`, `tables.md`, `tables.tex`, and last `index.html`, which
-/// needs none of the others. If there are many rows, `seeds/` has them.
+/// needs none of the others. If there are many rows, `pages/` has them.
 pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportError> {
     let Loaded { page, cells, summaries, planned } = load(folder, options)?;
     let [html, markdown, latex] = documents(&page)?;
@@ -59,7 +59,7 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
     std::fs::create_dir_all(&out).map_err(|source| ReportError::Unwritable { path: out.clone(), source })?;
     write_folder(&out.join("figures"), &figure_files(&page))?;
     write_folder(&out.join("cells"), &cell_documents(&cells)?)?;
-    write_folder(&out.join("seeds"), &seeds_documents(&page)?)?;
+    write_folder(&out.join("pages"), &apart_documents(&page)?)?;
     write(&out.join("summary.csv"), &summary)?;
     write(&out.join("context.json"), context.as_bytes())?;
     write(&out.join("tables.md"), markdown.as_bytes())?;

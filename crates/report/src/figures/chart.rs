@@ -12,6 +12,8 @@ const BOTTOM: f64 = 250.0;
 /// About the width of a letter.
 const LETTER: f64 = 6.4;
 const LINE: f64 = 18.0;
+/// Bands of more lines than these are fainter, since they overlap.
+const FEW_LINES: usize = 4;
 /// Lines with more points have no markers.
 const MOST_MARKERS: usize = 16;
 
@@ -83,8 +85,9 @@ impl Chart {
         for cloud in &self.clouds {
             svg += &cloud_svg(cloud, &x, &y);
         }
+        let opacity = if self.lines.len() > FEW_LINES { "0.08" } else { "0.16" };
         for line in &self.lines {
-            svg += &band_svg(line, &x, &y);
+            svg += &band_svg(line, &x, &y, opacity);
         }
         for line in &self.lines {
             svg += &line_svg(line, &x, &y);
@@ -210,7 +213,7 @@ fn cloud_svg(cloud: &Cloud, x: &AxisScale, y: &AxisScale) -> String {
     )
 }
 
-fn band_svg(line: &Line, x: &AxisScale, y: &AxisScale) -> String {
+fn band_svg(line: &Line, x: &AxisScale, y: &AxisScale, opacity: &str) -> String {
     let ends: Vec<(f64, [f64; 2])> =
         line.points.iter().filter_map(|point| Some((x.pixel(point.x), point.band?))).collect();
     if ends.len() < 2 {
@@ -219,7 +222,7 @@ fn band_svg(line: &Line, x: &AxisScale, y: &AxisScale) -> String {
     let upper = ends.iter().map(|(pixel, [_, high])| format!("{} {}", at(*pixel), at(y.pixel(*high))));
     let lower = ends.iter().rev().map(|(pixel, [low, _])| format!("{} {}", at(*pixel), at(y.pixel(*low))));
     format!(
-        "<path d=\"M{}Z\" fill=\"{}\" fill-opacity=\"0.16\"/>\n",
+        "<path d=\"M{}Z\" fill=\"{}\" fill-opacity=\"{opacity}\"/>\n",
         upper.chain(lower).collect::<Vec<_>>().join("L"),
         line.color
     )
