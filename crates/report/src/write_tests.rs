@@ -233,11 +233,14 @@ fn tables_link_to_the_pages_of_cells_and_figures_are_files() {
 #[test]
 fn many_rows_are_on_pages_of_their_own() {
     let mut results = RESULTS.to_string();
-    for seed in 0..700 {
-        for (poison_ratio, defense) in [(0.1, "none"), (0.1, "ft"), (0.01, "ft")] {
-            results += &format!(
-                "gtsrb,m,badnets,{poison_ratio},0.05,{seed},{defense},90,80,1,,6,,ok,,{defense}{poison_ratio}{seed}\n"
-            );
+    for attack in 0..175 {
+        for seed in 0..4 {
+            for (poison_ratio, defense) in [(0.1, "none"), (0.1, "ft"), (0.01, "ft")] {
+                let key = format!("{defense}{poison_ratio}-{attack}-{seed}");
+                results += &format!(
+                    "gtsrb,m,a{attack},{poison_ratio},0.05,{seed},{defense},90,80,1,,6,,ok,,{key}\n"
+                );
+            }
         }
     }
     let folder = folder(&results);
@@ -246,6 +249,6 @@ fn many_rows_are_on_pages_of_their_own() {
     assert!(html.contains("<a href=\"pages/gtsrb-m-p0.1-c0.05.html\">Every seed (1400 rows)</a>"));
     assert!(html.contains("href=\"pages/ablations.html\"") && !html.contains("id=\"ablations\""));
     let rows = read(folder.path(), "pages/gtsrb-m-p0.1-c0.05.html");
-    assert!(rows.contains("<a href=\"../cells/ft0.1699.html\">"));
+    assert!(rows.contains("<a href=\"../cells/ft0.1-174-3.html\">"));
     assert!(read(folder.path(), "pages/ablations.html").contains("FT: poison ratio"));
 }
