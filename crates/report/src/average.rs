@@ -18,7 +18,7 @@ pub(crate) fn average_row(group: &Group, decimals: usize, metrics: fn(&str) -> V
             .into_iter()
             .map(|metric| average(group, &attacks, defense, metric, decimals))
             .collect();
-        CellBlock { width: cells.len(), cells }
+        CellBlock { width: cells.len(), cells, page: None }
     });
     Row { name: "Average".into(), kind: "average", blocks: blocks.collect() }
 }

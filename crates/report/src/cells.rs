@@ -40,6 +40,8 @@ pub(crate) struct Row {
 pub(crate) struct CellBlock {
     /// One for each metric, or a single one that spans them if there is no number.
     pub(crate) cells: Vec<Cell>,
+    /// The page of the first repeat, from the report.
+    pub(crate) page: Option<String>,
     /// How many metrics the column has.
     pub(crate) width: usize,
 }

@@ -7,7 +7,9 @@ use scour_core::{ResultRow, RowStatus, StrengthRow};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::ablations::Ablation;
 use crate::aggregate::Summary;
+use crate::analyses::AnalysisSection;
 use crate::caption::caption;
 use crate::cells::Table;
 use crate::cost::{CostTable, costs};
@@ -16,7 +18,7 @@ use crate::detection::{DetectionRow, detections};
 use crate::failures::{Failure, failures};
 use crate::figures::{acc_asr_scatter, asr_bars, color_of, strength_curves, swatch};
 use crate::gallery::{Gallery, galleries};
-use crate::glossary::{GLOSSARY, Term};
+use crate::glossary::{Term, glossary};
 use crate::group::{Group, NONE, groups};
 use crate::heading::heading;
 use crate::lead::lead;
@@ -31,6 +33,9 @@ use crate::settings::{Setting, settings};
 use crate::table::{main_table, robust_table};
 use crate::verdict::{Verdict, verdict};
 
+/// The largest number of rows that the page lists itself.
+const MOST_ROWS: usize = 2000;
+
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Page {
     pub(crate) title: String,
@@ -39,13 +44,20 @@ pub(crate) struct Page {
     pub(crate) counts: String,
     pub(crate) started: Option<String>,
     pub(crate) groups: Vec<Section>,
+    /// ACC and ASR against parameters with several values.
+    pub(crate) ablations: Vec<Ablation>,
+    /// What analyses of the attacked models found.
+    pub(crate) analyses: Vec<AnalysisSection>,
     pub(crate) galleries: Vec<Gallery>,
     /// Parameters whose values are not the published ones.
     pub(crate) settings: Vec<Setting>,
     /// Whether defenses have fewer epochs and steps, for a small machine.
     pub(crate) quick: bool,
-    pub(crate) glossary: &'static [Term],
+    pub(crate) glossary: Vec<Term>,
     pub(crate) provenance: Provenance,
+    /// Whether rows and ablations are on pages of their own and tables have no copy for paper, since all of it would make the
+    /// page too large.
+    pub(crate) apart: bool,
     /// Whether published figures were given.
     pub(crate) compared: bool,
     /// Warnings that are shown above the numbers, one line each.
@@ -134,11 +146,14 @@ pub(crate) fn page(
         counts: counts(rows, recorded.planned_cells()),
         started: file.and_then(|file| file.started.clone()).filter(|text| !text.is_empty()),
         groups: sections,
+        ablations: vec![],
+        analyses: vec![],
         galleries,
         settings: settings(recorded.departures()),
         quick: recorded.is_quick(),
-        glossary: &GLOSSARY,
+        glossary: glossary(false),
         provenance: provenance(recorded),
+        apart: rows.len() > MOST_ROWS,
         compared: reference.is_some(),
         warnings,
     }

@@ -140,7 +140,7 @@ fn quality(images: &[GalleryImage]) -> Option<String> {
 }
 
 /// Whether a name is the plain name of a file or folder, and not a path to another folder.
-fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
     Path::new(name).file_name().is_some_and(|plain| plain == name)
 }
 

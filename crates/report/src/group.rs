@@ -159,8 +159,13 @@ impl<'a> Group<'a> {
     /// For links within the page.
     pub(crate) fn anchor(&self) -> String {
         let text = format!("{}-{}-p{}-c{}", self.dataset, self.model, self.poison_ratio, self.clean_ratio);
-        text.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
+        file_name(&text)
     }
+}
+
+/// The text with a hyphen for every character that names of files and anchors should not have.
+pub(crate) fn file_name(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
 }
 
 #[cfg(test)]

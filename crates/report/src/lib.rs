@@ -4,9 +4,12 @@
 //! The only crate that links polars, which only `aggregate.rs` uses. This crate must not depend on torch, processes or the
 //! store: it reads files and writes files, and the same input files always give the same output files.
 
+mod ablations;
 mod aggregate;
+mod analyses;
 mod average;
 mod caption;
+mod cell_pages;
 mod cells;
 mod compare;
 mod context;
@@ -18,7 +21,9 @@ mod difference;
 mod error;
 mod escape;
 mod failures;
+mod figure_files;
 mod figures;
+mod folders;
 mod gallery;
 mod glossary;
 mod group;
@@ -39,6 +44,7 @@ mod recorded;
 mod render;
 mod seeds;
 mod settings;
+mod stage_folder;
 mod summary;
 mod table;
 mod unpublished;

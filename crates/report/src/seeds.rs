@@ -3,6 +3,7 @@
 use scour_core::SecondsFrom;
 use serde::Serialize;
 
+use crate::cell_pages::page_of;
 use crate::counts::status_text;
 use crate::group::Group;
 use crate::names;
@@ -27,6 +28,8 @@ pub(crate) struct SeedRow {
     pub(crate) status: &'static str,
     pub(crate) reason: String,
     pub(crate) key: String,
+    /// The page of the cell, from the report.
+    pub(crate) page: Option<String>,
 }
 
 const DASH: &str = "–";
@@ -57,6 +60,7 @@ pub(crate) fn seed_rows(group: &Group, decimals: usize) -> Vec<SeedRow> {
             status: status_text(row.status),
             reason: row.reason.clone(),
             key: row.key.clone(),
+            page: page_of(row).map(|file| format!("cells/{file}")),
         })
         .collect()
 }

@@ -4,6 +4,7 @@ use scour_core::RowStatus;
 
 use crate::aggregate::{Figures, Summary};
 use crate::average::average_row;
+use crate::cell_pages::page_of;
 use crate::cells::{COLLAPSED, Cell, CellBlock, Column, DASH, NOT_IMPLANTED, Row, Table};
 use crate::counts::status_text;
 use crate::failures::reasons;
@@ -67,8 +68,10 @@ fn table(group: &Group, decimals: usize, metrics: fn(&str) -> Vec<Metric>) -> Ta
 
 fn cell_block(group: &Group, attack: &str, defense: &str, metrics: &[Metric], decimals: usize) -> CellBlock {
     let width = metrics.len();
+    let page = || group.repeats(attack, defense).find_map(page_of).map(|file| format!("cells/{file}"));
     let spanning = |text: &str, title: String| CellBlock {
         cells: vec![Cell { text: text.into(), title: Some(title), ..Cell::default() }],
+        page: page(),
         width,
     };
     let Some(summary) = group.get(attack, defense) else {
@@ -96,7 +99,7 @@ fn cell_block(group: &Group, attack: &str, defense: &str, metrics: &[Metric], de
             }
         }
     });
-    CellBlock { cells: cells.collect(), width }
+    CellBlock { cells: cells.collect(), page: page(), width }
 }
 
 /// The signs of a cell's numbers. If an attack was implanted in some repeats only, the others are left out without

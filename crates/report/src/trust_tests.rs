@@ -67,7 +67,10 @@ fn small_fixture() {
     let mut names: Vec<_> =
         std::fs::read_dir(path.join("report")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["context.json", "index.html", "summary.csv", "tables.md", "tables.tex"]);
+    assert_eq!(
+        names,
+        ["cells", "context.json", "figures", "index.html", "summary.csv", "tables.md", "tables.tex"]
+    );
 }
 
 #[test]

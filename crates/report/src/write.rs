@@ -4,11 +4,19 @@ use std::path::{Path, PathBuf};
 
 use scour_core::write_atomically;
 
+use crate::ablations::ablations;
 use crate::aggregate::aggregate;
+use crate::analyses::{analysis_sections, read_analysed};
+use crate::cell_pages::{CellPage, cell_pages};
 use crate::context::{Page, page, slim};
+use crate::figure_files::figure_files;
+use crate::folders::write_folder;
+use crate::glossary::glossary;
+use crate::group::groups;
 use crate::input::{read_experiment, read_measured_strengths, read_rows};
 use crate::published::read_published;
-use crate::render::documents;
+use crate::render::{apart_documents, cell_documents, documents};
+use crate::stage_folder::StageFolders;
 use crate::summary::summary_csv;
 use crate::{ReportError, aggregate::Summary};
 
@@ -36,10 +44,11 @@ pub struct Written {
     pub warnings: Vec<String>,
 }
 
-/// Writes `report/` inside the results folder `folder`, which must hold `results.csv`: `summary.csv`, `context.json`,
-/// `tables.md`, `tables.tex`, and last `index.html`, which needs none of the others.
+/// Writes `report/` inside the results folder `folder`, which must hold `results.csv`: `figures/` with every figure as SVG,
+/// `cells/` with a page for each cell, `summary.csv`, `context.json`, `tables.md`, `tables.tex`, and last `index.html`, which
+/// needs none of the others. If there are many rows, `pages/` has them.
 pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportError> {
-    let Loaded { page, summaries, planned } = load(folder, options)?;
+    let Loaded { page, cells, summaries, planned } = load(folder, options)?;
     let [html, markdown, latex] = documents(&page)?;
     let fault = |error: &dyn std::fmt::Display| ReportError::Template(error.to_string());
     let context = serde_json::to_value(&page)
@@ -49,6 +58,9 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
     let summary = summary_csv(&summaries, planned, &verdicts).map_err(|error| fault(&error))?;
     let out = folder.join("report");
     std::fs::create_dir_all(&out).map_err(|source| ReportError::Unwritable { path: out.clone(), source })?;
+    write_folder(&out.join("figures"), &figure_files(&page))?;
+    write_folder(&out.join("cells"), &cell_documents(&cells)?)?;
+    write_folder(&out.join("pages"), &apart_documents(&page)?)?;
     write(&out.join("summary.csv"), &summary)?;
     write(&out.join("context.json"), context.as_bytes())?;
     write(&out.join("tables.md"), markdown.as_bytes())?;
@@ -61,6 +73,7 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
 /// The content of a report.
 pub(crate) struct Loaded {
     pub(crate) page: Page,
+    cells: Vec<CellPage>,
     summaries: Vec<Summary>,
     planned: u32,
 }
@@ -72,9 +85,15 @@ pub(crate) fn load(folder: &Path, options: &Options) -> Result<Loaded, ReportErr
     let summaries = aggregate(&rows)?;
     let planned = recorded.planned_repeats(&rows);
     let strengths = read_measured_strengths(folder)?;
-    let page =
+    let analysed = read_analysed(folder)?;
+    let mut page =
         page(folder, (&rows, &strengths), &summaries, &recorded, published.as_deref(), options.decimals);
-    Ok(Loaded { page, summaries, planned })
+    let stages = StageFolders::read(folder)?;
+    page.ablations = ablations(&groups(&summaries, &rows, planned), &recorded, &stages, options.decimals)?;
+    page.analyses = analysis_sections(&analysed, &rows);
+    page.glossary = glossary(!page.analyses.is_empty());
+    let cells = cell_pages(folder, &rows, &recorded, &stages, options.decimals)?;
+    Ok(Loaded { page, cells, summaries, planned })
 }
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {

@@ -205,3 +205,50 @@ fn incomplete_results_still_give_a_report() {
     );
     assert!(html.contains("<section id=\"cifar10-preact_resnet18-p0.1-c0.05\""));
 }
+
+#[test]
+fn tables_link_to_the_pages_of_cells_and_figures_are_files() {
+    let folder = folder(RESULTS);
+    report(folder.path(), &Options::default());
+    let html = read(folder.path(), "index.html");
+    // The main table links to the first seed, and the list of rows to every one.
+    assert!(html.contains("<a class=\"cell\" href=\"cells/02.html\">91.00</a>"), "{html}");
+    assert!(html.contains("<a href=\"cells/06.html\">06</a>"));
+    let page = read(folder.path(), "cells/06.html");
+    for expected in [
+        "<h1>BadNets, FT, seed 1</h1>",
+        "<a href=\"02.html\">Seed 0</a>",
+        "<a href=\"05.html\">",
+        "seed=1 defense=ft",
+        "href=\"style.css\"",
+    ] {
+        assert!(page.contains(expected), "{expected}: {page}");
+    }
+    assert!(!read(folder.path(), "cells/style.css").contains("<style>"));
+    let figure = read(folder.path(), "figures/signs-preact_resnet18-p0.1-c0.05-asr.svg");
+    assert!(figure.starts_with("<?xml") && !figure.contains("var("), "{figure}");
+    assert!(!folder.path().join("report/pages").exists());
+}
+
+#[test]
+fn many_rows_are_on_pages_of_their_own() {
+    let mut results = RESULTS.to_string();
+    for attack in 0..175 {
+        for seed in 0..4 {
+            for (poison_ratio, defense) in [(0.1, "none"), (0.1, "ft"), (0.01, "ft")] {
+                let key = format!("{defense}{poison_ratio}-{attack}-{seed}");
+                results += &format!(
+                    "gtsrb,m,a{attack},{poison_ratio},0.05,{seed},{defense},90,80,1,,6,,ok,,{key}\n"
+                );
+            }
+        }
+    }
+    let folder = folder(&results);
+    report(folder.path(), &Options::default());
+    let html = read(folder.path(), "index.html");
+    assert!(html.contains("<a href=\"pages/gtsrb-m-p0.1-c0.05.html\">Every seed (1400 rows)</a>"));
+    assert!(html.contains("href=\"pages/ablations.html\"") && !html.contains("id=\"ablations\""));
+    let rows = read(folder.path(), "pages/gtsrb-m-p0.1-c0.05.html");
+    assert!(rows.contains("<a href=\"../cells/ft0.1-174-3.html\">"));
+    assert!(read(folder.path(), "pages/ablations.html").contains("FT: poison ratio"));
+}

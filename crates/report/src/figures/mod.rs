@@ -2,14 +2,22 @@
 
 mod axis;
 mod bars;
+mod chart;
+mod chart_axis;
 mod marker;
 mod palette;
+mod panel;
 mod scatter;
+mod standalone;
 mod strengths;
 
 pub(crate) use bars::asr_bars;
-pub(crate) use palette::{color_of, swatch};
+pub(crate) use chart::{Chart, Cloud, Dash, Line, LinePoint};
+pub(crate) use chart_axis::{ChartAxis, from_percentages, from_zero, shown};
+pub(crate) use palette::{GREY, color_of, line_style, swatch};
+pub(crate) use panel::Panel;
 pub(crate) use scatter::acc_asr_scatter;
+pub(crate) use standalone::standalone;
 pub(crate) use strengths::strength_curves;
 
 /// Coordinates with one decimal: more are not visible and make the file larger.

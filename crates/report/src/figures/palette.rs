@@ -1,12 +1,23 @@
 //! Colours of defenses. The page sets the custom properties for light and dark; the fallbacks are for an SVG outside of
 //! it.
 
+use super::Dash;
 use crate::group::NONE;
 
 /// Colours that colour-blind readers can distinguish, after Okabe and Ito, without the yellow that is invisible on
 /// white.
 const COLORS: [&str; 8] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a51a3", "#8c6d31"];
+
+/// The grey of controls and of "no defense".
+pub(crate) const GREY: &str = "var(--none,#6b7280)";
+
+/// The colour of line number `index` of a chart; the ninth and later ones are dashed.
+pub(crate) fn line_style(index: usize) -> (String, Dash) {
+    let slot = index % COLORS.len();
+    let dash = if index < COLORS.len() { Dash::Solid } else { Dash::Dashed };
+    (format!("var(--c{},{})", slot + 1, COLORS[slot]), dash)
+}
 
 /// How a defense is drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +30,7 @@ pub(crate) struct Paint {
 /// The paint of defense number `index` of a table; "no defense" is grey and takes no colour from the list.
 pub(crate) fn color_of(defenses: &[&str], index: usize) -> Paint {
     if defenses.get(index) == Some(&NONE) {
-        return Paint { color: "var(--none,#6b7280)".into(), hollow: false };
+        return Paint { color: GREY.into(), hollow: false };
     }
     let real = defenses[..index].iter().filter(|defense| **defense != NONE).count();
     let slot = real % COLORS.len();
