@@ -107,11 +107,17 @@ fn ablation(heading: String, fixed: &str, points: &Points, decimals: usize) -> O
         .into_iter()
         .filter_map(|metric| {
             let svg = chart(&heading, points, metric, decimals)?.svg();
-            let file = file_name(&format!("ablation-{heading}-{setting}-{}", metric.name()).to_lowercase());
+            let file = panel_file(&format!("ablation {heading} {setting} {}", metric.name()));
             Some(Panel { file, svg })
         })
         .collect();
     (!panels.is_empty()).then_some(Ablation { heading, setting, panels })
+}
+
+/// A short name of a file: lower case, with single hyphens.
+fn panel_file(text: &str) -> String {
+    let name = file_name(&text.to_lowercase());
+    name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 fn chart(heading: &str, points: &Points, metric: Metric, decimals: usize) -> Option<Chart> {
@@ -215,6 +221,10 @@ mod tests {
         let headings: Vec<&str> = found.iter().map(|one| one.heading.as_str()).collect();
         assert_eq!(headings, ["TSBD: n", "narrow: poison ratio"]);
         assert_eq!(found[0].panels.len(), 2);
+        assert_eq!(
+            found[0].panels[0].file,
+            "ablation-tsbd-n-cifar-10-m-poison-ratio-10-clean-set-5-of-the-training-set-acc"
+        );
         let asr = &found[0].panels[1].svg;
         assert!(asr.contains("BadNets, n 0.1: ASR 40.0 (1 of 2 seeds)"), "{asr}");
         assert!(asr.contains("BadNets, n 0.3: ASR 15.0 ± 7.1"), "{asr}");
