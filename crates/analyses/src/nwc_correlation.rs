@@ -132,12 +132,7 @@ fn changes(model: &Model, unlearned: &Model) -> Result<Changes, TrainError> {
 
 /// The changes between a model and the unlearned one in a preparation.
 fn changes_of(model: &Model, preparation: &Preparation) -> Result<Changes, TrainError> {
-    let unlearned = model.duplicate().map_err(TrainError::Method)?;
-    unlearned
-        .state()
-        .load(&preparation.tensors)
-        .map_err(|message| TrainError::File(format!("{}: {message}", preparation.folder.display())))?;
-    changes(model, &unlearned)
+    changes(model, &preparation.unlearned(model)?)
 }
 
 /// One row for each neuron, from the changes in the order of the fields of [`WeightChangeRow`].

@@ -26,7 +26,7 @@ pub(crate) struct BadNets {
     value: u8,
     /// How the images to poison are drawn: from this project's random stream, or as the benchmark's code draws them.
     #[parameter(default = Fidelity::Corrected, published = Fidelity::Benchmark)]
-    #[serde(skip_serializing_if = "Fidelity::is_default")]
+    #[serde(skip_serializing_if = "scour_core::ParameterType::is_default")]
     fidelity: Fidelity,
 }
 

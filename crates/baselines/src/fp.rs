@@ -56,7 +56,7 @@ pub(crate) struct FinePruning {
     choose: ChosenOn,
     /// What features are ordered by: their mean over the clean set, or TSBD's neuron weight change.
     #[parameter(default = PruningOrder::Activation, published = PruningOrder::Activation)]
-    #[serde(skip_serializing_if = "PruningOrder::is_default")]
+    #[serde(skip_serializing_if = "scour_core::ParameterType::is_default")]
     order: PruningOrder,
     /// Learning rate of the unlearning for `order: weight_change`; where not given TSBD's default.
     #[parameter(default = None, published = None, above = 0)]

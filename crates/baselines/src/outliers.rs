@@ -17,12 +17,18 @@ pub(crate) fn published_u(facts: &DatasetFacts, tiny_imagenet: f64) -> f64 {
 /// One score of n lies at most (n - 1) / sqrt(n) deviations away: at `u` = 3 a layer loses nothing that has fewer than
 /// 11 channels.
 pub(crate) fn outliers(scores: &[f64], u: f64) -> Vec<bool> {
+    // A single channel has no deviation: the comparison with NaN is false.
+    let (mean, deviation) = mean_and_deviation(scores);
+    let distance = u * deviation;
+    scores.iter().map(|score| *score > mean + distance).collect()
+}
+
+/// The mean and the unbiased standard deviation; the latter is NaN for a single score.
+pub(crate) fn mean_and_deviation(scores: &[f64]) -> (f64, f64) {
     let count = scores.len() as f64;
     let mean = scores.iter().sum::<f64>() / count;
     let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    // A single channel has no deviation: the comparison with NaN is false.
-    let distance = u * variance.sqrt();
-    scores.iter().map(|score| *score > mean + distance).collect()
+    (mean, variance.sqrt())
 }
 
 /// Of so many scores of a layer, how many can at most be outliers, whatever they are.

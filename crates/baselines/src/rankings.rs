@@ -4,6 +4,7 @@ use scour_models::Model;
 use scour_train::{Ranking, TrainError};
 
 use crate::batch_norms::{BatchNormLayer, batch_norms};
+use crate::outliers::mean_and_deviation;
 
 /// Channels in the order of their masks, the lowest first. `masks` has a number in 0..1 for each channel of each layer.
 pub(crate) fn by_lowest_mask(model: &Model, masks: &[Vec<f64>]) -> Result<Ranking, TrainError> {
@@ -20,10 +21,7 @@ pub(crate) fn by_distance(layers: &[BatchNormLayer], scores: &[Vec<f64>]) -> Res
 
 /// (score - mean) / unbiased standard deviation.
 fn distances(scores: &[f64]) -> Vec<f64> {
-    let count = scores.len() as f64;
-    let mean = scores.iter().sum::<f64>() / count;
-    let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    let deviation = variance.sqrt();
+    let (mean, deviation) = mean_and_deviation(scores);
     scores.iter().map(|score| if deviation > 0.0 { (score - mean) / deviation } else { 0.0 }).collect()
 }
 

@@ -15,13 +15,6 @@ pub enum Fidelity {
     Benchmark,
 }
 
-impl Fidelity {
-    /// For `skip_serializing_if`: a parameter that is left out of a method's identity at its default.
-    pub fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 impl ParameterType for Fidelity {
     const CHOICES: &'static [&'static str] = &["corrected", "benchmark"];
 }

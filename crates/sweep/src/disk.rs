@@ -1,5 +1,6 @@
 //! Free space, checked before a stage is begun.
 
+use std::io;
 use std::path::Path;
 
 use crate::SweepError;
@@ -13,22 +14,21 @@ fn needed_mib() -> u64 {
     std::env::var("SCOUR_MIN_FREE_MIB").ok().and_then(|text| text.parse().ok()).unwrap_or(MIN_FREE_MIB)
 }
 
-/// MiB free on the folder's file system; `None` where the system does not say.
-pub(crate) fn free_mib(folder: &Path) -> Option<u64> {
-    let stats = rustix::fs::statvfs(folder).ok()?;
-    u64::try_from((u128::from(stats.f_bavail) * u128::from(stats.f_frsize)) >> 20).ok()
+/// MiB free on the folder's file system.
+pub(crate) fn free_mib(folder: &Path) -> io::Result<u64> {
+    let stats = rustix::fs::statvfs(folder)?;
+    let free = (u128::from(stats.f_bavail) * u128::from(stats.f_frsize)) >> 20;
+    Ok(u64::try_from(free).unwrap_or(u64::MAX))
 }
 
 /// A message of one line if too little space is free on the folder's file system.
 pub(crate) fn shortage(folder: &Path) -> Result<Option<String>, SweepError> {
-    let stats =
-        rustix::fs::statvfs(folder).map_err(std::io::Error::from).at("look for free space at", folder)?;
-    let free = (u128::from(stats.f_bavail) * u128::from(stats.f_frsize)) >> 20;
+    let free = free_mib(folder).at("look for free space at", folder)?;
     Ok(shortage_message(free, needed_mib(), folder))
 }
 
-fn shortage_message(free: u128, needed: u64, folder: &Path) -> Option<String> {
-    (free < u128::from(needed)).then(|| {
+fn shortage_message(free: u64, needed: u64, folder: &Path) -> Option<String> {
+    (free < needed).then(|| {
         format!(
             "no space: {free} MiB are free where the store lies ({}) and {needed} MiB are needed. Free some, or name \
              another folder with --store; the same command then continues where it stopped",

@@ -262,7 +262,7 @@ impl<'a> Ledger<'a> {
             stages_run: self.trained,
             stages_waiting: waiting,
             time_left,
-            free_mib: disk::free_mib(self.store),
+            free_mib: disk::free_mib(self.store).ok(),
             failures: self.failures(),
         };
         self.status.write(totals, exit);

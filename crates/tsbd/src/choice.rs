@@ -24,13 +24,6 @@ impl ParameterType for NeuronOrder {
     const CHOICES: &'static [&'static str] = &["weight_change", "random"];
 }
 
-impl NeuronOrder {
-    /// Whether it is left out of the identity.
-    pub(crate) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// The weights of the chosen neurons that are set to zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,13 +39,6 @@ pub enum ZeroedWeights {
 
 impl ParameterType for ZeroedWeights {
     const CHOICES: &'static [&'static str] = &["most_changed", "random", "all"];
-}
-
-impl ZeroedWeights {
-    /// Whether it is left out of the identity.
-    pub(crate) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// The neurons in the order in which they are chosen; `ranked` is their order by weight change.

@@ -63,11 +63,7 @@ impl Defense for Tsbd {
 
 /// The weight changes between the model and its unlearned copy, which is the preparation.
 fn unlearning_changes(model: &Model, view: &DefenderView) -> Result<Vec<nwc::LayerChange>, TrainError> {
-    let preparation = view.preparation()?;
-    let unlearned = model.duplicate().map_err(TrainError::Method)?;
-    unlearned.state().load(&preparation.tensors).map_err(|message| {
-        TrainError::File(format!("{}: not an unlearned model: {message}", preparation.folder.display()))
-    })?;
+    let unlearned = view.preparation()?.unlearned(model)?;
     Ok(nwc::weight_changes(model, &unlearned))
 }
 

@@ -31,11 +31,11 @@ pub struct Tsbd {
     pub m: f64,
     /// The order in which neurons are chosen; `random` is the control of the ranking.
     #[parameter(default = NeuronOrder::WeightChange, published = NeuronOrder::WeightChange)]
-    #[serde(skip_serializing_if = "NeuronOrder::is_default")]
+    #[serde(skip_serializing_if = "scour_core::ParameterType::is_default")]
     pub neurons: NeuronOrder,
     /// The weights of the chosen neurons that are set to zero: the most changed or random ones (the share `m`), or all.
     #[parameter(default = ZeroedWeights::MostChanged, published = ZeroedWeights::MostChanged)]
-    #[serde(skip_serializing_if = "ZeroedWeights::is_default")]
+    #[serde(skip_serializing_if = "scour_core::ParameterType::is_default")]
     pub zeroed: ZeroedWeights,
     /// Length of the step along the gradient at which the second gradient is taken.
     #[parameter(default = 0.05, published = 0.05, above = 0)]

@@ -25,13 +25,6 @@ impl ParameterType for PruningOrder {
     const CHOICES: &'static [&'static str] = &["activation", "weight_change"];
 }
 
-impl PruningOrder {
-    /// Whether it is left out of the identity.
-    pub(crate) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 impl FinePruning {
     /// The defense whose preparation is the unlearned model; `None` if the order needs none.
     pub(super) fn unlearning(&self) -> Option<Choice> {
@@ -68,11 +61,7 @@ impl FinePruning {
 
 /// The sum of |W_unlearned - W| for each filter of the last convolution.
 fn weight_changes(model: &Model, view: &DefenderView) -> Result<Vec<f64>, TrainError> {
-    let preparation = view.preparation()?;
-    let unlearned = model.duplicate().map_err(TrainError::Method)?;
-    unlearned.state().load(&preparation.tensors).map_err(|message| {
-        TrainError::File(format!("{}: not an unlearned model: {message}", preparation.folder.display()))
-    })?;
+    let unlearned = view.preparation()?.unlearned(model)?;
     let last = |model: &Model| model.main_convolutions().pop().map(|(_, weight)| weight);
     let (Some(before), Some(after)) = (last(model), last(&unlearned)) else {
         return Err(TrainError::Method("the network has no convolution".into()));

@@ -44,6 +44,14 @@ pub trait ParameterType {
     fn number(&self) -> Option<f64> {
         None
     }
+
+    /// Whether it is the type's default: for `skip_serializing_if`, which leaves a parameter out of a method's identity.
+    fn is_default(&self) -> bool
+    where
+        Self: Default + PartialEq,
+    {
+        *self == Self::default()
+    }
 }
 
 macro_rules! numbers {

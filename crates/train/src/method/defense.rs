@@ -70,6 +70,17 @@ pub struct Preparation {
     pub folder: PathBuf,
 }
 
+impl Preparation {
+    /// A copy of `original` with the weights of the preparation, which are those of an unlearned model.
+    pub fn unlearned(&self, original: &Model) -> Result<Model, TrainError> {
+        let copy = original.duplicate().map_err(TrainError::Method)?;
+        copy.state().load(&self.tensors).map_err(|message| {
+            TrainError::File(format!("{}: not an unlearned model: {message}", self.folder.display()))
+        })?;
+        Ok(copy)
+    }
+}
+
 /// The result of a defense.
 #[derive(Debug, Default)]
 pub struct Outcome {
