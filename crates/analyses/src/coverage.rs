@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use scour_core::{
-    AnalysisNeed, AreaRow, Choice, CoverageRow, DatasetFacts, Description, Method, ParamError, Parameters,
-    Source, Stream, Subject, stream_seed,
+    AnalysisNeed, AreaRow, Choice, CoverageRow, DatasetFacts, Description, LayerScope, Method, ParamError,
+    Parameters, RankingSource, Source, Stream, Subject, stream_seed,
 };
 use scour_models::Model;
 use scour_torch::Random;
-use scour_train::{Analysis, AnalysisView, ImageSet, Progress, Ranking, TrainError, asr_images};
+use scour_train::{Analysis, AnalysisView, ImageSet, Ranking, TrainError, asr_images};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::curve::{Curve, random_areas, random_scores};
+use crate::curve::{Curves, random_areas, random_scores};
 use crate::tables::write;
 use crate::tac::trigger_activated_changes;
 
@@ -36,11 +36,6 @@ pub(crate) struct Coverage {
 /// The defenses whose rankings the paper compares, and BNP's.
 pub(crate) fn paper_rankings() -> Vec<Choice> {
     ["tsbd", "fp", "clp", "anp", "rnp", "bnp"].map(Choice::named).to_vec()
-}
-
-/// The needs of an analysis of these rankings.
-pub(crate) fn needs_of(rankings: &[Choice]) -> impl Iterator<Item = AnalysisNeed> {
-    rankings.iter().map(|choice| AnalysisNeed::Ranking(choice.clone()))
 }
 
 /// An error unless the rankings can be told apart by their labels.
@@ -76,12 +71,16 @@ impl Method for Coverage {
                   ratio is the share of the neurons with the highest TAC, of all that the defense ranks, that are among its \
                   first as many. The area is the mean coverage over all ratios. Each ranking is compared on its own neurons: \
                   filters for TSBD, BatchNorm channels for CLP, ANP, RNP and BNP, inputs of the last layer for FP.\n\
+                  TAC is larger in layers with larger maps and outputs, and so is each ranking's score in some layers: in one \
+                  list of all neurons, layers as a whole are compared as well. Therefore the same is measured with a list for \
+                  each layer, of which the same ratio is taken; the neurons that are found are added up over the layers.\n\
                   Controls: a random ranking, and the TAC of a clean model under the same trigger.",
         departures: &[
             "The spaces of neurons differ between defenses, so that areas are compared with that of random rankings of as many \
              neurons rather than with one another.",
         ],
-        cost: "The rankings of ANP and RNP, which are trainings of masks; that of TSBD is shared with the defense.",
+        cost: "The rankings of ANP and RNP are trainings of masks. Each ranking is a stage of its own, which `ranking_stability` \
+               shares; TSBD's unlearning is shared with the defense.",
         ..Description::EMPTY
     };
 
@@ -92,19 +91,15 @@ impl Method for Coverage {
 
 impl Analysis for Coverage {
     fn needs(&self) -> Vec<AnalysisNeed> {
-        [AnalysisNeed::CleanModel].into_iter().chain(needs_of(&self.rankings)).collect()
+        let rankings =
+            self.rankings.iter().map(|choice| AnalysisNeed::Ranking(choice.clone(), RankingSource::Cell));
+        [AnalysisNeed::CleanModel].into_iter().chain(rankings).collect()
     }
 
     fn run(&self, view: &AnalysisView) -> Result<Map<String, Value>, TrainError> {
         let clean_model = view.clean_model()?;
-        let mut rankings: Vec<(String, Ranking)> = vec![];
-        for ranker in view.rankers {
-            let total = view.rankers.len() as u64;
-            let progress =
-                Progress { step: "rankings", done: rankings.len() as u64, total, ..Progress::default() };
-            view.reporter.progress(progress);
-            rankings.push((ranker.name.clone(), ranker.rank(view)?));
-        }
+        let mut rankings: Vec<(String, Ranking)> =
+            view.rankings.iter().map(|found| (found.label.clone(), found.ranking.clone())).collect();
         let images = asr_images(view.test, view.map, view.attacked.spec.classes)
             .ok_or_else(|| TrainError::Method("every test image is of its target class".into()))?
             .first(self.images);
@@ -112,17 +107,31 @@ impl Analysis for Coverage {
         rankings.extend(random(&rankings, view.seed));
         let (mut points, mut areas) = (vec![], vec![]);
         for (name, ranking) in &rankings {
-            let random = random_areas(ranking.neurons(), stream_seed(view.seed, Stream::Analysis, 2));
-            for tac in [Subject::Attacked, Subject::Clean] {
-                let curve = Curve::new(&ranking.scores(), &changes.for_ranking(tac, ranking));
-                areas.push(area(name, tac, ranking.neurons(), &curve, random));
-                points.extend(RATIOS.map(|ratio| CoverageRow {
-                    ranking: name.clone(),
-                    tac,
-                    neurons: ranking.neurons(),
-                    ratio,
-                    covered: curve.at(ratio),
-                }));
+            for scope in [LayerScope::AllLayers, LayerScope::EachLayer] {
+                let lists = ranking_lists(ranking, scope);
+                let random = random_areas(&lists, stream_seed(view.seed, Stream::Analysis, 2));
+                for tac in [Subject::Attacked, Subject::Clean] {
+                    let curves = Curves::new(&ranking.scores(), &changes.for_ranking(tac, ranking), &lists);
+                    let (ranking, neurons) = (name.clone(), ranking.neurons());
+                    let (random_low, random_high) = random;
+                    areas.push(AreaRow {
+                        ranking,
+                        tac,
+                        scope,
+                        neurons,
+                        area: curves.area(),
+                        random_low,
+                        random_high,
+                    });
+                    points.extend(RATIOS.map(|ratio| CoverageRow {
+                        ranking: name.clone(),
+                        tac,
+                        scope,
+                        neurons,
+                        ratio,
+                        covered: curves.at(ratio),
+                    }));
+                }
             }
         }
         write(view.out, &points)?;
@@ -131,9 +140,12 @@ impl Analysis for Coverage {
     }
 }
 
-fn area(name: &str, tac: Subject, neurons: usize, curve: &Curve, random: (f64, f64)) -> AreaRow {
-    let (random_low, random_high) = random;
-    AreaRow { ranking: name.into(), tac, neurons, area: curve.area(), random_low, random_high }
+/// The numbers of neurons that stand in one list.
+fn ranking_lists(ranking: &Ranking, scope: LayerScope) -> Vec<usize> {
+    match scope {
+        LayerScope::AllLayers => vec![ranking.neurons()],
+        LayerScope::EachLayer => ranking.layers.iter().map(|layer| layer.scores.len()).collect(),
+    }
 }
 
 /// A random ranking of the neurons of the first ranking.
@@ -186,7 +198,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Fixture, ranker};
+    use crate::testing::{Fixture, labelled};
     use scour_core::read_table;
 
     #[test]
@@ -200,22 +212,29 @@ mod tests {
             let scores = |module: &str| tac[module].iter().map(|change| sign * change).collect::<Vec<f64>>();
             modules.map(|module| (module.to_string(), scores(module))).to_vec()
         };
-        let rankers = [ranker("best", by(1.0)), ranker("worst", by(-1.0))];
+        // Right in each layer, but the second layer's neurons always come first.
+        let mut shifted = by(1.0);
+        shifted[1].1.iter_mut().for_each(|score| *score += 1e6);
+        let rankings = [labelled("best", by(1.0)), labelled("worst", by(-1.0)), labelled("shifted", shifted)];
         let mut view = fixture.view();
-        view.rankers = &rankers;
+        view.rankings = &rankings;
         Coverage::default().run(&view).unwrap();
         let areas: Vec<AreaRow> = read_table(&fixture.out()).unwrap();
-        let area = |ranking: &str, tac| {
+        let area = |ranking: &str, tac, scope| {
             let mut rows = areas.iter();
-            rows.find(|row| row.ranking == ranking && row.tac == tac).unwrap().area
+            rows.find(|row| row.ranking == ranking && row.tac == tac && row.scope == scope).unwrap().area
         };
-        assert_eq!(area("best", Subject::Attacked), 1.0);
+        let [all, each] = [LayerScope::AllLayers, LayerScope::EachLayer];
+        assert_eq!(area("best", Subject::Attacked, all), 1.0);
+        assert_eq!(area("best", Subject::Attacked, each), 1.0);
+        assert_eq!(area("shifted", Subject::Attacked, each), 1.0);
+        assert!(area("shifted", Subject::Attacked, all) < 1.0, "the order of layers counts in one list");
         // The lists share neurons in their second half only: the mean of (2k - n) / k.
-        assert!(area("worst", Subject::Attacked) < 0.35);
-        assert!(area("best", Subject::Clean) < 1.0, "another model has other changes");
-        assert_eq!(areas.len(), 3 * 2, "the random ranking is a control");
+        assert!(area("worst", Subject::Attacked, all) < 0.35);
+        assert!(area("best", Subject::Clean, all) < 1.0, "another model has other changes");
+        assert_eq!(areas.len(), 4 * 2 * 2, "the random ranking is a control");
         let points: Vec<CoverageRow> = read_table(&fixture.out()).unwrap();
-        assert_eq!(points.len(), 3 * 2 * RATIOS.len());
+        assert_eq!(points.len(), 4 * 2 * 2 * RATIOS.len());
         let at = |ratio: f64| points.iter().find(|row| row.ranking == "worst" && row.ratio == ratio).unwrap();
         assert_eq!((at(0.5).covered, at(1.0).covered), (0.0, 1.0));
     }

@@ -38,8 +38,14 @@ impl Curve {
 
     /// The share at a ratio of all neurons, 0..1: k is the ratio of their number, rounded down, but at least 1.
     pub(crate) fn at(&self, ratio: f64) -> f64 {
+        let (shared, k) = self.counts_at(ratio);
+        shared as f64 / k as f64
+    }
+
+    /// The shared neurons and k at a ratio.
+    fn counts_at(&self, ratio: f64) -> (usize, usize) {
         let k = ((self.shared.len() as f64 * ratio) as usize).clamp(1, self.shared.len());
-        self.shared[k - 1] as f64 / k as f64
+        (self.shared[k - 1], k)
     }
 
     /// The mean share over all k: the area under the curve. A random ranking of n neurons has (n + 1) / 2n on average.
@@ -49,13 +55,46 @@ impl Curve {
     }
 }
 
-/// The interval that has the areas of 95 % of random rankings of so many neurons.
-pub(crate) fn random_areas(neurons: usize, seed: u64) -> (f64, f64) {
-    let sorted: Vec<usize> = (0..neurons).collect();
+/// Curves of several pairs of lists, one for each layer or one for all neurons, that are read as one.
+pub(crate) struct Curves(Vec<Curve>);
+
+impl Curves {
+    /// From the scores of the same neurons in two rankings; the lists have so many neurons, one after the other.
+    pub(crate) fn new(a: &[f64], b: &[f64], lists: &[usize]) -> Self {
+        assert_eq!(a.len(), lists.iter().sum::<usize>(), "each neuron is in a list");
+        let mut start = 0;
+        let curve = |&neurons: &usize| {
+            let list = start..start + neurons;
+            start += neurons;
+            Curve::new(&a[list.clone()], &b[list])
+        };
+        Self(lists.iter().map(curve).collect())
+    }
+
+    /// The share at a ratio that is taken of every list, 0..1: shared neurons of all lists by those taken.
+    pub(crate) fn at(&self, ratio: f64) -> f64 {
+        let add = |(shared, taken), (more, k)| (shared + more, taken + k);
+        let (shared, taken) = self.0.iter().map(|curve| curve.counts_at(ratio)).fold((0, 0), add);
+        shared as f64 / taken as f64
+    }
+
+    /// The mean of the areas, each weighted by the number of its neurons.
+    pub(crate) fn area(&self) -> f64 {
+        let neurons: usize = self.0.iter().map(|curve| curve.shared.len()).sum();
+        let weighted = self.0.iter().map(|curve| curve.area() * curve.shared.len() as f64);
+        weighted.sum::<f64>() / neurons as f64
+    }
+}
+
+/// The interval that has the areas of 95 % of random rankings; the lists have so many neurons.
+pub(crate) fn random_areas(lists: &[usize], seed: u64) -> (f64, f64) {
     let mut random = Random::new(seed);
-    let mut areas: Vec<f64> = (0..RANDOM_RANKINGS)
-        .map(|_| Curve::of_orders(&sorted, &random_order(neurons, &mut random)).area())
-        .collect();
+    let mut one = |&neurons: &usize| {
+        let sorted: Vec<usize> = (0..neurons).collect();
+        Curve::of_orders(&sorted, &random_order(neurons, &mut random))
+    };
+    let mut areas: Vec<f64> =
+        (0..RANDOM_RANKINGS).map(|_| Curves(lists.iter().map(&mut one).collect()).area()).collect();
     areas.sort_by(f64::total_cmp);
     let outside = RANDOM_RANKINGS / 40;
     (areas[outside], areas[RANDOM_RANKINGS - 1 - outside])
@@ -94,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn several_lists_are_added_up() {
+        // The first list of two neurons is in opposite order (0 of 1, 2 of 2), the second of four in the same.
+        let (a, b) = ([1.0, 2.0, 1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 5.0, 6.0, 7.0, 8.0]);
+        let curves = Curves::new(&a, &b, &[2, 4]);
+        assert_eq!([0.5, 1.0].map(|ratio| curves.at(ratio)), [2.0 / 3.0, 1.0]);
+        assert!((curves.area() - (2.0 * 0.5 + 4.0) / 6.0).abs() < 1e-12);
+        let whole = Curves::new(&a, &b, &[6]);
+        assert_eq!((whole.at(0.5), whole.area()), (Curve::new(&a, &b).at(0.5), Curve::new(&a, &b).area()));
+    }
+
+    #[test]
     fn equal_lists_share_everything_and_equal_scores_keep_the_order_of_neurons() {
         let scores = [0.5, 2.0, 0.5, 1.0];
         assert_eq!(Curve::new(&scores, &scores).area(), 1.0);
@@ -105,13 +155,13 @@ mod tests {
 
     #[test]
     fn random_rankings_have_an_area_of_about_a_half() {
-        let (low, high) = random_areas(200, 1);
+        let (low, high) = random_areas(&[200], 1);
         assert!(low < 0.5025 && 0.5025 < high && high - low < 0.15, "{low}, {high}");
-        assert_eq!(random_areas(200, 1), (low, high), "of one seed");
+        assert_eq!(random_areas(&[200], 1), (low, high), "of one seed");
         let mut random = Random::new(2);
         let (a, b) = (random_scores(200, &mut random), random_scores(200, &mut random));
         assert_ne!(a, b);
-        let (low, high) = random_areas(40, 1);
+        let (low, high) = random_areas(&[40], 1);
         assert!(
             low > 0.3 && high < 0.7 && high - low > 0.05,
             "fewer neurons, a wider interval: {low}, {high}"

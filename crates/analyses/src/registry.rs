@@ -15,7 +15,7 @@ mod tests {
     use serde_json::json;
 
     use super::ANALYSES;
-    use crate::testing::{Fixture, ranker};
+    use crate::testing::{Fixture, labelled};
 
     #[test]
     fn every_analysis_runs_on_vgg19_bn() {
@@ -24,14 +24,14 @@ mod tests {
             [fixture.unlearned(&fixture.attacked, 2), fixture.unlearned(&fixture.clean_model, 2)];
         // What TSBD, CLP and FP rank: filters, BatchNorm channels and the inputs of the last layer.
         let layers = fixture.attacked.layers();
-        let rankers = [
+        let rankings = [
             ("filters", layers.main_convolutions[15].clone(), 32),
             ("channels", layers.batch_norms[0].batch_norm.clone(), 4),
             ("features", layers.features.clone(), 256),
         ]
         .map(|(name, module, neurons)| {
             let scores: Vec<f64> = (0..neurons).map(f64::from).collect();
-            ranker(name, vec![(module, scores)])
+            labelled(name, vec![(module, scores)])
         });
         for entry in ANALYSES {
             let params = match entry.name() {
@@ -42,7 +42,7 @@ mod tests {
             };
             let analysis = (entry.read)(&params).unwrap();
             let mut view = fixture.view();
-            (view.preparations, view.rankers) = (&preparations, &rankers);
+            (view.preparations, view.rankings) = (&preparations, &rankings);
             analysis.run(&view).unwrap_or_else(|error| panic!("{}: {error}", entry.name()));
         }
     }

@@ -1,23 +1,20 @@
 //! How much a ranking of neurons depends on the clean set and on the defense's seed.
 
 use scour_core::{
-    AnalysisNeed, Choice, DatasetFacts, Description, Method, ParamError, Parameters, StabilityChange,
-    StabilityRow, Stream, stream_seed,
+    AnalysisNeed, Choice, DatasetFacts, Description, Method, ParamError, Parameters, RankingSource,
+    StabilityChange, StabilityRow, Stream, stream_seed,
 };
 use scour_torch::Random;
-use scour_train::{Analysis, AnalysisView, DefenderView, Progress, Ranker, Ranking, TrainError};
+use scour_train::{Analysis, AnalysisView, TrainError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::coverage::{RANDOM, check_labels, needs_of, paper_rankings};
+use crate::coverage::{RANDOM, check_labels, paper_rankings};
 use crate::curve::{Curve, random_scores};
 use crate::tables::write;
 
 /// The ratios at which shares are written.
 const RATIOS: [f64; 6] = [0.01, 0.05, 0.1, 0.15, 0.3, 0.5];
-
-/// The seed of the second ranking is the seed of the repeat plus this number.
-const OTHER_SEED: u64 = 20_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Parameters)]
 #[serde(deny_unknown_fields, default)]
@@ -39,7 +36,8 @@ impl Method for RankingStability {
                   same size, drawn from the same training images, and with another seed of the defense. For each ratio: the \
                   share of the first neurons that two rankings have in common. Control: two random rankings, which share the \
                   ratio itself on average.",
-        cost: "Two more rankings of each defense: two of TSBD's unlearnings and two trainings of the masks of ANP and RNP.",
+        cost: "Two more rankings of each defense, each a stage of its own: two of TSBD's unlearnings and two trainings of the masks \
+               of ANP and RNP.",
         ..Description::EMPTY
     };
 
@@ -50,20 +48,23 @@ impl Method for RankingStability {
 
 impl Analysis for RankingStability {
     fn needs(&self) -> Vec<AnalysisNeed> {
-        needs_of(&self.rankings).collect()
+        let sources = [RankingSource::Cell, RankingSource::OtherCleanSet, RankingSource::OtherSeed];
+        let of = |choice: &Choice| sources.map(|source| AnalysisNeed::Ranking(choice.clone(), source));
+        self.rankings.iter().flat_map(of).collect()
     }
 
     fn run(&self, view: &AnalysisView) -> Result<Map<String, Value>, TrainError> {
         let mut rows = vec![];
         let mut neurons = 0;
-        for (done, ranker) in view.rankers.iter().enumerate() {
-            let (done, total) = (done as u64, view.rankers.len() as u64);
-            view.reporter.progress(Progress { step: "rankings", done, total, ..Progress::default() });
-            let first = ranker.rank(view)?;
-            neurons = neurons.max(first.neurons());
-            for changed in [StabilityChange::CleanSet, StabilityChange::Seed] {
-                let second = again(ranker, changed, view)?;
-                rows.extend(shares(&ranker.name, changed, &first.scores(), &second.scores()));
+        for first in view.rankings.iter().filter(|found| found.source == RankingSource::Cell) {
+            neurons = neurons.max(first.ranking.neurons());
+            for second in view.rankings.iter().filter(|second| second.label == first.label) {
+                let changed = match second.source {
+                    RankingSource::Cell => continue,
+                    RankingSource::OtherCleanSet => StabilityChange::CleanSet,
+                    RankingSource::OtherSeed => StabilityChange::Seed,
+                };
+                rows.extend(shares(&first.label, changed, &first.ranking.scores(), &second.ranking.scores()));
             }
         }
         let mut random = Random::new(stream_seed(view.seed, Stream::Analysis, 3));
@@ -74,17 +75,6 @@ impl Analysis for RankingStability {
         write(view.out, &rows)?;
         Ok(Map::new())
     }
-}
-
-/// The second ranking of a defense.
-fn again(ranker: &Ranker, changed: StabilityChange, view: &AnalysisView) -> Result<Ranking, TrainError> {
-    let (clean, seed, part) = match changed {
-        StabilityChange::CleanSet => (view.other_clean, view.seed, "clean-set"),
-        StabilityChange::Seed => (view.clean, view.seed + OTHER_SEED, "seed"),
-    };
-    let scratch = view.part(&format!("{}-{part}", ranker.name))?;
-    let defender: DefenderView = view.defender(clean, seed, &scratch);
-    ranker.rank_again(view.attacked, defender)
 }
 
 fn shares(ranking: &str, changed: StabilityChange, first: &[f64], second: &[f64]) -> Vec<StabilityRow> {
@@ -102,16 +92,30 @@ fn shares(ranking: &str, changed: StabilityChange, first: &[f64], second: &[f64]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Fixture, ranker, ranker_by_first_label};
+    use crate::testing::{Fixture, labelled};
     use scour_core::read_table;
+    use scour_train::LabelledRanking;
 
     #[test]
     fn a_constant_ranking_is_stable_and_one_by_the_images_is_not() {
         let fixture = Fixture::new();
-        let layers = || vec![("layer1.0.conv1".to_string(), (0..100).map(f64::from).collect())];
-        let rankers = [ranker("constant", layers()), ranker_by_first_label("by images", 100)];
+        let of = |label: &str, source, sign: f64| {
+            let scores = (0..100).map(|neuron| sign * f64::from(neuron)).collect();
+            let found = labelled(label, vec![("layer1.0.conv1".to_string(), scores)]);
+            LabelledRanking { source, ..found }
+        };
+        let [cell, other_set, other_seed] =
+            [RankingSource::Cell, RankingSource::OtherCleanSet, RankingSource::OtherSeed];
+        let rankings = [
+            of("constant", cell, 1.0),
+            of("constant", other_set, 1.0),
+            of("constant", other_seed, 1.0),
+            of("by images", cell, 1.0),
+            of("by images", other_set, -1.0),
+            of("by images", other_seed, 1.0),
+        ];
         let mut view = fixture.view();
-        view.rankers = &rankers;
+        view.rankings = &rankings;
         RankingStability::default().run(&view).unwrap();
         let rows: Vec<StabilityRow> = read_table(&fixture.out()).unwrap();
         assert_eq!(rows.len(), 3 * 2 * RATIOS.len());

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use scour_core::LabelMap;
+use scour_core::{LabelMap, RankingSource};
 use scour_models::{Model, ModelSpec};
 use scour_torch::{NumberFormat, Random, Sgd};
 use scour_train::{
-    AnalysisView, DefenderView, Defense, ImageSet, Outcome, Preparation, Preprocess, Ranker, Ranking, Silent,
-    TrainError, Trigger,
+    AnalysisView, ImageSet, LabelledRanking, Preparation, Preprocess, Ranking, Silent, Trigger,
 };
 use scour_tsbd::{Tsbd, unlearn};
 use serde_json::{Map, json};
@@ -82,7 +81,6 @@ pub(crate) struct Fixture {
     pub(crate) clean_model: Model,
     pub(crate) clean: ImageSet,
     pub(crate) test: ImageSet,
-    other_clean: ImageSet,
     trigger: Corner,
     preprocess: Preprocess,
     folder: tempfile::TempDir,
@@ -99,14 +97,11 @@ impl Fixture {
         for name in ["out", "scratch"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        // The other clean set begins with another class.
-        let other = coloured(91, 4);
         Self {
             attacked: trained(1),
             clean_model: trained(2),
             clean: coloured(90, 2),
             test: coloured(90, 3),
-            other_clean: other.select(&Tensor::arange_start(1, 91, (Kind::Int64, Device::Cpu))),
             trigger: Corner(brightness),
             preprocess: preprocess(),
             folder,
@@ -116,14 +111,12 @@ impl Fixture {
     /// With models of VGG19-BN, which needs larger images.
     pub(crate) fn of_vgg() -> Self {
         let fixture = Self::new();
-        let [clean, test, other_clean] =
-            [fixture.clean, fixture.test, fixture.other_clean].map(|images| enlarged(images, 32));
+        let [clean, test] = [fixture.clean, fixture.test].map(|images| enlarged(images, 32));
         Self {
             attacked: trained_as("vgg19_bn", 32, 1),
             clean_model: trained_as("vgg19_bn", 32, 2),
             clean,
             test,
-            other_clean,
             trigger: fixture.trigger,
             preprocess: fixture.preprocess,
             folder: fixture.folder,
@@ -134,16 +127,15 @@ impl Fixture {
         self.folder.path().join("out")
     }
 
-    /// A view without preparations and rankers.
+    /// A view without preparations and rankings.
     pub(crate) fn view(&self) -> AnalysisView<'_> {
         AnalysisView {
             attacked: &self.attacked,
             trigger: &self.trigger,
             clean_model: Some(&self.clean_model),
             preparations: &[],
-            rankers: &[],
+            rankings: &[],
             clean: &self.clean,
-            other_clean: &self.other_clean,
             test: &self.test,
             map: LabelMap::AllToOne(0),
             preprocess: &self.preprocess,
@@ -174,40 +166,11 @@ impl Fixture {
     }
 }
 
-/// A defense that only ranks.
-struct Fixed(Vec<(String, Vec<f64>)>);
-
-impl Defense for Fixed {
-    fn rank(&self, _: &Model, _: &DefenderView) -> Result<Ranking, TrainError> {
-        Ranking::new(self.0.clone())
+/// The ranking of a cell with these scores.
+pub(crate) fn labelled(label: &str, layers: Vec<(String, Vec<f64>)>) -> LabelledRanking {
+    LabelledRanking {
+        label: label.into(),
+        source: RankingSource::Cell,
+        ranking: Ranking::new(layers).unwrap(),
     }
-
-    fn run(&self, _: &Model, _: &DefenderView) -> Result<Outcome, TrainError> {
-        Ok(Outcome::default())
-    }
-}
-
-/// A ranker with these scores, whatever the model.
-pub(crate) fn ranker(name: &str, layers: Vec<(String, Vec<f64>)>) -> Ranker {
-    Ranker { name: name.into(), defense: Box::new(Fixed(layers)), preparation: None }
-}
-
-/// A defense whose ranking is one way round if the first clean image is of class 0, and the other way otherwise.
-struct ByFirstLabel(usize);
-
-impl Defense for ByFirstLabel {
-    fn rank(&self, _: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
-        let sign = if view.clean.classes()[0] == 0 { 1.0 } else { -1.0 };
-        let scores = (0..self.0).map(|neuron| sign * neuron as f64).collect();
-        Ranking::new([("layer1.0.conv1".to_string(), scores)])
-    }
-
-    fn run(&self, _: &Model, _: &DefenderView) -> Result<Outcome, TrainError> {
-        Ok(Outcome::default())
-    }
-}
-
-/// Its ranker.
-pub(crate) fn ranker_by_first_label(name: &str, neurons: usize) -> Ranker {
-    Ranker { name: name.into(), defense: Box::new(ByFirstLabel(neurons)), preparation: None }
 }

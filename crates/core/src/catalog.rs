@@ -149,6 +149,18 @@ pub enum Subject {
     Clean,
 }
 
+/// The clean set and the seed from which a defense ranks neurons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RankingSource {
+    /// Those of the cell: the ranking that the defense itself uses.
+    Cell,
+    /// Another clean set of the same size, drawn from the same training images.
+    OtherCleanSet,
+    /// Another seed of the defense.
+    OtherSeed,
+}
+
 /// What an analysis needs besides the attacked model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnalysisNeed {
@@ -156,8 +168,8 @@ pub enum AnalysisNeed {
     CleanModel,
     /// The preparation of a defense on one of the models.
     Preparation(Subject, Choice),
-    /// A defense that ranks neurons.
-    Ranking(Choice),
+    /// A ranking of the attacked model's neurons by a defense.
+    Ranking(Choice, RankingSource),
 }
 
 /// What the planner needs of an analysis.
@@ -177,8 +189,8 @@ pub trait Catalog {
     /// Fills in a data set's parameters and checks them.
     fn dataset(&self, choice: &Choice) -> Result<MethodConfig, ParamError>;
 
-    /// Fills in a model's parameters and checks them.
-    fn model(&self, choice: &Choice) -> Result<MethodConfig, ParamError>;
+    /// Fills in a model's parameters for a data set and checks them.
+    fn model(&self, choice: &Choice, facts: &DatasetFacts) -> Result<MethodConfig, ParamError>;
 
     /// Fills in an attack's parameters for a data set and checks them.
     fn attack(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedAttack, ParamError>;

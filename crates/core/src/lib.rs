@@ -42,13 +42,13 @@ mod validity;
 
 pub use analysis::{
     ActivenessRatioRow, ActivenessRow, AnalysisRow, AnalysisTable, AreaRow, Compared, CorrelationRow,
-    CoverageRow, StabilityChange, StabilityRow, WeightChangeRow, read_analyses, read_table, write_analyses,
-    write_table,
+    CoverageRow, LayerScope, ScoreRow, StabilityChange, StabilityRow, WeightChangeRow, read_analyses,
+    read_table, write_analyses, write_table,
 };
 pub use atomic_write::{is_no_space, sync_folder, unique_mark, write_atomically};
 pub use catalog::{
     AnalysisNeed, Catalog, MethodConfig, MethodKind, PlannedAnalysis, PlannedAttack, PlannedDefense,
-    Requirement, Subject, TunedOn,
+    RankingSource, Requirement, Subject, TunedOn,
 };
 pub use choice::Choice;
 pub use details::ResultDetails;
@@ -89,7 +89,7 @@ pub use strength::{StrengthRow, read_strengths, write_strengths};
 pub use suggest::{nearest, unknown};
 pub use target_class::Poisons;
 pub use task::{
-    AnalysisConfig, AnalysisInput, AtStrength, AttackConfig, DefenseConfig, Environment, ResourceConfig,
-    StageConfig, Task, TaskResult, TestImages,
+    AnalysisConfig, AnalysisInput, AtStrength, AttackConfig, DefenseConfig, Environment, RankingConfig,
+    ResourceConfig, StageConfig, Task, TaskResult, TestImages,
 };
 pub use validity::{Validity, at_chance, no_better_than_guessing};

@@ -25,6 +25,8 @@ pub enum StageKind {
     Control,
     /// Makes what several settings of a defense share.
     Preparation,
+    /// Ranks the neurons of an attacked model.
+    Ranking,
     /// Makes a defended model.
     Defense,
     /// Analyses an attacked model.

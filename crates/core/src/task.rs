@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::details::null_is_empty;
 use crate::{
-    FileFormat, Key, LabelMap, Measured, MethodConfig, Precision, Recipe, ResultDetails, Status, Subject,
-    first_version,
+    FileFormat, Key, LabelMap, Measured, MethodConfig, Precision, RankingSource, Recipe, ResultDetails,
+    Status, Subject, first_version,
 };
 
 /// Everything an attacked model depends on.
@@ -76,13 +76,30 @@ pub enum AnalysisInput {
         /// The stage of the preparation.
         key: Key,
     },
-    /// A defense that ranks neurons.
+    /// A ranking of the attacked model's neurons.
     Ranking {
-        /// The defense.
-        defense: MethodConfig,
-        /// The stage of its preparation, if it has one.
-        key: Option<Key>,
+        /// The label of the defense that ranks.
+        label: String,
+        /// What it ranks from.
+        source: RankingSource,
+        /// The stage of the ranking.
+        key: Key,
     },
+}
+
+/// Everything a ranking of an attacked model's neurons depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RankingConfig {
+    /// The attacked model.
+    pub attacked: AttackConfig,
+    /// The defense that ranks.
+    pub defense: MethodConfig,
+    /// The method that makes the defense's preparation, with its parameters; `None` for no preparation.
+    pub preparation: Option<MethodConfig>,
+    /// Size of the clean set as a share of the training set.
+    pub clean_ratio: f64,
+    /// The clean set and the seed.
+    pub source: RankingSource,
 }
 
 /// Everything an attack's resource depends on.
@@ -113,6 +130,8 @@ pub enum StageConfig {
     Control(AttackConfig),
     /// Make what several settings of a defense share; of its parameters only those that matter to it.
     Preparation(DefenseConfig),
+    /// Rank neurons.
+    Ranking(RankingConfig),
     /// Defend, evaluate.
     Defense(DefenseConfig),
     /// Analyse an attacked model.

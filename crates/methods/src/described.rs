@@ -1,7 +1,8 @@
 //! A registered method of any kind, as people see it.
 
 use scour_core::{
-    AnalysisNeed, Description, Entry, MethodKind, ParamError, Parameter, Poisons, Requirement, Subject,
+    AnalysisNeed, Description, Entry, MethodKind, ParamError, Parameter, Poisons, RankingSource, Requirement,
+    Subject,
 };
 use scour_datasets::SOURCES;
 use scour_models::ARCHITECTURES;
@@ -101,8 +102,8 @@ fn analysis_needs(analysis: &dyn Analysis) -> Vec<String> {
         text.push("A clean model of the same seed, which is trained first and shared.".to_string());
     }
     let rankings = needs.iter().filter_map(|need| match need {
-        AnalysisNeed::Ranking(defense) => Some(format!("`{}`", defense.name)),
-        AnalysisNeed::CleanModel | AnalysisNeed::Preparation(..) => None,
+        AnalysisNeed::Ranking(defense, RankingSource::Cell) => Some(format!("`{}`", defense.name)),
+        AnalysisNeed::Ranking(..) | AnalysisNeed::CleanModel | AnalysisNeed::Preparation(..) => None,
     });
     let rankings: Vec<String> = rankings.collect();
     if !rankings.is_empty() {

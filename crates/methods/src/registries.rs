@@ -63,9 +63,8 @@ impl Catalog for Registries {
         Ok(source(&choice.name)?.resolve(&choice.label, &choice.params, &none)?.config)
     }
 
-    fn model(&self, choice: &Choice) -> Result<MethodConfig, ParamError> {
-        let none = DatasetFacts::default();
-        Ok(architecture(&choice.name)?.resolve(&choice.label, &choice.params, &none)?.config)
+    fn model(&self, choice: &Choice, facts: &DatasetFacts) -> Result<MethodConfig, ParamError> {
+        Ok(architecture(&choice.name)?.resolve(&choice.label, &choice.params, facts)?.config)
     }
 
     fn attack(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedAttack, ParamError> {

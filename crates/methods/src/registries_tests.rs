@@ -18,8 +18,8 @@ impl Catalog for WithoutData {
         self.0.dataset(choice)
     }
 
-    fn model(&self, choice: &Choice) -> Result<MethodConfig, ParamError> {
-        self.0.model(choice)
+    fn model(&self, choice: &Choice, facts: &DatasetFacts) -> Result<MethodConfig, ParamError> {
+        self.0.model(choice, facts)
     }
 
     fn attack(&self, choice: &Choice, facts: &DatasetFacts) -> Result<PlannedAttack, ParamError> {

@@ -2,7 +2,8 @@
 
 use scour_core::{
     AnalysisNeed, Catalog, Choice, DatasetFacts, Experiment, MethodConfig, MethodKind, ParamError, Plan,
-    PlannedAnalysis, PlannedAttack, PlannedDefense, Poisons, Recipe, Requirement, parse_experiment, plan,
+    PlannedAnalysis, PlannedAttack, PlannedDefense, Poisons, RankingSource, Recipe, Requirement,
+    parse_experiment, plan,
 };
 use serde_json::{Map, Value};
 
@@ -33,7 +34,7 @@ impl Catalog for FakeMethods {
         Ok(config(choice))
     }
 
-    fn model(&self, choice: &Choice) -> Result<MethodConfig, ParamError> {
+    fn model(&self, choice: &Choice, _: &DatasetFacts) -> Result<MethodConfig, ParamError> {
         Ok(config(choice))
     }
 
@@ -68,7 +69,7 @@ impl Catalog for FakeMethods {
     }
 
     fn analysis(&self, choice: &Choice, _: &DatasetFacts) -> Result<PlannedAnalysis, ParamError> {
-        let rnp = AnalysisNeed::Ranking(Choice::named("rnp"));
+        let rnp = AnalysisNeed::Ranking(Choice::named("rnp"), RankingSource::Cell);
         Ok(PlannedAnalysis { config: config(choice), needs: vec![AnalysisNeed::CleanModel, rnp] })
     }
 

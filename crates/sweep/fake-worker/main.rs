@@ -68,6 +68,9 @@ fn work() -> io::Result<()> {
         StageConfig::Preparation(config) => {
             format!("{}/{}-preparation", config.attacked.attack.label, config.defense.name)
         }
+        StageConfig::Ranking(config) => {
+            format!("{}/{}-ranking", config.attacked.attack.label, config.defense.label)
+        }
         StageConfig::Defense(config) => {
             format!("{}/{}", config.attacked.attack.label, config.defense.label)
         }
@@ -114,7 +117,13 @@ fn work() -> io::Result<()> {
 fn measured(task: &Task, behaviour: &str, status: &Status) -> Option<Measured> {
     let seed = number_of(task.key.as_str());
     let (acc, asr) = match (&task.config, behaviour) {
-        (StageConfig::Resource(_) | StageConfig::Preparation(_) | StageConfig::Analysis(_), _) => {
+        (
+            StageConfig::Resource(_)
+            | StageConfig::Preparation(_)
+            | StageConfig::Ranking(_)
+            | StageConfig::Analysis(_),
+            _,
+        ) => {
             return None;
         }
         (_, "collapsed" | "degenerate") => (51.0, 0.0),

@@ -49,8 +49,12 @@ impl StageEnd {
             Status::Failed { reason: FailureReason::Degenerate, message } => {
                 Status::NotEvaluated { why: format!("{}: {message}", required.title) }
             }
-            // A preparation is a part of the defense, so that its failure is the defense's own.
-            failed @ Status::Failed { .. } if required.kind == StageKind::Preparation => failed.clone(),
+            // These are parts of the defense or the analysis, so that their failure is its own.
+            failed @ Status::Failed { .. }
+                if matches!(required.kind, StageKind::Preparation | StageKind::Ranking) =>
+            {
+                failed.clone()
+            }
             _ => Status::Failed {
                 reason: FailureReason::Blocked,
                 message: format!("{} failed: see its reason", required.title),

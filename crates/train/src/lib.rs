@@ -30,8 +30,8 @@ pub use evaluate::{Trigger, asr_by_strength, asr_images, evaluate, predictions};
 pub use fit::{Fit, FitSummary, fit, in_channels_last};
 pub use images::ImageSet;
 pub use method::{
-    Analysis, AnalysisView, Attack, AttackContext, BatchPoisoning, DefenderView, Defense, Oracle, Outcome,
-    Preparation, Prepared, RankedLayer, Ranker, Ranking, Resource, ResourceContext, TrainingSet,
+    Analysis, AnalysisView, Attack, AttackContext, BatchPoisoning, DefenderView, Defense, LabelledRanking,
+    Oracle, Outcome, Preparation, Prepared, RankedLayer, Ranking, Resource, ResourceContext, TrainingSet,
 };
 pub use preprocess::Preprocess;
 pub use reporter::{Progress, Reporter, Silent};

@@ -6,12 +6,12 @@ use std::time::Instant;
 use scour_core::{AnalysisConfig, AnalysisInput, Key, Task, TaskResult};
 use scour_methods::Registry;
 use scour_models::Model;
-use scour_train::{AnalysisView, Preparation, Ranker, Reporter, TrainError};
+use scour_train::{AnalysisView, LabelledRanking, Preparation, Reporter, TrainError};
 
-use crate::defender::{attacked_folder, clean_set, other_clean_set};
+use crate::defender::{attacked_folder, clean_set};
 use crate::error::{report, unusable};
 use crate::measurer::Measurer;
-use crate::{environment, preparation_stage};
+use crate::{environment, preparation_stage, ranking_stage};
 
 /// Runs the stage.
 pub(crate) fn run(
@@ -29,19 +29,17 @@ pub(crate) fn run(
     let trigger = measurer.stored_trigger(folder, attack.as_ref())?;
     let trigger =
         trigger.ok_or_else(|| TrainError::Method("a clean model has no trigger to analyse".into()))?;
-    let inputs = Inputs::load(task, config, methods, &measurer)?;
+    let inputs = Inputs::load(task, config, &measurer)?;
     let data = &measurer.data;
     let clean = clean_set(&data.train, config.clean_ratio, attacked.seed)?;
-    let other_clean = other_clean_set(&data.train, config.clean_ratio, attacked.seed)?;
     let started = Instant::now();
     let details = analysis.run(&AnalysisView {
         attacked: &model,
         trigger: trigger.as_ref(),
         clean_model: inputs.clean_model.as_ref(),
         preparations: &inputs.preparations,
-        rankers: &inputs.rankers,
+        rankings: &inputs.rankings,
         clean: &clean,
-        other_clean: &other_clean,
         test: &data.test,
         map: attacked.label_map,
         preprocess: &data.preprocess,
@@ -66,16 +64,11 @@ pub(crate) fn run(
 struct Inputs {
     clean_model: Option<Model>,
     preparations: Vec<Preparation>,
-    rankers: Vec<Ranker>,
+    rankings: Vec<LabelledRanking>,
 }
 
 impl Inputs {
-    fn load(
-        task: &Task,
-        config: &AnalysisConfig,
-        methods: &Registry,
-        measurer: &Measurer,
-    ) -> Result<Self, TrainError> {
+    fn load(task: &Task, config: &AnalysisConfig, measurer: &Measurer) -> Result<Self, TrainError> {
         let prepared =
             |key: &Key| Ok::<_, TrainError>(preparation_stage::restore(folder(task, key)?, measurer)?.0);
         let mut inputs = Self::default();
@@ -85,10 +78,10 @@ impl Inputs {
                     inputs.clean_model = Some(measurer.stored_model(folder(task, key)?)?);
                 }
                 AnalysisInput::Preparation { key, .. } => inputs.preparations.push(prepared(key)?),
-                AnalysisInput::Ranking { defense, key } => inputs.rankers.push(Ranker {
-                    name: defense.label.clone(),
-                    defense: methods.read_defense(defense).map_err(unusable)?,
-                    preparation: key.as_ref().map(prepared).transpose()?,
+                AnalysisInput::Ranking { label, source, key } => inputs.rankings.push(LabelledRanking {
+                    label: label.clone(),
+                    source: *source,
+                    ranking: ranking_stage::restore(folder(task, key)?)?,
                 }),
             }
         }

@@ -16,6 +16,7 @@ mod gallery;
 mod measurer;
 mod poisoned;
 mod preparation_stage;
+mod ranking_stage;
 mod resource_stage;
 mod run;
 mod stored_models;

@@ -9,7 +9,7 @@ use scour_train::TrainError;
 use crate::supervisor::Supervisor;
 use crate::{
     analysis_stage, attack_stage, control_stage, defense_stage, environment, preparation_stage,
-    resource_stage,
+    ranking_stage, resource_stage,
 };
 
 /// Reads a task from standard input, runs its stage and reports the result on standard output. The exit code is 0 whenever a
@@ -26,6 +26,7 @@ pub fn run(methods: &Registry) -> Result<ExitCode, String> {
         StageConfig::Attack(config) => attack_stage::run(&task, config, methods, &supervisor),
         StageConfig::Control(config) => control_stage::run(&task, config, methods, &supervisor),
         StageConfig::Preparation(config) => preparation_stage::run(&task, config, methods, &supervisor),
+        StageConfig::Ranking(config) => ranking_stage::run(&task, config, methods, &supervisor),
         StageConfig::Defense(config) => defense_stage::run(&task, config, methods, &supervisor),
         StageConfig::Analysis(config) => analysis_stage::run(&task, config, methods, &supervisor),
     }));

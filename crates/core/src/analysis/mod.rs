@@ -6,5 +6,5 @@ mod tables;
 pub use index::{AnalysisRow, read_analyses, write_analyses};
 pub use tables::{
     ActivenessRatioRow, ActivenessRow, AnalysisTable, AreaRow, Compared, CorrelationRow, CoverageRow,
-    StabilityChange, StabilityRow, WeightChangeRow, read_table, write_table,
+    LayerScope, ScoreRow, StabilityChange, StabilityRow, WeightChangeRow, read_table, write_table,
 };

@@ -124,6 +124,31 @@ impl AnalysisTable for ActivenessRatioRow {
     const FILE: &'static str = "activeness_ratios.csv";
 }
 
+/// The score of one neuron in a ranking: a pruning defense prunes those with the highest scores first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScoreRow {
+    /// The module whose output channels are the neurons.
+    pub module: String,
+    /// The index of the channel.
+    pub neuron: usize,
+    /// The score.
+    pub score: f64,
+}
+
+impl AnalysisTable for ScoreRow {
+    const FILE: &'static str = "ranking.csv";
+}
+
+/// Which neurons stand in one list when two rankings are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerScope {
+    /// Those of all layers, as a defense chooses.
+    AllLayers,
+    /// Those of one layer: the same ratio is taken from every layer, so that the scale of a layer does not matter.
+    EachLayer,
+}
+
 /// A point of the coverage curve of one ranking.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CoverageRow {
@@ -131,6 +156,8 @@ pub struct CoverageRow {
     pub ranking: String,
     /// The model whose trigger-activated changes are to be covered; the clean model is the control.
     pub tac: Subject,
+    /// The neurons that stand in one list.
+    pub scope: LayerScope,
     /// Number of neurons that are ranked.
     pub neurons: usize,
     /// The share of neurons taken from the top of both lists, 0..1.
@@ -150,9 +177,11 @@ pub struct AreaRow {
     pub ranking: String,
     /// The model whose trigger-activated changes are to be covered.
     pub tac: Subject,
+    /// The neurons that stand in one list.
+    pub scope: LayerScope,
     /// Number of neurons that are ranked.
     pub neurons: usize,
-    /// The area, 0..1; a random ranking has 0.5.
+    /// The area, 0..1; a random ranking has 0.5, and slightly more in short lists.
     pub area: f64,
     /// The lower end of the interval that has the areas of 95 % of random rankings of as many neurons.
     pub random_low: f64,

@@ -2,11 +2,11 @@
 
 use super::builder::Builder;
 use super::controls::clean;
-use super::stages::{analysis_stage, attack_stage, preparation_stage};
+use super::stages::{analysis_stage, attack_stage, preparation_stage, ranking_stage};
 use super::{AnalysisCell, PlanError};
 use crate::{
     AnalysisConfig, AnalysisInput, AnalysisNeed, AttackConfig, Choice, ConfigError, DatasetFacts,
-    DefenseConfig, Key, MethodKind, PlannedAnalysis, PlannedDefense, Subject,
+    DefenseConfig, Key, MethodKind, PlannedAnalysis, PlannedDefense, RankingConfig, RankingSource, Subject,
 };
 
 /// An attacked model and what is known of it.
@@ -69,19 +69,44 @@ impl Builder<'_> {
                     let key = key.ok_or_else(|| ConfigError::invalid(self.origin, missing()))?;
                     AnalysisInput::Preparation { subject: *subject, key }
                 }
-                AnalysisNeed::Ranking(choice) => {
-                    let defense = self.ranking_defense(choice, attacked.facts)?;
-                    if !defense.ranks_neurons {
-                        let message =
-                            format!("an analysis cannot rank by `{}`: it ranks no neurons", choice.label);
-                        return Err(ConfigError::invalid(self.origin, message).into());
-                    }
-                    let key = self.add_preparation(attacked, Subject::Attacked, &defense, clean_ratio)?;
-                    AnalysisInput::Ranking { defense: defense.config, key }
-                }
+                AnalysisNeed::Ranking(choice, source) => AnalysisInput::Ranking {
+                    label: choice.label.clone(),
+                    source: *source,
+                    key: self.add_ranking(attacked, choice, *source, clean_ratio)?,
+                },
             });
         }
         Ok(inputs)
+    }
+
+    /// Adds the ranking of the attacked model's neurons by a defense.
+    fn add_ranking(
+        &mut self,
+        attacked: &Analysed,
+        choice: &Choice,
+        source: RankingSource,
+        clean_ratio: f64,
+    ) -> Result<Key, PlanError> {
+        let defense = self.ranking_defense(choice, attacked.facts)?;
+        if !defense.ranks_neurons {
+            let message = format!("an analysis cannot rank by `{}`: it ranks no neurons", choice.label);
+            return Err(ConfigError::invalid(self.origin, message).into());
+        }
+        // With another clean set or seed the preparation differs from the cell's, and is made with the ranking.
+        let preparation = match source {
+            RankingSource::Cell => {
+                self.add_preparation(attacked, Subject::Attacked, &defense, clean_ratio)?
+            }
+            RankingSource::OtherCleanSet | RankingSource::OtherSeed => None,
+        };
+        let config = RankingConfig {
+            attacked: attacked.config.clone(),
+            defense: defense.config,
+            preparation: defense.preparation,
+            clean_ratio,
+            source,
+        };
+        Ok(self.add(ranking_stage(config, attacked.key, preparation.as_ref())))
     }
 
     /// The defense with the parameters of the experiment's profile.

@@ -2,7 +2,7 @@
 //! of rnp, which has a preparation, and of ft, which has none.
 
 use super::tests::planned;
-use crate::{AnalysisInput, Filter, Plan, StageConfig, StageKind, Subject};
+use crate::{AnalysisInput, Filter, Plan, RankingSource, StageConfig, StageKind, Subject};
 
 /// At this ratio the target class, which has a fifth of the images, is too small for sig.
 const RATIO: &str = "poison_ratios: [0.5]\n";
@@ -33,16 +33,21 @@ fn an_analysis_requires_the_attacked_model_and_its_inputs_in_order() {
     let [
         AnalysisInput::CleanModel { key: clean },
         AnalysisInput::Preparation { subject: Subject::Clean, key: of_clean },
-        AnalysisInput::Ranking { defense, key: Some(of_attacked) },
-        AnalysisInput::Ranking { key: None, .. },
+        AnalysisInput::Ranking { label, source: RankingSource::Cell, key: by_rnp },
+        AnalysisInput::Ranking { key: by_ft, .. },
     ] = &config.inputs[..]
     else {
         panic!("{:?}", config.inputs)
     };
-    assert_eq!(stage.requires, [&cell.attacked, clean, of_clean, of_attacked].map(Clone::clone));
-    assert_eq!(defense.name, "rnp");
+    assert_eq!(stage.requires, [&cell.attacked, clean, of_clean, by_rnp, by_ft].map(Clone::clone));
+    assert_eq!(label, "rnp");
     assert_eq!(plan.stages[of_clean].requires, std::slice::from_ref(clean));
-    assert_eq!(plan.stages[of_attacked].requires, std::slice::from_ref(&cell.attacked));
+    // The ranking of rnp requires its preparation, that of ft only the attacked model.
+    let [attacked, prepared] = &plan.stages[by_rnp].requires[..] else { panic!("two") };
+    assert_eq!((attacked, plan.stages[prepared].kind), (&cell.attacked, StageKind::Preparation));
+    assert_eq!(plan.stages[prepared].requires, std::slice::from_ref(&cell.attacked));
+    assert_eq!(plan.stages[by_ft].requires, std::slice::from_ref(&cell.attacked));
+    assert_eq!(plan.stages[by_ft].title, "signs/preact_resnet18/badnets@0.5/s0 > ranking of ft");
     // The clean model is that of the experiment, of the same seed.
     let none = plan.cells.iter().find(|cell| cell.attack == "none").unwrap();
     assert_eq!(none.attacked, *clean);
@@ -55,7 +60,8 @@ fn an_analysis_leaves_all_other_keys_as_they_are_and_brings_a_control() {
     let added = with.stages.values().filter(|stage| !without.stages.contains_key(&stage.key));
     let mut kinds: Vec<StageKind> = added.map(|stage| stage.kind).collect();
     kinds.sort_by_key(|kind| *kind as u8);
-    assert_eq!(kinds, [StageKind::Preparation, StageKind::Preparation, StageKind::Analysis]);
+    let [preparation, ranking] = [StageKind::Preparation, StageKind::Ranking];
+    assert_eq!(kinds, [preparation, preparation, ranking, ranking, StageKind::Analysis]);
     // Without a clean model in the experiment, that of the analysis is measured under the trigger too.
     let plan = with_analyses("clean_ratios: [0.1]\n");
     let filter = Filter::parse("attack=badnets defense=ft", &plan).unwrap();

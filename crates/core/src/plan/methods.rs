@@ -25,7 +25,8 @@ impl Builder<'_> {
         let defenses = profiled(MethodKind::Defense, &experiment.defenses);
         let analyses = profiled(MethodKind::Analysis, &experiment.analyses);
         Ok(Methods {
-            models: self.resolve(MethodKind::Model, &experiment.models, |choice| catalog.model(choice))?,
+            models: self
+                .resolve(MethodKind::Model, &experiment.models, |choice| catalog.model(choice, facts))?,
             attacks: self
                 .resolve(MethodKind::Attack, &experiment.attacks, |choice| catalog.attack(choice, facts))?,
             defenses: self

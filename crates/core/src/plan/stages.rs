@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Stage, StageKind};
 use crate::{
-    AnalysisConfig, AnalysisInput, AttackConfig, DefenseConfig, Key, MethodConfig, Recipe, ResourceConfig,
-    StageConfig,
+    AnalysisConfig, AnalysisInput, AttackConfig, DefenseConfig, Key, MethodConfig, RankingConfig,
+    RankingSource, Recipe, ResourceConfig, StageConfig,
 };
 
 /// The version of all stored stages. It is raised when the results of all methods change.
@@ -64,28 +64,40 @@ pub(super) fn defense_stage(config: DefenseConfig, attacked: &Key, preparation: 
     Stage { key, kind: StageKind::Defense, config: StageConfig::Defense(config), requires, title }
 }
 
+/// The stage of a ranking. As for a defense, its preparation is not part of its identity.
+pub(super) fn ranking_stage(config: RankingConfig, attacked: &Key, preparation: Option<&Key>) -> Stage {
+    let from = match config.source {
+        RankingSource::Cell => "",
+        RankingSource::OtherCleanSet => " from another clean set",
+        RankingSource::OtherSeed => " with another seed",
+    };
+    let title = format!("{} > ranking of {}{from}", attack_title(&config.attacked), config.defense.label);
+    let key = Key::of(&json!({
+        "store": STORE_VERSION,
+        "kind": "ranking",
+        "attacked": attacked,
+        "defense": method_identity(&config.defense),
+        "clean_ratio": config.clean_ratio,
+        "source": config.source,
+    }));
+    let requires = [attacked].into_iter().chain(preparation).cloned().collect();
+    Stage { key, kind: StageKind::Ranking, config: StageConfig::Ranking(config), requires, title }
+}
+
 /// The stage of an analysis, which requires the attacked model and the stages of its inputs.
 pub(super) fn analysis_stage(config: AnalysisConfig, attacked: &Key) -> Stage {
     let title = format!("{} > {}", attack_title(&config.attacked), config.analysis.label);
-    let mut requires = vec![attacked.clone()];
-    let mut rankings = vec![];
-    for input in &config.inputs {
-        match input {
-            AnalysisInput::CleanModel { key } | AnalysisInput::Preparation { key, .. } => {
-                requires.push(key.clone());
-            }
-            AnalysisInput::Ranking { defense, key } => {
-                rankings.push(method_identity(defense));
-                requires.extend(key.clone());
-            }
-        }
-    }
+    let inputs = config.inputs.iter().map(|input| match input {
+        AnalysisInput::CleanModel { key }
+        | AnalysisInput::Preparation { key, .. }
+        | AnalysisInput::Ranking { key, .. } => key,
+    });
+    let requires: Vec<Key> = [attacked].into_iter().chain(inputs).cloned().collect();
     let key = Key::of(&json!({
         "store": STORE_VERSION,
         "kind": "analysis",
         "requires": requires,
         "analysis": method_identity(&config.analysis),
-        "rankings": rankings,
         "clean_ratio": config.clean_ratio,
     }));
     Stage { key, kind: StageKind::Analysis, config: StageConfig::Analysis(config), requires, title }

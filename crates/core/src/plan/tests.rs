@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::{
     AnalysisNeed, Catalog, Choice, DatasetFacts, Filter, MethodConfig, MethodKind, ParamError, Parameters,
-    PlannedAnalysis, PlannedAttack, PlannedDefense, Poisons, Recipe, Requirement, Subject, TunedOn,
-    parameter_value, parameter_values, parse_experiment, read_parameters,
+    PlannedAnalysis, PlannedAttack, PlannedDefense, Poisons, RankingSource, Recipe, Requirement, Subject,
+    TunedOn, parameter_value, parameter_values, parse_experiment, read_parameters,
 };
 
 #[derive(Serialize, Deserialize, Parameters)]
@@ -51,7 +51,7 @@ impl Catalog for TestCatalog {
         self.config(choice)
     }
 
-    fn model(&self, choice: &Choice) -> Result<MethodConfig, ParamError> {
+    fn model(&self, choice: &Choice, _: &DatasetFacts) -> Result<MethodConfig, ParamError> {
         self.config(choice)
     }
 
@@ -87,14 +87,14 @@ impl Catalog for TestCatalog {
     fn analysis(&self, choice: &Choice, _: &DatasetFacts) -> Result<PlannedAnalysis, ParamError> {
         let rnp = Choice::named("rnp");
         if choice.name == "by_none" {
-            let needs = vec![AnalysisNeed::Ranking(Choice::named("none"))];
+            let needs = vec![AnalysisNeed::Ranking(Choice::named("none"), RankingSource::Cell)];
             return Ok(PlannedAnalysis { config: self.config(choice)?, needs });
         }
         let needs = vec![
             AnalysisNeed::CleanModel,
             AnalysisNeed::Preparation(Subject::Clean, rnp.clone()),
-            AnalysisNeed::Ranking(rnp),
-            AnalysisNeed::Ranking(Choice::named("ft")),
+            AnalysisNeed::Ranking(rnp, RankingSource::Cell),
+            AnalysisNeed::Ranking(Choice::named("ft"), RankingSource::Cell),
         ];
         Ok(PlannedAnalysis { config: self.config(choice)?, needs })
     }

@@ -1,6 +1,6 @@
 //! How many of the neurons that a trigger changes most each ranking finds.
 
-use scour_core::{AreaRow, CoverageRow, Subject};
+use scour_core::{AreaRow, CoverageRow, LayerScope, Subject};
 
 use super::data_table::{DataCell, DataRow, DataTable, columns};
 use super::input::Tables;
@@ -20,6 +20,42 @@ const REFUTED: &str = "The claim that a ranking finds the neurons of a backdoor 
 /// The ranking that the analysis adds as a control.
 pub(super) const RANDOM: &str = "random";
 
+/// A table of areas.
+struct Areas {
+    id: &'static str,
+    tac: Subject,
+    scope: LayerScope,
+    caption: &'static str,
+}
+
+const AREAS: [Areas; 4] = [
+    Areas {
+        id: "areas",
+        tac: Subject::Attacked,
+        scope: LayerScope::AllLayers,
+        caption: "for the TAC of the attacked model",
+    },
+    Areas {
+        id: "areas-clean-model",
+        tac: Subject::Clean,
+        scope: LayerScope::AllLayers,
+        caption: "for the TAC of a clean model under the same trigger, a control",
+    },
+    Areas {
+        id: "areas-each-layer",
+        tac: Subject::Attacked,
+        scope: LayerScope::EachLayer,
+        caption: "for the TAC of the attacked model, with a list of neurons for each layer, so that layers as a whole are not \
+                  compared",
+    },
+    Areas {
+        id: "areas-each-layer-clean-model",
+        tac: Subject::Clean,
+        scope: LayerScope::EachLayer,
+        caption: "for the TAC of a clean model under the same trigger, a control, with a list of neurons for each layer",
+    },
+];
+
 pub(super) fn findings(studied: &Studied) -> Findings {
     let rankings = rankings(studied);
     Findings {
@@ -29,10 +65,7 @@ pub(super) fn findings(studied: &Studied) -> Findings {
                          average; the dashed one is one random ranking of each seed."
             .into(),
         charts: studied.attacks.iter().map(|attack| (attack.id.to_string(), chart(attack, &rankings))).collect(),
-        tables: vec![
-            areas(studied, &rankings, Subject::Attacked, "areas", "of the attacked model"),
-            areas(studied, &rankings, Subject::Clean, "areas-clean-model", "of a clean model under the same trigger, a control"),
-        ],
+        tables: AREAS.iter().map(|kind| areas(studied, &rankings, kind)).collect(),
     }
 }
 
@@ -95,6 +128,7 @@ fn curve(attack: &StudiedAttack, ranking: &str) -> Vec<LinePoint> {
             _ => &[],
         })
         .filter(|row| row.ranking == ranking && row.tac == Subject::Attacked)
+        .filter(|row| row.scope == LayerScope::AllLayers)
         .collect();
     let mut ratios = distinct(rows.iter().map(|row| row.ratio));
     ratios.sort_by(f64::total_cmp);
@@ -107,7 +141,8 @@ fn curve(attack: &StudiedAttack, ranking: &str) -> Vec<LinePoint> {
     ratios.into_iter().filter_map(point).collect()
 }
 
-fn areas(studied: &Studied, rankings: &[&str], tac: Subject, id: &'static str, whose: &str) -> DataTable {
+fn areas(studied: &Studied, rankings: &[&str], kind: &Areas) -> DataTable {
+    let Areas { id, caption, .. } = kind;
     let repeated = if studied.most_models() > 1 { ", mean ± standard deviation over seeds" } else { "" };
     let of_attacks = studied.attacks.iter().map(|attack| {
         if attack.implanted { attack.name.clone() } else { format!("{} {NOT_IMPLANTED}", attack.name) }
@@ -117,7 +152,7 @@ fn areas(studied: &Studied, rankings: &[&str], tac: Subject, id: &'static str, w
         ["Neurons", "Random, 95 %"].into_iter().chain(of_attacks.iter().map(String::as_str)).collect();
     let row = |ranking: &&str| {
         let all: Vec<&AreaRow> =
-            studied.attacks.iter().flat_map(|attack| of_ranking(attack, ranking, tac)).collect();
+            studied.attacks.iter().flat_map(|attack| of_ranking(attack, ranking, kind)).collect();
         let mut neurons = distinct(all.iter().map(|row| row.neurons));
         neurons.sort_unstable();
         let ends = |of: fn(&AreaRow) -> f64| mean(&all.iter().map(|row| of(row)).collect::<Vec<_>>());
@@ -127,13 +162,13 @@ fn areas(studied: &Studied, rankings: &[&str], tac: Subject, id: &'static str, w
         };
         let neurons: Vec<String> = neurons.into_iter().map(thousands).collect();
         let mut cells = vec![DataCell::plain(neurons.join(", ")), DataCell::plain(random)];
-        cells.extend(studied.attacks.iter().map(|attack| area(&of_ranking(attack, ranking, tac))));
+        cells.extend(studied.attacks.iter().map(|attack| area(&of_ranking(attack, ranking, kind))));
         DataRow { name: ranking_name(ranking), sign: None, cells }
     };
     DataTable {
         id,
         caption: format!(
-            "Area under the coverage curve for the TAC {whose}{repeated}. The interval has the areas of 95 % of random rankings of \
+            "Area under the coverage curve {caption}{repeated}. The interval has the areas of 95 % of random rankings of \
              as many neurons; bold: above it, italic: below it. Rankings differ in the neurons that they rank."
         ),
         columns: columns("Ranking", &names),
@@ -141,12 +176,12 @@ fn areas(studied: &Studied, rankings: &[&str], tac: Subject, id: &'static str, w
     }
 }
 
-fn of_ranking<'a>(attack: &'a StudiedAttack, ranking: &str, tac: Subject) -> Vec<&'a AreaRow> {
+fn of_ranking<'a>(attack: &'a StudiedAttack, ranking: &str, kind: &Areas) -> Vec<&'a AreaRow> {
     let all = attack.models.iter().flat_map(|model| match &model.tables {
         Tables::Coverage { areas, .. } => areas.as_slice(),
         _ => &[],
     });
-    all.filter(|row| row.ranking == ranking && row.tac == tac).collect()
+    all.filter(|row| row.ranking == ranking && row.tac == kind.tac && row.scope == kind.scope).collect()
 }
 
 /// The mean area, and whether it is outside of the mean interval of random rankings.
@@ -172,6 +207,7 @@ mod tests {
         AreaRow {
             ranking: "fp".into(),
             tac: Subject::Attacked,
+            scope: LayerScope::AllLayers,
             neurons: 8,
             area,
             random_low: random[0],
@@ -195,6 +231,7 @@ mod tests {
         let point = |ratio, covered| CoverageRow {
             ranking: "fp".into(),
             tac: Subject::Attacked,
+            scope: LayerScope::AllLayers,
             neurons: 8,
             ratio,
             covered,
@@ -208,6 +245,7 @@ mod tests {
                 point(0.5, 0.6),
                 point(0.1, 0.2),
                 CoverageRow { tac: Subject::Clean, ..point(0.1, 1.0) },
+                CoverageRow { scope: LayerScope::EachLayer, ..point(0.1, 1.0) },
             ]),
             model(vec![point(0.5, 0.8)]),
         ];

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use scour_core::{
     ActivenessRatioRow, ActivenessRow, AnalysisRow, AreaRow, Compared, CorrelationRow, CoverageRow,
-    RowStatus, StabilityChange, StabilityRow, Subject, WeightChangeRow, write_analyses, write_table,
+    LayerScope, RowStatus, StabilityChange, StabilityRow, Subject, WeightChangeRow, write_analyses,
+    write_table,
 };
 
 use crate::{Options, write_report};
@@ -89,10 +90,17 @@ fn activeness(folder: &Path, seed: f64) {
 fn coverage(folder: &Path, seed: f64) {
     let (mut points, mut areas) = (vec![], vec![]);
     for (ranking, neurons, area) in [("tsbd", 3904, 0.7), ("fp", 512, 0.3), ("random", 3904, 0.5)] {
-        for (tac, area) in [(Subject::Attacked, area + 0.02 * seed), (Subject::Clean, 0.5)] {
+        let [all, each] = [LayerScope::AllLayers, LayerScope::EachLayer];
+        for (tac, scope, area) in [
+            (Subject::Attacked, all, area + 0.02 * seed),
+            (Subject::Clean, all, 0.5),
+            (Subject::Attacked, each, area + 0.1),
+            (Subject::Clean, each, 0.6),
+        ] {
             points.extend([0.1, 0.5].map(|ratio| CoverageRow {
                 ranking: ranking.into(),
                 tac,
+                scope,
                 neurons,
                 ratio,
                 covered: ratio * area,
@@ -100,6 +108,7 @@ fn coverage(folder: &Path, seed: f64) {
             areas.push(AreaRow {
                 ranking: ranking.into(),
                 tac,
+                scope,
                 neurons,
                 area,
                 random_low: 0.45,

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use scour_core::{AnalysisNeed, LabelMap};
+use scour_core::{AnalysisNeed, LabelMap, RankingSource};
 use scour_models::Model;
 use scour_torch::NumberFormat;
 use serde_json::{Map, Value};
 
-use super::{DefenderView, Defense, Preparation, Ranking};
+use super::{DefenderView, Preparation, Ranking};
 use crate::{ImageSet, Preprocess, Reporter, TrainError, Trigger};
 
 /// What an analysis is given. It is no defense: it has the trigger and the test set.
@@ -20,12 +20,10 @@ pub struct AnalysisView<'a> {
     pub clean_model: Option<&'a Model>,
     /// The preparations that it needs, in the order in which it names them.
     pub preparations: &'a [Preparation],
-    /// The defenses that rank neurons, in the order in which it names them.
-    pub rankers: &'a [Ranker],
+    /// The rankings that it needs, in the order in which it names them.
+    pub rankings: &'a [LabelledRanking],
     /// The defender's clean set.
     pub clean: &'a ImageSet,
-    /// Another clean set of the same size, drawn from the same training images.
-    pub other_clean: &'a ImageSet,
     /// The clean test set.
     pub test: &'a ImageSet,
     /// The target class of each true class.
@@ -75,33 +73,15 @@ impl<'a> AnalysisView<'a> {
     }
 }
 
-/// A defense that ranks neurons.
-pub struct Ranker {
+/// A defense's ranking of the attacked model's neurons.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelledRanking {
     /// The label of the defense.
-    pub name: String,
-    /// The defense.
-    pub defense: Box<dyn Defense>,
-    /// Its preparation on the attacked model with the defender's clean set, if it has one.
-    pub preparation: Option<Preparation>,
-}
-
-impl Ranker {
-    /// The ranking that the sweep's defense uses: the defender's clean set and the seed of the repeat.
-    pub fn rank(&self, view: &AnalysisView) -> Result<Ranking, TrainError> {
-        let scratch = view.part(&self.name)?;
-        let defender = view.defender(view.clean, view.seed, &scratch);
-        let defender = DefenderView { preparation: self.preparation.as_ref(), ..defender };
-        self.defense.rank(view.attacked, &defender)
-    }
-
-    /// The ranking with another clean set or seed; a preparation is made anew.
-    pub fn rank_again(&self, model: &Model, defender: DefenderView) -> Result<Ranking, TrainError> {
-        let preparation = match self.preparation {
-            Some(_) => Some(self.defense.prepare(model, &defender)?),
-            None => None,
-        };
-        self.defense.rank(model, &DefenderView { preparation: preparation.as_ref(), ..defender })
-    }
+    pub label: String,
+    /// The clean set and the seed that it was made from.
+    pub source: RankingSource,
+    /// The ranking.
+    pub ranking: Ranking,
 }
 
 /// An analysis of one attacked model; the implementing struct holds its parameters.

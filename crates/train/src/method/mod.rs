@@ -5,7 +5,7 @@ mod attack;
 mod defense;
 mod ranking;
 
-pub use analysis::{Analysis, AnalysisView, Ranker};
+pub use analysis::{Analysis, AnalysisView, LabelledRanking};
 pub use attack::{Attack, AttackContext, BatchPoisoning, Prepared, Resource, ResourceContext};
 pub use defense::{DefenderView, Defense, Oracle, Outcome, Preparation, TrainingSet};
 pub use ranking::{RankedLayer, Ranking};

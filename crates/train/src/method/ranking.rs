@@ -1,5 +1,7 @@
 //! Rankings of neurons: what a pruning defense decides by.
 
+use scour_core::ScoreRow;
+
 use crate::TrainError;
 
 /// Scores of a model's neurons. A pruning defense prunes those with the highest scores first.
@@ -29,6 +31,36 @@ impl Ranking {
         }
     }
 
+    /// From the rows of [`Ranking::rows`]. An error unless every layer's neurons are numbered from 0.
+    pub fn from_rows(rows: Vec<ScoreRow>) -> Result<Self, TrainError> {
+        let mut layers: Vec<(String, Vec<f64>)> = vec![];
+        for ScoreRow { module, neuron, score } in rows {
+            if layers.last().is_none_or(|(last, _)| *last != module) {
+                layers.push((module.clone(), vec![]));
+            }
+            let scores = layers.last_mut().map(|(_, scores)| scores);
+            match scores.filter(|scores| scores.len() == neuron) {
+                Some(scores) => scores.push(score),
+                None => {
+                    return Err(TrainError::File(format!(
+                        "ranking: neuron {neuron} of `{module}` is out of order"
+                    )));
+                }
+            }
+        }
+        Self::new(layers)
+    }
+
+    /// One row for each neuron, in the order of [`Ranking::scores`].
+    pub fn rows(&self) -> Vec<ScoreRow> {
+        let rows = |layer: &RankedLayer| {
+            let scores = layer.scores.clone().into_iter().enumerate();
+            let module = layer.module.clone();
+            scores.map(move |(neuron, score)| ScoreRow { module: module.clone(), neuron, score })
+        };
+        self.layers.iter().flat_map(rows).collect()
+    }
+
     /// The number of neurons.
     pub fn neurons(&self) -> usize {
         self.layers.iter().map(|layer| layer.scores.len()).sum()
@@ -50,5 +82,17 @@ mod tests {
         let ranking = Ranking::new(layers(-1.0)).unwrap();
         assert_eq!((ranking.neurons(), ranking.scores()), (3, vec![0.5, 2.0, -1.0]));
         assert!(Ranking::new(layers(f64::NAN)).is_err());
+    }
+
+    #[test]
+    fn a_ranking_is_restored_from_its_rows() {
+        let ranking =
+            Ranking::new([("a".into(), vec![0.1 + 0.2, 2.0]), ("b".into(), vec![-1e-300])]).unwrap();
+        let mut rows = ranking.rows();
+        assert_eq!(rows[1], ScoreRow { module: "a".into(), neuron: 1, score: 2.0 });
+        assert_eq!(Ranking::from_rows(rows.clone()).unwrap(), ranking);
+        rows.swap(0, 1);
+        let error = Ranking::from_rows(rows).unwrap_err().to_string();
+        assert!(error.contains("neuron 1 of `a` is out of order"), "{error}");
     }
 }
