@@ -28,3 +28,5 @@ pub use stored_models::StoredModels;
 
 #[cfg(test)]
 mod scrambled_test;
+#[cfg(test)]
+mod testing;

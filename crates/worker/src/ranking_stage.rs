@@ -91,3 +91,7 @@ fn folder(path: &Path) -> Result<std::path::PathBuf, TrainError> {
 fn file_error(path: &Path, error: &std::io::Error) -> TrainError {
     TrainError::File(format!("{}: {error}", path.display()))
 }
+
+#[cfg(test)]
+#[path = "ranking_stage_tests.rs"]
+mod tests;
