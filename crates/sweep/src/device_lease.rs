@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::lease::Lease;
+use crate::file_lock::FileLock;
 use crate::{Device, SweepError, clock};
 
 /// The folder with the leases of all users of the machine, in the folder for temporary files.
@@ -20,7 +20,7 @@ pub struct LeasedDevices {
     pub devices: Vec<Device>,
     /// What the user should know, a line each.
     pub warnings: Vec<String>,
-    _leases: Vec<Lease>,
+    _leases: Vec<FileLock>,
 }
 
 impl LeasedDevices {
@@ -65,7 +65,7 @@ fn lease_in(
     for device in devices {
         if is_gpu(&device) {
             let path = folder.join(file_name(&device, uuid(&device)));
-            match Lease::take_opened(&path, || open_shared(&path)) {
+            match FileLock::take(&path, || open_shared(&path)) {
                 Ok(Some(lease)) => {
                     // The lease is held even if nothing can be written into its file.
                     let _ = lease.describe(&holder);

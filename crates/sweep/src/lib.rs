@@ -19,6 +19,7 @@ mod error;
 mod eta;
 mod events;
 mod failed_record;
+mod file_lock;
 mod folders;
 mod gallery;
 mod join;

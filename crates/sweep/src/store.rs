@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::error::{AtPath, unless_newer};
 use crate::folders::{remove_folder, writable_folder};
-use crate::lease::Lease;
+use crate::lease::{Lease, Leases};
 use crate::manifest::{MANIFEST, Manifest, RESULT, record_files};
 use crate::{FailedRecord, SweepError, clock};
 
@@ -32,6 +32,7 @@ pub struct Store {
     root: PathBuf,
     /// Part of the names of its temporary folders, so that no other sweep uses the same.
     mark: String,
+    pub(crate) leases: Leases,
 }
 
 /// A finished stage in the store.
@@ -46,25 +47,36 @@ pub struct StoredStage {
 impl Store {
     /// The store in this folder, for reading: nothing is made or changed.
     pub fn at(root: &Path) -> Self {
-        Self { root: root.into(), mark: unique_mark() }
+        Self { root: root.into(), mark: unique_mark(), leases: Leases::at(&root.join("lease")) }
     }
 
-    /// The store in this folder, for a sweep: makes what is absent. An error where it cannot be written to or locked.
+    /// The store in this folder, for a sweep: makes what is absent. An error where it cannot be written to.
     pub(crate) fn open(root: &Path) -> Result<Self, SweepError> {
         let store = Self::at(&writable_folder(root, "--store")?);
         for part in ["tmp", "lease", "failed", "scratch"] {
             let folder = store.root.join(part);
             fs::create_dir_all(&folder).at("create", &folder)?;
         }
-        let probe = store.root.join("lease").join(format!("probe.{}", store.mark));
-        Lease::take(&probe).map_err(|error| {
-            SweepError::Environment(format!(
-                "cannot lock files in {}: {error}. Name a folder on another file system with --store",
-                store.root.display()
-            ))
-        })?;
         store.remove_stale()?;
         Ok(store)
+    }
+
+    /// What the user should know of the store's file system, in a line: where it has no locks, leases need time.
+    pub(crate) fn warning(&self) -> Result<Option<String>, SweepError> {
+        let folder = self.root.join("lease");
+        let missing = self.leases.missing_locks().map_err(|error| {
+            SweepError::Environment(format!(
+                "cannot lock files in {}: {error}. Name a folder on another file system with --store",
+                folder.display()
+            ))
+        })?;
+        Ok(missing.map(|error| {
+            format!(
+                "the file system of {} has no locks ({error}): a stage whose sweep was killed is taken over after up to \
+                 two minutes, not at once",
+                self.root.display()
+            )
+        }))
     }
 
     /// Its folder.
@@ -129,8 +141,11 @@ impl Store {
 
     /// Takes the right to work on the stage; `None` while another sweep does.
     pub(crate) fn lease(&self, key: &Key) -> Result<Option<Lease>, SweepError> {
-        let path = self.root.join("lease").join(key.as_str());
-        Lease::take(&path).at("lock", &path)
+        self.take(key.as_str())
+    }
+
+    pub(crate) fn take(&self, name: &str) -> Result<Option<Lease>, SweepError> {
+        self.leases.take(name).at("lock", &self.root.join("lease").join(name))
     }
 
     /// An empty folder for the worker's files. Only for the holder of the lease, who removes what killed sweeps have
@@ -271,8 +286,7 @@ impl Store {
                 let path = self.root.join(part).join(&name);
                 let name = name.to_string_lossy();
                 let key = name.split('.').next().unwrap_or_default();
-                let lease = self.root.join("lease").join(if part == "lease" { &name } else { key });
-                let Some(_lease) = Lease::take(&lease).at("lock", &lease)? else { continue };
+                let Some(_lease) = self.take(if part == "lease" { &name } else { key })? else { continue };
                 let unused = match part {
                     "tmp" => true,
                     "scratch" => serde_json::from_value(Value::from(key)).is_ok_and(|key| {
