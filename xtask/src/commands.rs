@@ -4,7 +4,7 @@ use crate::command::Command;
 use crate::{arguments, bench, data, doctor, report, scour, setup, sweep, test};
 
 /// The commands, in the order of the overview.
-pub(crate) static COMMANDS: [&Command; 13] = [
+pub(crate) static COMMANDS: [&Command; 14] = [
     &sweep::SWEEP,
     &test::TEST,
     &report::REPORT,
@@ -13,6 +13,7 @@ pub(crate) static COMMANDS: [&Command; 13] = [
     &scour::EVALUATE,
     &scour::STATUS,
     &scour::JOIN,
+    &scour::GC,
     &data::DATA,
     &scour::DOCS,
     &bench::BENCH,
@@ -67,6 +68,7 @@ mod tests {
             &scour::EVALUATE,
             &scour::STATUS,
             &scour::JOIN,
+            &scour::GC,
             &scour::LIST,
             &scour::DESCRIBE,
             &scour::DOCS,

@@ -77,7 +77,8 @@ pub(crate) static JOIN: Command = Command {
         Section {
             text: "\
 Copies every finished stage of the given stores, or of the stores in the given folders of results. Every file is
-compared with its recorded hash; a stage that STORE already has is not replaced.",
+compared with its recorded hash. A stage that STORE already has stays; one with other bytes is left out and named,
+and so is what was built on it.",
             options: &[valued("into", "STORE", "the store to copy into (default: results/store)")],
         },
         Section {
@@ -91,7 +92,7 @@ The same experiment without --shard then finds all stages, trains nothing, and w
 
 Shards with the same --store need no joining.
 
-Exit codes: 0 all joined, 100 something was damaged and left out.",
+Exit codes: 0 all joined, 100 something was left out.",
             options: &[],
         },
     ],
@@ -100,6 +101,47 @@ Exit codes: 0 all joined, 100 something was damaged and left out.",
     run: |project, arguments| {
         JOIN.read(arguments)?;
         run(project, "join", arguments)
+    },
+};
+
+/// `cargo xtask gc`.
+pub(crate) static GC: Command = Command {
+    name: "gc",
+    arguments: "[PATH...] [OPTIONS]",
+    summary: "list what no experiment needs in a store, with sizes; remove it with --delete",
+    usage: &["gc [PATH...] [OPTIONS]"],
+    sections: &[
+        Section {
+            text: "\
+Lists the size of a store by experiment, the stages that no experiment needs, and what killed workers have left. PATH is
+an experiment file, or a folder with experiment files (.yaml) or results of sweeps (experiment.json) somewhere below
+it (default: experiments results). What a sweep at work needs stays.",
+            options: &[
+                valued("store", "DIR", "the store (default: results/store)"),
+                valued("data", "DIR", "folder with downloaded data sets (default: data)"),
+                valued(
+                    "keep",
+                    "models|results",
+                    "what stays of stages that are needed: all, or only results, tables and images (default: models)",
+                ),
+                flag("delete", "remove what is listed; without it nothing is changed"),
+            ],
+        },
+        Section {
+            text: "\
+With --keep results another sweep finds all results and runs nothing. If something new builds on a model that was
+removed, the model is made again, compared with its recorded hash, and its row stays as it is.
+
+Exit codes: 0 listed or removed, 2 an experiment cannot be read, 3 an experiment's data set is missing, or the store
+cannot be read or written.",
+            options: &[],
+        },
+    ],
+    operands: 0..=usize::MAX,
+    example: "gc --keep results",
+    run: |project, arguments| {
+        GC.read(arguments)?;
+        run(project, "gc", arguments)
     },
 };
 

@@ -82,6 +82,35 @@ pub(crate) struct JoinArgs {
     pub(crate) into: PathBuf,
 }
 
+/// What `scour gc` takes.
+#[derive(Args)]
+pub(crate) struct GcArgs {
+    /// Experiments whose stages stay: files, or folders with experiment files and results of sweeps
+    #[arg(value_name = "PATH", default_values = ["experiments", "results"])]
+    pub(crate) needs: Vec<PathBuf>,
+    /// The store
+    #[arg(long, value_name = "DIR", default_value = "results/store")]
+    pub(crate) store: PathBuf,
+    /// Folder with downloaded data sets
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data: PathBuf,
+    /// What stays of stages that are needed: all, or only results; models are made again when something needs them
+    #[arg(long, value_name = "WHAT", default_value = "models")]
+    pub(crate) keep: KeepArg,
+    /// Remove what is listed; without it nothing is changed
+    #[arg(long)]
+    pub(crate) delete: bool,
+}
+
+/// What `--keep` takes.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum KeepArg {
+    /// Everything
+    Models,
+    /// Results, tables and images
+    Results,
+}
+
 /// What `scour status` takes.
 #[derive(Args)]
 pub(crate) struct StatusArgs {

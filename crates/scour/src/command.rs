@@ -4,10 +4,10 @@ use clap::{Parser, Subcommand};
 use scour_core::ExitCode;
 use scour_methods::Registry;
 
-use crate::args::{DescribeArgs, DocsArgs, EvaluateArgs, JoinArgs, StatusArgs, SweepArgs};
+use crate::args::{DescribeArgs, DocsArgs, EvaluateArgs, GcArgs, JoinArgs, StatusArgs, SweepArgs};
 use crate::bench::{self, BenchArgs};
 use crate::output::give_up;
-use crate::{documents, evaluate, join, status, sweep};
+use crate::{documents, evaluate, gc, join, status, sweep};
 
 /// Trains backdoored image classifiers, scrubs the backdoors out again, and measures both.
 #[derive(Parser)]
@@ -42,13 +42,28 @@ enum Command {
     Status(StatusArgs),
     /// Put the stores of several sweeps together: shards with stores of their own, or runs on several machines
     #[command(
-        after_help = "Every file is compared with its recorded hash first. The same experiment without --shard then \
+        after_help = "Every file is compared with its recorded hash first. A stage that --into has already stays; one with \
+        other bytes is left out and named, and so is what was built on it. The same experiment without --shard then \
         finds every stage in the joined store, trains nothing, and writes one table:\n\n    \
         scour join results/paper-1 results/paper-2 --into results/store\n    \
         scour sweep experiments/paper.yaml\n\n\
-        Exit codes: 0 all joined, 2 usage, 3 environment, 100 something was damaged and left out."
+        Exit codes: 0 all joined, 2 usage, 3 environment, 100 something was left out."
     )]
     Join(JoinArgs),
+    /// List what no experiment needs in a store, with sizes, and remove it with --delete
+    #[command(
+        after_help = "A folder stands for all experiment files below it (.yaml) and for the experiments of the sweeps whose \
+        results lie below it (experiment.json, with what --set changed). Stages that none of them needs, and what killed \
+        workers have left, can go. What a sweep at work needs stays.\n\n\
+        With --keep results the models of all stages go, and results, tables and images stay: another sweep finds them and \
+        runs nothing. If something new builds on such a model, it is made again, compared with its recorded hash, and its \
+        row stays as it is.\n\n    \
+        scour gc\n    \
+        scour gc --keep results --delete\n\n\
+        Exit codes: 0 listed or removed, 2 usage, or an experiment that cannot be read, 3 environment, such as an \
+        experiment whose data set is missing."
+    )]
+    Gc(GcArgs),
     /// Measure training throughput on random images, or all that a device can do for a sweep
     #[command(
         after_help = "With --all it starts itself again and again: throughput of both paths in every number format, one \
@@ -86,6 +101,7 @@ pub(crate) fn run(methods: &Registry) -> ExitCode {
         Command::Evaluate(args) => evaluate::run(methods, &args),
         Command::Status(args) => status::run(&args),
         Command::Join(args) => join::run(&args),
+        Command::Gc(args) => gc::run(methods, &args),
         Command::Bench(args) => bench::run(&args),
         Command::List => documents::list(methods),
         Command::Describe(args) => documents::describe(methods, &args.name),

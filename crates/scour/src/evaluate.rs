@@ -120,12 +120,18 @@ impl Examiner<'_> {
             Some(StageConfig::Attack(config)) => config,
             _ => return Finding::Missing("not planned"),
         };
-        let StoredStage { folder, result } = match self.store.find(&cell.key) {
+        let StoredStage { folder, result, .. } = match self.store.find(&cell.key) {
+            Ok(Some(StoredStage { dropped: true, .. })) => {
+                return Finding::Missing("its model was dropped to save space; the result stays");
+            }
             Ok(Some(stored)) => stored,
             Ok(None) => return Finding::Missing("not in the store: `sweep` trains it"),
             Err(error) => return Finding::Damaged(error.to_string()),
         };
         let Some(recorded) = result.measured else { return Finding::Missing("without a model") };
+        if matches!(self.store.find(&cell.attacked), Ok(Some(StoredStage { dropped: true, .. }))) {
+            return Finding::Missing("its attacked model was dropped to save space");
+        }
         for key in [&cell.key, &cell.attacked] {
             if let Err(why) = self.store.verify(key) {
                 return Finding::Damaged(why);

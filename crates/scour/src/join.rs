@@ -19,11 +19,20 @@ fn join(args: &JoinArgs) -> Result<ExitCode, Failure> {
         let store = if inner.is_dir() { inner } else { from.clone() };
         let joined = Store::join(&store, &args.into)?;
         for problem in &joined.damaged {
-            say(format_args!("damaged  {problem}: left out"));
+            say(format_args!("damaged   {problem}: left out"));
+        }
+        for problem in &joined.refused {
+            say(format_args!("left out  {problem}"));
+        }
+        for problem in &joined.other_figures {
+            say(format_args!("figures   {problem}"));
         }
         say(format_args!("{}: {joined}", store.display()));
         total.add(joined);
     }
     say(format_args!("{}: {total}", args.into.display()));
-    Ok(if total.damaged.is_empty() { ExitCode::Done } else { ExitCode::CellsFailed })
+    if !total.is_whole() {
+        say("a sweep of the same experiment on the joined store makes what was left out");
+    }
+    Ok(if total.is_whole() { ExitCode::Done } else { ExitCode::CellsFailed })
 }

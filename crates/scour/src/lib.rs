@@ -10,6 +10,7 @@ mod bench;
 mod command;
 mod documents;
 mod evaluate;
+mod gc;
 mod join;
 mod output;
 mod planning;

@@ -1,7 +1,7 @@
 //! A fake worker for the tests of the sweep engine, and a program to be killed in place of `scour sweep`.
 //!
 //! `work` carries out a task as the file `behaviour` in the data folder says, one `ATTACK[/DEFENSE]=WORD` a line, and
-//! adds a line to `runs.log` there. `sweep DIR` sweeps the plan of the tests in DIR.
+//! adds a line to `runs.log` there. `sweep DIR [OUT]` sweeps the plan of the tests in DIR.
 
 mod catalog;
 
@@ -22,19 +22,20 @@ fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["work"] => work().expect("the work of a test"),
-        ["sweep", dir] => return sweep(Path::new(dir)),
+        ["sweep", dir] => return sweep(Path::new(dir), "out"),
+        ["sweep", dir, out] => return sweep(Path::new(dir), out),
         _ => return std::process::ExitCode::from(2),
     }
     std::process::ExitCode::SUCCESS
 }
 
-fn sweep(dir: &Path) -> std::process::ExitCode {
+fn sweep(dir: &Path, out: &str) -> std::process::ExitCode {
     let (experiment, plan) = catalog::planned();
     let options = SweepOptions {
         experiment,
         plan,
         complete: true,
-        out: dir.join("out"),
+        out: dir.join(out),
         store: dir.join("store"),
         data: dir.join("data"),
         slots: vec![Slot { name: "cpu".into(), device: "cpu".into(), environment: vec![], threads: 1 }],
@@ -170,6 +171,8 @@ fn behave(word: &str, task: &Task) -> io::Result<Status> {
             }
         }
         "wait" => wait(task)?,
+        // As on a machine that computes otherwise.
+        "other-model" => fs::write(task.out.join("model.bin"), "another")?,
         _ => {}
     }
     Ok(Status::Ok)

@@ -39,7 +39,8 @@ pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> Result<String, SweepE
         line(word, key, &analysis.title(), Some(analysis.clean_ratio), &remark);
     }
     let count = |word| counts.get(word).copied().unwrap_or_default();
-    let stages = order.iter().filter(|key| will_run(plan, &states, key)).count();
+    let restored = states.values().filter(|state| matches!(state, StageState::ToRestore(_))).count();
+    let stages = restored + order.iter().filter(|key| will_run(plan, &states, key)).count();
     if !plan.analyses.is_empty() {
         let _ = writeln!(text, "{} analyses", plan.analyses.len());
     }
@@ -70,6 +71,8 @@ impl Part<'_> {
             return ("n/a", why.clone());
         }
         match states.get(self.key) {
+            // Where it is made again, its result stays.
+            Some(StageState::ToRestore(_)) => ("cached", "its model was dropped, and is made again".into()),
             Some(StageState::Stored(stored)) if !will_run(plan, states, self.attacked) => {
                 ("cached", stored.result.status.reason())
             }
@@ -97,7 +100,9 @@ fn unusable_requirement(plan: &Plan, states: &HashMap<Key, StageState>, key: &Ke
                 let end = StageEnd::stored(stored.clone(), true);
                 (!end.usable()).then(|| end.for_dependent(stage))
             }
-            StageState::ToRun { .. } => unusable_requirement(plan, states, required),
+            StageState::ToRun { .. } | StageState::ToRestore(_) => {
+                unusable_requirement(plan, states, required)
+            }
         }
     })
 }

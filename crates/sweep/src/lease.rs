@@ -37,6 +37,7 @@ mod holder;
 mod liveness;
 mod record;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -137,16 +138,41 @@ impl Leases {
         missing
     }
 
-    /// Names in the folder that stand for a lease, those of the dead among them. Removes what killed processes have left
-    /// of reading the clock.
+    /// The leases of living processes by name. Where heartbeats are old, it waits to see whether others follow.
+    pub(crate) fn living(&self) -> io::Result<BTreeMap<String, HeldLease>> {
+        let mut doubtful = false;
+        let mut living = BTreeMap::new();
+        for name in self.names()? {
+            if let Some(held) = self.holder(&name)? {
+                doubtful |= self.0.is_old(&self.0.folder.join(&name))?;
+                living.insert(name, held);
+            }
+        }
+        if doubtful {
+            std::thread::sleep(self.0.limits.confirm);
+            for name in self.names()? {
+                if self.holder(&name)?.is_none() {
+                    living.remove(&name);
+                }
+            }
+        }
+        Ok(living)
+    }
+
+    /// Names in the folder that stand for a lease, those of the dead among them; none where there is no folder. Removes
+    /// what killed processes have left of reading the clock.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.0.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+            entries => entries?,
+        };
         let mut names = vec![];
-        for entry in fs::read_dir(&self.0.folder)? {
+        for entry in entries {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if name.starts_with(CLOCK) {
-                self.0.remove_old(&self.0.folder.join(name))?;
-            } else {
+            if !name.starts_with(CLOCK) {
                 names.push(name);
+            } else if self.0.is_old(&self.0.folder.join(&name))? {
+                let _ = fs::remove_file(self.0.folder.join(name));
             }
         }
         names.sort();
@@ -209,9 +235,8 @@ impl Shared {
 
     fn is_alive(&self, found: &Found) -> io::Result<bool> {
         let beat = (found.identity(), found.beat);
-        let heartbeats_ended = |limit| {
-            self.seen.ended(&self.folder, (&beat.0, beat.1), limit, self.limits.confirm.min(limit))
-        };
+        let heartbeats_ended =
+            |limit| self.seen.ended(&self.folder, (&beat.0, beat.1), limit, self.limits.confirm.min(limit));
         let Some(record) = &found.record else {
             // Half written, or of an earlier scour, which had nothing but the lock.
             let locked = matches!((self.lock)(&found.file), Err(TryLockError::WouldBlock));
@@ -231,14 +256,13 @@ impl Shared {
         Ok(!heartbeats_ended(self.limits.limit)?)
     }
 
-    /// Removes a file that nobody has touched for longer than the limit.
-    fn remove_old(&self, path: &Path) -> io::Result<()> {
-        let Ok(modified) = fs::metadata(path).and_then(|metadata| metadata.modified()) else { return Ok(()) };
+    /// Whether nobody has touched the file for longer than the limit.
+    fn is_old(&self, path: &Path) -> io::Result<bool> {
+        let Ok(modified) = fs::metadata(path).and_then(|metadata| metadata.modified()) else {
+            return Ok(false);
+        };
         let age = file_system_time(&self.folder)?.duration_since(modified).unwrap_or_default();
-        if age > self.limits.limit {
-            let _ = fs::remove_file(path);
-        }
-        Ok(())
+        Ok(age > self.limits.limit)
     }
 }
 

@@ -173,7 +173,7 @@ impl<'a> Ledger<'a> {
             seconds: result.seconds,
         })?;
         let word = match result.status {
-            Status::Ok if cached => "cached",
+            Status::Ok if cached && slot.is_none() => "cached",
             Status::Ok => "done",
             _ => result.status.word().word(),
         };

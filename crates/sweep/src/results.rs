@@ -22,6 +22,8 @@ pub(crate) struct StageEnd {
     pub(crate) folder: Option<PathBuf>,
     /// Whether it was there before this sweep.
     pub(crate) cached: bool,
+    /// Why no other stage can build on it although it ended well, if its model was dropped.
+    pub(crate) dropped: Option<String>,
 }
 
 /// How each stage that has ended did.
@@ -29,16 +31,22 @@ pub(crate) type Ends = HashMap<Key, StageEnd>;
 
 impl StageEnd {
     pub(crate) fn stored(stored: StoredStage, cached: bool) -> Self {
-        Self { result: stored.result, folder: Some(stored.folder), cached }
+        let dropped = stored.dropped.then(|| "its model was dropped to save space".into());
+        Self { result: stored.result, folder: Some(stored.folder), cached, dropped }
     }
 
     pub(crate) fn failed(result: TaskResult, cached: bool) -> Self {
-        Self { result, folder: None, cached }
+        Self { result, folder: None, cached, dropped: None }
+    }
+
+    /// The end of a stage whose model was dropped and could not be made again: its result stays.
+    pub(crate) fn not_restored(self, why: &str) -> Self {
+        Self { dropped: Some(why.into()), ..self }
     }
 
     /// Whether other stages can build on it.
     pub(crate) fn usable(&self) -> bool {
-        self.folder.is_some() && self.result.status == Status::Ok
+        self.folder.is_some() && self.result.status == Status::Ok && self.dropped.is_none()
     }
 
     /// The end of a stage that requires `required`, which ended like this and is not usable.
@@ -55,10 +63,13 @@ impl StageEnd {
             {
                 failed.clone()
             }
-            _ => Status::Failed {
-                reason: FailureReason::Blocked,
-                message: format!("{} failed: see its reason", required.title),
-            },
+            other => {
+                let message = match (&self.dropped, other) {
+                    (Some(why), Status::Ok) => format!("{}: {why}", required.title),
+                    _ => format!("{} failed: see its reason", required.title),
+                };
+                Status::Failed { reason: FailureReason::Blocked, message }
+            }
         };
         Self::failed(TaskResult::of_status(status), self.cached)
     }

@@ -93,6 +93,10 @@ impl<'a> Scheduler<'a> {
                 Some(StageState::Failed(record)) => {
                     ledger.record(stage, StageEnd::failed(record.result, true))?;
                 }
+                Some(StageState::ToRestore(stored)) => {
+                    ledger.record(stage, StageEnd::stored(stored, true))?;
+                    waiting.insert(key.clone(), Waiting::default());
+                }
                 Some(StageState::ToRun { replace }) => {
                     waiting.insert(key.clone(), Waiting { replace, ..Waiting::default() });
                 }
@@ -219,13 +223,26 @@ impl<'a> Scheduler<'a> {
                 let cause = stage
                     .requires
                     .iter()
-                    .find(|required| self.ledger.ends.get(*required).is_some_and(|end| !end.usable()))?;
+                    .find(|required| self.end_of(required).is_some_and(|end| !end.usable()))?;
                 let cause_stage = &self.options.plan.stages[cause];
                 Some((stage, self.ledger.ends[cause].for_dependent(cause_stage)))
             });
             let Some((stage, end)) = blocked else { return Ok(()) };
             self.waiting.remove(&stage.key);
+            let end = self.not_restored(&stage.key, &end.result.status.reason()).unwrap_or(end);
             self.ledger.ended(stage, end, None)?;
         }
+    }
+
+    /// How a stage ended, if nothing more is to be done about it.
+    fn end_of(&self, key: &Key) -> Option<&StageEnd> {
+        let running = self.running.iter().flatten().any(|running| running.stage.key == *key);
+        self.ledger.ends.get(key).filter(|_| !running && !self.waiting.contains_key(key))
+    }
+
+    /// The end of a stage whose model was dropped and could not be made again; `None` for other stages.
+    fn not_restored(&self, key: &Key, why: &str) -> Option<StageEnd> {
+        let end = self.ledger.ends.get(key).filter(|end| end.dropped.is_some())?;
+        Some(end.clone().not_restored(&format!("its model was dropped, and could not be made again: {why}")))
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum StageState {
     Stored(StoredStage),
     /// It failed, and would fail again.
     Failed(FailedRecord),
+    /// It is finished, but its model was dropped, and something that is to be run needs it.
+    ToRestore(StoredStage),
     /// It is to be run.
     ToRun {
         /// Whether a finished one in the store is to be replaced.
@@ -41,16 +43,42 @@ pub(crate) fn stage_states<'a>(
     let of_cell = |cell: &'a Cell| [&cell.key, &cell.attacked].into_iter().chain(&cell.control);
     let mut needed: HashSet<&Key> = plan.cells.iter().flat_map(of_cell).collect();
     needed.extend(plan.analyses.iter().map(|analysis| &analysis.key));
+    // Those of which the model is needed, and not only the result.
+    let mut built_on: HashSet<&Key> = HashSet::new();
     for key in order.iter().rev() {
-        if matches!(states.get(key), Some(StageState::ToRun { .. })) {
-            if needed.contains(key) {
-                needed.extend(&plan.stages[key].requires);
-            } else {
+        let runs = match states.get_mut(key) {
+            Some(StageState::ToRun { .. }) if needed.contains(key) => true,
+            Some(StageState::ToRun { .. }) => {
                 states.remove(key);
+                false
             }
+            Some(state) if built_on.contains(key) => state.restores(),
+            _ => false,
+        };
+        if runs {
+            needed.extend(&plan.stages[key].requires);
+            built_on.extend(&plan.stages[key].requires);
         }
     }
     Ok(states)
+}
+
+impl StageState {
+    /// Whether a worker has something to do.
+    pub(crate) fn is_work(&self) -> bool {
+        matches!(self, Self::ToRun { .. } | Self::ToRestore(_))
+    }
+
+    /// Makes a finished stage without its model one to be restored, and says whether it was such a stage.
+    fn restores(&mut self) -> bool {
+        match self {
+            Self::Stored(stored) if stored.dropped && stored.result.status == Status::Ok => {
+                *self = Self::ToRestore(stored.clone());
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 fn stage_state(key: &Key, store: &Store, rerun: Rerun, rebuilt: bool) -> Result<StageState, FileError> {

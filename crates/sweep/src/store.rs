@@ -6,32 +6,34 @@
 //! scratch/<key>/        checkpoints of an unfinished stage, which outlive a killed worker
 //! tmp/<key>.<mark>/     what a worker is writing
 //! damaged/<key>.<mark>/ a stage whose files were not as recorded
-//! lease/<key>           locked while a sweep works on the stage
+//! lease/<key>           held while a sweep works on the stage
+//! lease/sweep.<mark>    held by a sweep from its beginning to its end
+//! lease/gc              held while something is deleted
 //! ```
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use scour_core::{
-    FileError, FileFormat, Key, Provenance, Stage, TaskResult, read_json, sync_folder, unique_mark,
-    write_json,
-};
+use scour_core::{FileError, FileFormat, Key, Plan, Stage, TaskResult, read_json, unique_mark, write_json};
 use serde_json::Value;
 
 use crate::error::{AtPath, unless_newer};
 use crate::folders::{remove_folder, writable_folder};
 use crate::lease::{Lease, Leases};
-use crate::manifest::{MANIFEST, Manifest, RESULT, record_files};
+use crate::manifest::{Manifest, RESULT};
 use crate::{FailedRecord, SweepError, clock};
+
+/// The lease of one that deletes.
+pub(crate) const GC: &str = "gc";
 
 /// A folder of finished stages, shared by all sweeps that name it.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
     /// Part of the names of its temporary folders, so that no other sweep uses the same.
-    mark: String,
+    pub(crate) mark: String,
     pub(crate) leases: Leases,
 }
 
@@ -42,6 +44,8 @@ pub struct StoredStage {
     pub folder: PathBuf,
     /// What came out.
     pub result: TaskResult,
+    /// Whether only the result is left: the model was removed to save space.
+    pub dropped: bool,
 }
 
 impl Store {
@@ -89,6 +93,26 @@ impl Store {
         self.root.join(&key.as_str()[..2]).join(key.as_str())
     }
 
+    /// The folders where stages are, in order, whatever is in them.
+    pub(crate) fn stage_folders(&self) -> Result<Vec<PathBuf>, SweepError> {
+        let below = |folder: &Path, digits: usize| {
+            let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+            let mut folders: Vec<PathBuf> =
+                entries.at("read", folder)?.iter().map(fs::DirEntry::path).collect();
+            folders.retain(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.len() == digits && name.bytes().all(|byte| byte.is_ascii_hexdigit()) && path.is_dir()
+            });
+            folders.sort();
+            Ok::<_, SweepError>(folders)
+        };
+        let mut folders = vec![];
+        for head in below(&self.root, 2)? {
+            folders.extend(below(&head, 20)?);
+        }
+        Ok(folders)
+    }
+
     /// The stage, if it is finished and its folder is as its manifest says. An error where a newer scour wrote it.
     pub fn find(&self, key: &Key) -> Result<Option<StoredStage>, FileError> {
         let folder = self.folder(key);
@@ -97,7 +121,8 @@ impl Store {
             return Ok(None);
         }
         let result = unless_newer(read_json(&folder.join(RESULT)))?;
-        Ok(result.map(|result| StoredStage { folder, result }))
+        let dropped = manifest.dropped.is_some();
+        Ok(result.map(|result| StoredStage { folder, result, dropped }))
     }
 
     /// Compares every byte of a finished stage with its manifest. The error is one line that names what differs.
@@ -127,11 +152,11 @@ impl Store {
         unless_newer(read_json(&self.failure_path(key)))
     }
 
-    fn failure_path(&self, key: &Key) -> PathBuf {
+    pub(crate) fn failure_path(&self, key: &Key) -> PathBuf {
         self.root.join("failed").join(format!("{key}.json"))
     }
 
-    fn temporary(&self, key: &Key) -> PathBuf {
+    pub(crate) fn temporary(&self, key: &Key) -> PathBuf {
         self.root.join("tmp").join(format!("{key}.{}", self.mark))
     }
 
@@ -146,6 +171,26 @@ impl Store {
 
     pub(crate) fn take(&self, name: &str) -> Result<Option<Lease>, SweepError> {
         self.leases.take(name).at("lock", &self.root.join("lease").join(name))
+    }
+
+    /// Says to others that the stages of the plan are needed, until the lease is dropped. Waits for one that deletes.
+    pub(crate) fn need(&self, plan: &Plan) -> Result<Lease, SweepError> {
+        let keys: Vec<Key> = plan.stages.keys().cloned().collect();
+        let folder = self.root.join("lease");
+        let name = format!("sweep.{}", self.mark);
+        let lease = self.leases.take_with(&name, &keys).at("lock", &folder)?;
+        let lease =
+            lease.ok_or_else(|| SweepError::Environment(format!("{name} is held by another sweep")))?;
+        for _ in 0..60 {
+            if self.leases.holder(GC).at("read", &folder)?.is_none() {
+                return Ok(lease);
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        Err(SweepError::Environment(format!(
+            "`gc --delete` has been at work on {} for a minute: run the same command again when it has ended",
+            self.root.display()
+        )))
     }
 
     /// An empty folder for the worker's files. Only for the holder of the lease, who removes what killed sweeps have
@@ -181,85 +226,6 @@ impl Store {
         remove_folder(&folder).at("remove", &folder)
     }
 
-    /// Moves what the worker has written to the finished stages. A stage that is there already stays, unless `replace`.
-    /// Only for the holder of the lease.
-    pub(crate) fn commit(
-        &self,
-        stage: &Stage,
-        result: &TaskResult,
-        provenance: &Provenance,
-        replace: bool,
-    ) -> Result<StoredStage, SweepError> {
-        let temporary = self.temporary(&stage.key);
-        self.seal(&temporary, stage, result, provenance).at("write", &temporary)?;
-        let folder = self.folder(&stage.key);
-        if !replace && let Some(stored) = self.find(&stage.key)? {
-            self.abandon(&stage.key)?;
-            return Ok(stored);
-        }
-        self.put_in_place(&temporary, &folder).at("write", &folder)?;
-        let removed = match fs::remove_file(self.failure_path(&stage.key)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
-        removed.at("remove", &self.failure_path(&stage.key))?;
-        self.drop_scratch(&stage.key)?;
-        // Read back, so that a result is the same to the last digit now and from the store later.
-        self.find(&stage.key)?.ok_or_else(|| {
-            SweepError::Environment(format!(
-                "{} is not as it was written: the file system cannot be trusted; name another with --store",
-                folder.display()
-            ))
-        })
-    }
-
-    /// Writes result and manifest, and makes the folder's content durable.
-    fn seal(
-        &self,
-        folder: &Path,
-        stage: &Stage,
-        result: &TaskResult,
-        provenance: &Provenance,
-    ) -> io::Result<()> {
-        write_json(&folder.join(RESULT), result)?;
-        let manifest = Manifest {
-            version: Manifest::VERSION,
-            key: stage.key.clone(),
-            title: stage.title.clone(),
-            config: stage.config.clone(),
-            created: clock::now(),
-            provenance: provenance.clone(),
-            files: record_files(folder)?,
-        };
-        for file in &manifest.files {
-            if let Some(below) = Path::new(&file.path).parent().filter(|below| *below != Path::new("")) {
-                sync_folder(&folder.join(below))?;
-            }
-        }
-        write_json(&folder.join(MANIFEST), &manifest)
-    }
-
-    /// Moves a written folder to its final name, in place of what is there.
-    pub(crate) fn put_in_place(&self, temporary: &Path, folder: &Path) -> io::Result<()> {
-        let parent = folder.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent)?;
-        // The two folders are exchanged in one step, so that a reader finds one of them at any time. Not every file
-        // system can do that; there the old one is moved away first.
-        let swap = renameat_with(CWD, temporary, CWD, folder, RenameFlags::EXCHANGE);
-        let aside = temporary.with_extension(format!("{}.old", self.mark));
-        if swap.is_err() {
-            match fs::rename(folder, &aside) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            fs::rename(temporary, folder)?;
-        }
-        sync_folder(parent)?;
-        sync_folder(&self.root)?;
-        remove_folder(temporary)?;
-        remove_folder(&aside)
-    }
-
     /// Records a failure, for the next sweep.
     pub(crate) fn record_failure(&self, stage: &Stage, result: &TaskResult) -> Result<(), SweepError> {
         let path = self.failure_path(&stage.key);
@@ -281,6 +247,8 @@ impl Store {
             let entries = fs::read_dir(&folder).at("read", &folder)?;
             Ok::<_, SweepError>(entries.flatten().map(|entry| entry.file_name()).collect::<Vec<_>>())
         };
+        // This removes what reading the clock has left.
+        self.leases.names().at("read", &self.root)?;
         for part in ["tmp", "scratch", "lease"] {
             for name in names(part)? {
                 let path = self.root.join(part).join(&name);
@@ -290,7 +258,9 @@ impl Store {
                 let unused = match part {
                     "tmp" => true,
                     "scratch" => serde_json::from_value(Value::from(key)).is_ok_and(|key| {
-                        matches!((self.failure(&key), self.find(&key)), (Ok(None), Ok(Some(_))))
+                        let finished =
+                            self.find(&key).is_ok_and(|stored| stored.is_some_and(|one| !one.dropped));
+                        finished && matches!(self.failure(&key), Ok(None))
                     }),
                     _ => false,
                 };

@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::order::plan_order;
 use crate::scheduler::{Scheduler, Stop};
 use crate::signals::StopSignals;
-use crate::stage_state::{StageState, stage_states};
+use crate::stage_state::stage_states;
 use crate::{Store, Summary, SweepError, SweepOptions, analyses, clock, disk};
 
 /// Carries out the plan: runs what the store does not hold, and writes `results.csv` and its companions to the results
@@ -26,6 +26,9 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     options.out = writable_folder(&options.out, "--out")?;
     let _lock = lock(&options.out)?;
     let store = Store::open(&options.store)?;
+    // What the plan needs stays in the store until this sweep has ended.
+    let _needs = store.need(&options.plan)?;
+    options.plan.warnings.extend(store.warning()?);
     options.data = std::path::absolute(&options.data).at("find", &options.data)?;
     check_worker(&options.worker)?;
     if options.slots.is_empty() {
@@ -36,7 +39,7 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     let signals = StopSignals::listen()?;
     let order = plan_order(&options.plan);
     let states = stage_states(&options.plan, &order, &store, options.rerun)?;
-    let to_run = states.values().filter(|state| matches!(state, StageState::ToRun { .. })).count();
+    let to_run = states.values().filter(|state| state.is_work()).count();
     if to_run > 0
         && let Some(message) = disk::shortage(store.root())?
     {

@@ -274,6 +274,7 @@ fn what_reading_the_clock_has_left_is_removed_when_it_is_old() {
     }
     test.beat_was(".clock.old", 2 * HOUR);
     assert!(test.names().is_empty());
-    let left: Vec<_> = fs::read_dir(test.dir.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(test.dir.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, [".clock.new"]);
 }

@@ -1,10 +1,14 @@
 //! Messages from workers, and what is done with a stage when its worker has ended.
 
+use std::time::Instant;
+
 use scour_core::{FailureReason, Status, TaskResult, WorkerEvent};
 
 use super::{Running, Scheduler, Stop};
 use crate::SweepError;
 use crate::diagnosis::diagnose;
+use crate::error::AtPath;
+use crate::publish::Published;
 use crate::results::StageEnd;
 use crate::worker::Message;
 
@@ -53,6 +57,9 @@ impl Scheduler<'_> {
     }
 
     fn take_result(&mut self, slot: usize, running: Running, result: TaskResult) -> Result<(), SweepError> {
+        if !running.lease.renew().at("lock", self.store.root())? {
+            return self.lease_lost(running);
+        }
         // A model that was measured is stored, however bad it is: users can evaluate it.
         let failure = match &result.status {
             Status::Failed { reason: FailureReason::Degenerate, .. } if result.measured.is_some() => None,
@@ -66,18 +73,36 @@ impl Scheduler<'_> {
     }
 
     fn store_result(&mut self, slot: usize, running: Running, result: &TaskResult) -> Result<(), SweepError> {
-        let Running { stage, waiting, lease, worker, .. } = running;
-        let committed = self.store.commit(&stage, result, &self.options.provenance, waiting.replace);
+        let provenance = &self.options.provenance;
+        let (stage, replace) = (running.stage.clone(), running.waiting.replace);
+        let committed = self.store.commit((&stage, &running.lease), result, provenance, replace);
         if committed.is_err() {
             // The error of the commit is returned, not that of this clean-up.
             let _ = self.store.abandon(&stage.key);
-            self.waiting.insert(stage.key.clone(), waiting);
+            self.waiting.insert(stage.key.clone(), running.waiting.clone());
         }
-        let end = StageEnd::stored(committed?, false);
-        drop((worker, lease));
+        let end = match committed? {
+            // A model that was dropped and is back comes with the result that it had.
+            Published::Stored(stored) => {
+                let restored = self.ledger.ends.get(&stage.key).is_some_and(|end| end.dropped.is_some());
+                StageEnd::stored(stored, restored && !replace)
+            }
+            Published::Differs(stored, why) => StageEnd::stored(*stored, true).not_restored(&why),
+            Published::LeaseLost => return self.lease_lost(running),
+        };
+        drop(running);
         self.ledger.ended(&stage, end, Some(slot))?;
         self.show_totals();
         Ok(())
+    }
+
+    /// This process stood still for so long that another sweep took the stage over: its result will be used.
+    fn lease_lost(&mut self, running: Running) -> Result<(), SweepError> {
+        let Running { stage, mut waiting, .. } = running;
+        self.store.abandon(&stage.key)?;
+        waiting.elsewhere = Some(Instant::now());
+        self.waiting.insert(stage.key.clone(), waiting);
+        self.ledger.note("lost", &stage, "another sweep has taken it over; its result will be used")
     }
 
     /// Stops the sweep where the disk is full, runs the stage again where that may help, and records the failure
@@ -108,13 +133,17 @@ impl Scheduler<'_> {
             drop((worker, lease));
             return self.ledger.note("retry", &stage, message);
         }
-        self.store.record_failure(&stage, &result)?;
+        let restored = self.not_restored(&stage.key, message);
+        if restored.is_none() {
+            self.store.record_failure(&stage, &result)?;
+        }
         if reason == FailureReason::Panic || !reason.is_spurious() {
             // The checkpoint may be the cause of the failure. After running out of memory it is hours of good work.
             self.store.drop_scratch(&stage.key)?;
         }
         drop((worker, lease));
-        self.ledger.ended(&stage, StageEnd::failed(result, false), Some(slot))?;
+        let end = restored.unwrap_or_else(|| StageEnd::failed(result, false));
+        self.ledger.ended(&stage, end, Some(slot))?;
         self.show_totals();
         Ok(())
     }

@@ -42,7 +42,7 @@ impl Scheduler<'_> {
         let ready = |key: &&Key| {
             let Some(waiting) = self.waiting.get(*key) else { return false };
             let requires = &self.options.plan.stages[*key].requires;
-            requires.iter().all(|required| self.ledger.ends.contains_key(required))
+            requires.iter().all(|required| self.end_of(required).is_some())
                 && waiting.elsewhere.is_none_or(|at| Instant::now() >= at)
                 && !(waiting.alone && busy)
         };
@@ -129,14 +129,17 @@ impl Scheduler<'_> {
         let plan = &self.options.plan;
         for required in &plan.stages[key].requires {
             let running = self.running.iter().flatten().any(|running| running.stage.key == *required);
-            if running || self.waiting.contains_key(required) || self.ledger.ends.contains_key(required) {
+            let usable = self.ledger.ends.get(required).is_some_and(|end| end.dropped.is_none());
+            if running || self.waiting.contains_key(required) || usable {
                 continue;
             }
-            match self.store.find(required)? {
-                Some(stored) => {
-                    self.ledger.record(&plan.stages[required], StageEnd::stored(stored, true))?;
-                }
-                None => self.wait_for(required)?,
+            let stored = self.store.find(required)?;
+            let usable = stored.as_ref().is_some_and(|stored| !stored.dropped);
+            if let Some(stored) = stored {
+                self.ledger.record(&plan.stages[required], StageEnd::stored(stored, true))?;
+            }
+            if !usable {
+                self.wait_for(required)?;
             }
         }
         Ok(())
@@ -153,6 +156,7 @@ impl Scheduler<'_> {
         if let Some(record) = failure {
             return Ok(Some(StageEnd::failed(record.result, true)));
         }
-        Ok(self.store.find(key)?.map(|stored| StageEnd::stored(stored, true)))
+        let stored = self.store.find(key)?.filter(|stored| !stored.dropped);
+        Ok(stored.map(|stored| StageEnd::stored(stored, true)))
     }
 }

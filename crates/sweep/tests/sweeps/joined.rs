@@ -29,7 +29,8 @@ fn shards_with_stores_of_their_own_give_one_table() {
     let first = Store::join(&test.path("shard-1/store"), &into).unwrap();
     let second = Store::join(&test.path("shard-2/store"), &into).unwrap();
     assert_eq!(first.copied + second.copied, 6);
-    assert_eq!((second.same, second.other, second.damaged.len()), (0, 0, 0));
+    assert!(first.is_whole() && second.is_whole() && (first.same, second.same) == (0, 0));
+    assert_eq!((first.unknown, second.unknown), (0, 0));
     // Once more changes nothing.
     let again = Store::join(&test.path("shard-1/store"), &into).unwrap();
     assert_eq!(again, Joined { same: first.copied, ..Joined::default() });
@@ -63,8 +64,9 @@ fn what_is_damaged_or_differs_is_reported_and_not_copied() {
     other.behave("badnets/ft=collapsed\n");
     sweep(other.options()).unwrap();
     let joined = Store::join(&test.path("shard-1/store"), &other.path("store")).unwrap();
-    assert_eq!((joined.copied, joined.same, joined.other), (0, 1, 1));
+    assert_eq!((joined.copied, joined.same, joined.other_figures.len()), (0, 2, 1));
     assert!(joined.damaged[0].contains("model.bin is not as it was written"), "{joined:?}");
+    assert!(joined.other_figures[0].contains("badnets@0.1/s0 > ft: the same model"), "{joined:?}");
     assert!(other.rows()[1].acc == Some(51.0));
     for (from, word) in [("gone", "no folder"), ("shard-1/store", "joined into itself")] {
         match Store::join(&test.path(from), &test.path("shard-1/store")) {
@@ -72,4 +74,28 @@ fn what_is_damaged_or_differs_is_reported_and_not_copied() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_model_with_other_bytes_is_left_out_with_all_that_was_built_on_it() {
+    let (here, there) = (TestFolder::new(), TestFolder::new());
+    there.behave("badnets=other-model\n");
+    for test in [&here, &there] {
+        sweep(shard(test, 1)).unwrap();
+    }
+    // Of the two defended models one is there already.
+    let store = here.path("shard-1/store");
+    let keys: Vec<_> = here.options().plan.cells[..3].iter().map(|cell| cell.key.clone()).collect();
+    fs::remove_dir_all(Store::at(&store).folder(&keys[2])).unwrap();
+    let before = fs::read(Store::at(&store).folder(&keys[0]).join("model.bin")).unwrap();
+    let joined = Store::join(&there.path("shard-1/store"), &store).unwrap();
+    assert_eq!((joined.copied, joined.same, joined.refused.len()), (0, 1, 2), "{joined:?}");
+    assert!(joined.refused[0].contains(&format!("{} ", keys[0])), "{joined:?}");
+    assert!(joined.refused[0].contains("other bytes than the stage of this key in"), "{joined:?}");
+    assert!(joined.refused[1].contains(&format!("built on another model of {}", keys[0])), "{joined:?}");
+    assert_eq!(fs::read(Store::at(&store).folder(&keys[0]).join("model.bin")).unwrap(), before);
+    // A sweep makes what was left out.
+    here.runs();
+    assert_eq!(sweep(shard(&here, 1)).unwrap().trained, 1);
+    assert_eq!(here.runs(), ["badnets/tsbd"]);
 }

@@ -27,7 +27,7 @@ fn command(test: &TestFolder) -> Command {
     command
 }
 
-fn appears(path: &Path) {
+pub(crate) fn appears(path: &Path) {
     for _ in 0..6000 {
         if path.exists() {
             return;

@@ -3,10 +3,12 @@
 mod analysed;
 #[path = "../../fake-worker/catalog.rs"]
 mod catalog;
+mod hosts;
 mod joined;
 mod killed;
 mod results_folder;
 mod test_folder;
+mod tidied;
 mod traced;
 mod validity;
 mod watched;
