@@ -113,9 +113,10 @@ pub(crate) static GC: Command = Command {
     sections: &[
         Section {
             text: "\
-Lists the size of a store by experiment, the stages that no experiment needs, and what killed workers have left. PATH is
-an experiment file, or a folder with experiment files (.yaml) or results of sweeps (experiment.json) somewhere below
-it (default: experiments results). What a sweep at work needs stays.",
+Lists the size of a store by experiment, the stages that no experiment needs, and what killed workers have left. PATH
+is an experiment file, or a folder with experiment files (.yaml) or results of sweeps (experiment.json) anywhere below
+it (default: experiments results). What a sweep at work needs stays, and all stages of a data set that is not on this
+machine.",
             options: &[
                 valued("store", "DIR", "the store (default: results/store)"),
                 valued("data", "DIR", "folder with downloaded data sets (default: data)"),
@@ -132,8 +133,7 @@ it (default: experiments results). What a sweep at work needs stays.",
 With --keep results another sweep finds all results and runs nothing. If something new builds on a model that was
 removed, the model is made again, compared with its recorded hash, and its row stays as it is.
 
-Exit codes: 0 listed or removed, 2 an experiment cannot be read, 3 an experiment's data set is missing, or the store
-cannot be read or written.",
+Exit codes: 0 listed or removed, 2 an experiment has a mistake, 3 the store cannot be read or written.",
             options: &[],
         },
     ],

@@ -85,8 +85,9 @@ pub(crate) struct JoinArgs {
 /// What `scour gc` takes.
 #[derive(Args)]
 pub(crate) struct GcArgs {
-    /// Experiments whose stages stay: files, or folders with experiment files and results of sweeps
-    #[arg(value_name = "PATH", default_values = ["experiments", "results"])]
+    /// Experiments whose stages stay: files, or folders with experiment files and results of sweeps [default:
+    /// experiments results]
+    #[arg(value_name = "PATH")]
     pub(crate) needs: Vec<PathBuf>,
     /// The store
     #[arg(long, value_name = "DIR", default_value = "results/store")]

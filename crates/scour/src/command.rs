@@ -54,14 +54,13 @@ enum Command {
     #[command(
         after_help = "A folder stands for all experiment files below it (.yaml) and for the experiments of the sweeps whose \
         results lie below it (experiment.json, with what --set changed). Stages that none of them needs, and what killed \
-        workers have left, can go. What a sweep at work needs stays.\n\n\
+        workers have left, can go. What a sweep at work needs stays, and all stages of a data set that is not on this machine.\n\n\
         With --keep results the models of all stages go, and results, tables and images stay: another sweep finds them and \
         runs nothing. If something new builds on such a model, it is made again, compared with its recorded hash, and its \
         row stays as it is.\n\n    \
         scour gc\n    \
         scour gc --keep results --delete\n\n\
-        Exit codes: 0 listed or removed, 2 usage, or an experiment that cannot be read, 3 environment, such as an \
-        experiment whose data set is missing."
+        Exit codes: 0 listed or removed, 2 usage, or an experiment with a mistake, 3 environment."
     )]
     Gc(GcArgs),
     /// Measure training throughput on random images, or all that a device can do for a sweep

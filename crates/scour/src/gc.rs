@@ -1,14 +1,16 @@
 //! `scour gc`: what no experiment needs in a store, and removing it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use scour_core::{ExitCode, Experiment, ExperimentFile, Plan, Precision, load_experiment, plan, read_json};
+use scour_core::{
+    ExitCode, Experiment, ExperimentFile, PlanError, Precision, load_experiment, plan, read_json,
+};
 use scour_methods::{Registries, Registry};
 use scour_sweep::{Keep, Needs, Store};
 
 use crate::args::{GcArgs, KeepArg};
-use crate::output::say;
+use crate::output::{say, warn};
 use crate::planning::Failure;
 
 /// Lists, and deletes where asked to.
@@ -21,22 +23,28 @@ fn gc(methods: &Registry, args: &GcArgs) -> Result<ExitCode, Failure> {
         KeepArg::Models => Keep::Models,
         KeepArg::Results => Keep::Results,
     };
-    let needs = needs(methods, args)?;
+    let paths = match args.needs.as_slice() {
+        [] => [Path::new("experiments"), Path::new("results")].map(PathBuf::from).to_vec(),
+        given => given.to_vec(),
+    };
+    let needs = needs(methods, args, &paths)?;
     let store = Store::at(&args.store);
     if args.delete {
         let (survey, deleted) = store.tidy(&needs, keep)?;
-        say(survey);
-        say(deleted);
+        say(survey.to_string().trim_end());
+        if survey.is_clean() {
+            say("\nthere was nothing to remove");
+        } else {
+            say(format_args!("\n{deleted}"));
+        }
         return Ok(ExitCode::Done);
     }
     let survey = store.survey(&needs, keep)?;
-    let clean = survey.is_clean();
-    let removes = survey.removes();
-    say(survey);
-    if clean {
-        say("there is nothing to remove");
+    say(survey.to_string().trim_end());
+    if survey.is_clean() {
+        say("\nthere is nothing to remove");
     } else {
-        say(format_args!("nothing was removed. This removes {removes}:\n\n  {}", command(args)));
+        say(format_args!("\nnothing was removed. This removes {}:\n\n  {}", survey.removes(), command(args)));
     }
     Ok(ExitCode::Done)
 }
@@ -53,28 +61,34 @@ fn command(args: &GcArgs) -> String {
     words.join(" ")
 }
 
-/// The plans of all experiments. One that cannot be planned is an error: nobody knows what it needs.
-fn needs(methods: &Registry, args: &GcArgs) -> Result<Vec<Needs>, Failure> {
+/// The plans of all experiments. One with a mistake is an error: nobody knows what it needs.
+fn needs(methods: &Registry, args: &GcArgs, paths: &[PathBuf]) -> Result<Vec<Needs>, Failure> {
     let mut files = BTreeSet::new();
-    for path in &args.needs {
+    for path in paths {
         if path.is_dir() {
             find(path, &args.store, &mut files)?;
-        } else {
+        } else if !args.needs.is_empty() {
             files.insert(path.clone());
         }
     }
     if files.is_empty() {
-        let paths: Vec<String> = args.needs.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         return Err(Failure::Config(format!(
             "there is no experiment in {}: name files or folders of those that are needed",
             paths.join(", ")
         )));
     }
-    let mut needs = vec![];
+    let (mut needs, mut missing) = (vec![], BTreeMap::new());
     for file in files {
-        let Some(experiment) = experiment(&file)? else { continue };
-        let plans = plans(methods, args, &experiment, &file)?;
-        needs.push(Needs { name: file.display().to_string(), plans });
+        if let Some(experiment) = experiment(&file)? {
+            needs.push(need(methods, args, &experiment, &file, &mut missing)?);
+        }
+    }
+    for (dataset, (why, experiments)) in missing {
+        warn(format_args!(
+            "{why}, and experiments that need {dataset} ({experiments}) cannot be planned: all its stages stay; --data \
+             names another folder"
+        ));
     }
     Ok(needs)
 }
@@ -107,29 +121,32 @@ fn experiment(file: &Path) -> Result<Option<Experiment>, Failure> {
     Ok(Some(load_experiment(file, &[])?))
 }
 
-/// What `precision: auto` means depends on the device, and a store is used by several: what any of them needs stays.
-fn plans(
+/// The plans of an experiment for each data set by itself, since some may not be on this machine. `missing` has why,
+/// and for how many experiments.
+fn need(
     methods: &Registry,
     args: &GcArgs,
     experiment: &Experiment,
     file: &Path,
-) -> Result<Vec<Plan>, Failure> {
-    let explain = |failure| {
-        let (Failure::Config(text) | Failure::Environment(text)) = &failure;
-        let text = format!(
-            "{text}. What {} needs is not known without its plan, so that nothing can be removed: correct that, or name \
-             the other experiments only",
-            file.display()
-        );
-        match failure {
-            Failure::Config(_) => Failure::Config(text),
-            Failure::Environment(_) => Failure::Environment(text),
+    missing: &mut BTreeMap<String, (String, usize)>,
+) -> Result<Needs, Failure> {
+    let mut needs = Needs { name: file.display().to_string(), plans: vec![], datasets: vec![] };
+    for dataset in &experiment.datasets {
+        let experiment = Experiment { datasets: vec![dataset.clone()], ..experiment.clone() };
+        // What `auto` means depends on the device, and a store is used by several: what any of them needs stays.
+        for auto in [Precision::Fp32, Precision::Bf16] {
+            let registries = Registries::new(methods.clone(), args.data.clone(), auto);
+            match plan(&experiment, &registries, &needs.name) {
+                Ok(plan) => needs.plans.push(plan),
+                Err(PlanError::Data(why)) => {
+                    let why = why.split(". ").next().unwrap_or_default().to_owned();
+                    missing.entry(dataset.name.clone()).or_insert((why, 0)).1 += 1;
+                    needs.datasets.push(dataset.name.clone());
+                    break;
+                }
+                Err(error @ PlanError::Config(_)) => return Err(error.into()),
+            }
         }
-    };
-    let formats = [Precision::Fp32, Precision::Bf16];
-    let planned = formats.map(|auto| {
-        let registries = Registries::new(methods.clone(), args.data.clone(), auto);
-        plan(experiment, &registries, &file.display().to_string()).map_err(|error| explain(error.into()))
-    });
-    planned.into_iter().collect()
+    }
+    Ok(needs)
 }

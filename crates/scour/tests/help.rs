@@ -8,7 +8,7 @@ use common::{run, text};
 #[test]
 fn help_texts_are_as_reviewed() {
     let dir = tempfile::tempdir().unwrap();
-    for command in ["", "sweep", "evaluate", "status", "join", "bench", "list", "describe", "docs"] {
+    for command in ["", "sweep", "evaluate", "status", "join", "gc", "bench", "list", "describe", "docs"] {
         let args: Vec<&str> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let output = run(dir.path(), &args);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));

@@ -197,6 +197,54 @@ fn a_sweep_that_was_killed_resumes_to_the_same_rows() {
     assert_eq!(rows(&dir.join("killed")), whole);
 }
 
+/// What `gc` prints; it must succeed.
+fn gc(dir: &Path, args: &[&str]) -> String {
+    let output = run(dir, &[&["gc", "--store", "out/store"], args].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    text(&output)
+}
+
+#[test]
+fn a_model_that_was_dropped_is_trained_again_for_a_new_defense_and_is_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let set = ["--set", "seeds=[0]", "--set", "attacks=[badnets]", "--devices", "cpu"];
+    sweep(dir, "out", &set);
+    let before = rows(&dir.join("out"));
+    let model = folder_of(&dir.join("out"), &[("defense", "none")]).join("model.safetensors");
+    let bytes = std::fs::read(&model).unwrap();
+    // With other seeds and attacks than the experiment file says: the folder of the results knows.
+    let listed = gc(dir, &["mini.yaml", "out", "--keep", "results"]);
+    assert!(listed.contains("nothing was removed. This removes 4 models, "), "{listed}");
+    assert!(listed.contains("scour gc mini.yaml out --store out/store --data data --keep results --delete"));
+    assert!(model.exists());
+    let deleted = gc(dir, &["mini.yaml", "out", "--keep", "results", "--delete"]);
+    assert!(deleted.contains("\nremoved 4 models, "), "{deleted}");
+    assert!(!model.exists());
+    assert!(sweep(dir, "out", &set).contains("stages run: 0"));
+    assert_eq!(rows(&dir.join("out")), before);
+    let more =
+        ["--set", "defenses=[none, {ft: {epochs: 2}}, {tsbd: {unlearn_epochs: 2, finetune_epochs: 1}}, clp]"];
+    assert!(sweep(dir, "out", &[&set[..], &more].concat()).contains("stages run: 2"));
+    assert!(std::fs::read(&model).unwrap() == bytes, "another model");
+    assert_eq!(rows(&dir.join("out"))[..3], before);
+    // The results are now those of the larger experiment, and a mistake in one is an error.
+    assert!(gc(dir, &["out"]).contains("there is nothing to remove"));
+    std::fs::write(dir.join("wrong.yaml"), "name: wrong\n").unwrap();
+    let output = run(dir, &["gc", "mini.yaml", "wrong.yaml", "--store", "out/store", "--delete"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(model.exists());
+    // A data set that is not here cannot be planned, and nothing of it goes.
+    std::fs::write(
+        dir.join("far.yaml"),
+        "name: far\ndatasets: [gtsrb]\nattacks: [badnets]\ndefenses: [none]\n",
+    )
+    .unwrap();
+    let text = gc(dir, &["far.yaml"]);
+    assert!(text.contains("experiments that need gtsrb (1) cannot be planned"), "{text}");
+    assert!(text.contains("stages that no experiment needs: 5, "), "{text}");
+}
+
 /// STRIP, which trains a new model, on BadNets, on an attack inside the batches, and on a clean model.
 #[test]
 fn a_defense_may_look_at_the_training_set_and_its_verdicts_are_evaluated() {

@@ -22,6 +22,8 @@ pub struct Needs {
     pub name: String,
     /// Its plans: one, or one for each number format that `precision: auto` can mean.
     pub plans: Vec<Plan>,
+    /// Data sets that it could not be planned for, since they are not on this machine: all of their stages stay.
+    pub datasets: Vec<String>,
 }
 
 /// What stays of the stages that experiments need.
@@ -92,6 +94,8 @@ pub struct Survey {
     pub checkpoints: u64,
     /// Sweeps that are at work, and how many stages of the store stay for them alone.
     pub at_work: Vec<String>,
+    /// Stages that no plan names, on data sets that some experiment could not be planned for; they stay.
+    pub unplanned: usize,
     /// Stages that a newer scour wrote; they stay.
     pub newer: usize,
 }

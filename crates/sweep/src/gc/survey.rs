@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scour_core::Key;
+use scour_core::{Key, StageConfig};
 use serde_json::Value;
 
 use super::{Keep, Leftover, Needs, StageSize, Survey, Usage};
@@ -26,10 +26,13 @@ pub(super) fn survey(store: &Store, needs: &[Needs], keep: Keep) -> Result<Surve
     let models = models_needed(store, needs)?;
     let reserved: BTreeSet<&Key> = living.values().flat_map(|held| &held.stages).collect();
     let users = users(needs);
+    let unplanned: HashSet<&str> = needs.iter().flat_map(|need| &need.datasets).map(String::as_str).collect();
     for stage in &stages {
         let key = &stage.manifest.key;
         let in_use = reserved.contains(key) || living.contains_key(key.as_str());
-        let needed = users.contains_key(key) || in_use;
+        let planned = users.contains_key(key) || in_use;
+        let unplanned = unplanned.contains(dataset_of(&stage.manifest.config));
+        let needed = planned || unplanned;
         let size = |bytes| StageSize { key: key.clone(), title: stage.manifest.title.clone(), bytes };
         if !needed {
             survey.unneeded.push(size(stage.bytes));
@@ -37,9 +40,10 @@ pub(super) fn survey(store: &Store, needs: &[Needs], keep: Keep) -> Result<Surve
         }
         survey.needed.0 += 1;
         survey.needed.1 += stage.bytes;
+        survey.unplanned += usize::from(!planned);
         survey.dropped += usize::from(stage.manifest.dropped.is_some());
         if keep == Keep::Results && stage.model_bytes > 0 {
-            match in_use || models.contains(key) {
+            match in_use || unplanned || models.contains(key) {
                 true => survey.models_needed += 1,
                 false => survey.droppable.push(size(stage.model_bytes)),
             }
@@ -47,7 +51,7 @@ pub(super) fn survey(store: &Store, needs: &[Needs], keep: Keep) -> Result<Surve
     }
     survey.usage = usage(needs, &stages, &users);
     survey.at_work = at_work(&living, &stages, &users);
-    leftovers(store, &living, &users, &mut survey)?;
+    leftovers(store, (needs, &users), &living, &mut survey)?;
     Ok(survey)
 }
 
@@ -86,6 +90,17 @@ fn stages(store: &Store, survey: &mut Survey) -> Result<Vec<Present>, SweepError
     Ok(stages)
 }
 
+/// The registered name of the data set that a stage is about.
+fn dataset_of(config: &StageConfig) -> &str {
+    let dataset = match config {
+        StageConfig::Resource(config) => &config.dataset,
+        StageConfig::Attack(config) | StageConfig::Control(config) => &config.dataset,
+        StageConfig::Preparation(config) | StageConfig::Defense(config) => &config.attacked.dataset,
+        StageConfig::Analysis(config) => &config.attacked.dataset,
+    };
+    &dataset.name
+}
+
 /// The stages whose model is needed, since a stage that is still to be run builds on it.
 fn models_needed(store: &Store, needs: &[Needs]) -> Result<HashSet<Key>, SweepError> {
     let mut needed = HashSet::new();
@@ -98,8 +113,10 @@ fn models_needed(store: &Store, needs: &[Needs]) -> Result<HashSet<Key>, SweepEr
 }
 
 /// Which experiments use each stage, by their place in the list.
-fn users(needs: &[Needs]) -> BTreeMap<&Key, BTreeSet<usize>> {
-    let mut users: BTreeMap<&Key, BTreeSet<usize>> = BTreeMap::new();
+type Users<'a> = BTreeMap<&'a Key, BTreeSet<usize>>;
+
+fn users(needs: &[Needs]) -> Users<'_> {
+    let mut users = Users::new();
     for (index, need) in needs.iter().enumerate() {
         for key in need.plans.iter().flat_map(|plan| plan.stages.keys()) {
             users.entry(key).or_default().insert(index);
@@ -108,7 +125,7 @@ fn users(needs: &[Needs]) -> BTreeMap<&Key, BTreeSet<usize>> {
     users
 }
 
-fn usage(needs: &[Needs], stages: &[Present], users: &BTreeMap<&Key, BTreeSet<usize>>) -> Vec<Usage> {
+fn usage(needs: &[Needs], stages: &[Present], users: &Users) -> Vec<Usage> {
     let mut usage: Vec<Usage> =
         needs.iter().map(|need| Usage { name: need.name.clone(), stages: 0, bytes: 0, shared: 0 }).collect();
     for stage in stages {
@@ -123,11 +140,7 @@ fn usage(needs: &[Needs], stages: &[Present], users: &BTreeMap<&Key, BTreeSet<us
 }
 
 /// A line for each sweep at work, and for whoever holds the lease of one stage only.
-fn at_work(
-    living: &BTreeMap<String, HeldLease>,
-    stages: &[Present],
-    users: &BTreeMap<&Key, BTreeSet<usize>>,
-) -> Vec<String> {
+fn at_work(living: &BTreeMap<String, HeldLease>, stages: &[Present], users: &Users) -> Vec<String> {
     let sweeps = living.values().filter(|held| !held.stages.is_empty());
     let line = |held: &HeldLease| {
         let alone =
@@ -141,8 +154,8 @@ fn at_work(
 /// What killed processes have left, and what was set aside.
 fn leftovers(
     store: &Store,
+    (needs, users): (&[Needs], &Users),
     living: &BTreeMap<String, HeldLease>,
-    users: &BTreeMap<&Key, BTreeSet<usize>>,
     survey: &mut Survey,
 ) -> Result<(), SweepError> {
     let is_held = |name: &str| living.contains_key(name.split('.').next().unwrap_or_default());
@@ -160,6 +173,8 @@ fn leftovers(
             let key: Option<Key> = serde_json::from_value(Value::from(stem)).ok();
             let needed = key.as_ref().is_some_and(|key| users.contains_key(key)) || reserved.contains(stem);
             let bytes = sizes(&store.root().join(&path))?.iter().map(|(_, size)| size).sum();
+            // Whose they are is not known where the stage is not planned.
+            let needed = needed || needs.iter().any(|need| !need.datasets.is_empty());
             let goes = match part {
                 "tmp" => !is_held(&name),
                 "scratch" => {

@@ -35,14 +35,16 @@ impl Survey {
 
     /// What would be removed, in half a line.
     pub fn removes(&self) -> String {
-        format!(
-            "{}, {} (results stay) and {}, {} MiB",
-            count(self.unneeded.len(), "stage"),
-            count(self.droppable.len(), "model"),
-            count(self.leftovers.len(), "leftover"),
-            Mib(self.bytes())
-        )
+        removed([self.unneeded.len(), self.droppable.len(), self.leftovers.len()], self.bytes())
     }
+}
+
+/// `3 stages, 1 leftover, 2.5 MiB`.
+fn removed([stages, models, leftovers]: [usize; 3], bytes: u64) -> String {
+    let counts = [(stages, "stage"), (models, "model"), (leftovers, "leftover")];
+    let counts = counts.iter().filter(|(number, _)| *number > 0);
+    let counts: String = counts.map(|(number, word)| format!("{}, ", count(*number, word))).collect();
+    format!("{counts}{} MiB", Mib(bytes))
 }
 
 impl Display for Survey {
@@ -62,6 +64,7 @@ impl Display for Survey {
         let notes = [
             (self.dropped, "of them have no model any more: it is made again if something needs it"),
             (self.models_needed, "of them keep their model: something that is to be run builds on it"),
+            (self.unplanned, "of them are of a data set that is not here: what is needed of it is not known"),
             (self.newer, "stages were written by a newer scour, and stay"),
         ];
         for (number, text) in notes.iter().filter(|(number, _)| *number > 0) {
@@ -105,14 +108,7 @@ fn list(f: &mut fmt::Formatter, what: &str, entries: &[(u64, String)]) -> fmt::R
 
 impl Display for Deleted {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(
-            f,
-            "removed {}, {} and {}: {} MiB",
-            count(self.stages, "stage"),
-            count(self.models, "model"),
-            count(self.leftovers, "leftover"),
-            Mib(self.bytes)
-        )?;
+        write!(f, "removed {}", removed([self.stages, self.models, self.leftovers], self.bytes))?;
         if self.in_use > 0 {
             write!(f, "; {} stayed, since a sweep works on them", count(self.in_use, "stage"))?;
         }

@@ -11,7 +11,7 @@ use scour_core::{ExitCode, Key, Plan};
 use scour_sweep::{Keep, Manifest, Needs, Rerun, Store, SweepOptions, dry_run, sweep};
 
 fn needs(name: &str, plan: Plan) -> Needs {
-    Needs { name: name.into(), plans: vec![plan] }
+    Needs { name: name.into(), plans: vec![plan], datasets: vec![] }
 }
 
 /// The cells of one attack.
@@ -65,6 +65,12 @@ fn what_no_experiment_needs_is_listed_first_and_removed_when_asked() {
     // Nothing was changed.
     assert!(test.path("store/tmp/0123456789abcdef0123.1-x").exists());
     assert_eq!(store(&test).survey(&badnets, Keep::Models).unwrap().to_string(), survey.to_string());
+
+    // Where the data set of an experiment is missing, nobody knows which of its stages it needs.
+    let unknown = Needs { name: "c".into(), plans: vec![], datasets: vec!["dots".into()] };
+    let careful = store(&test).survey(&[badnets[0].clone(), unknown], Keep::Results).unwrap();
+    assert_eq!((careful.unneeded.len(), careful.droppable.len(), careful.unplanned), (0, 0, 3));
+    assert_eq!(careful.leftovers.len(), 2, "not the checkpoint");
 
     let (_, deleted) = store(&test).tidy(&badnets, Keep::Models).unwrap();
     assert_eq!((deleted.stages, deleted.models, deleted.leftovers, deleted.in_use), (3, 0, 3, 0));
