@@ -17,7 +17,7 @@ use crate::{Store, StoredStage, SweepError, clock};
 #[derive(Debug)]
 pub(crate) enum Published {
     /// It is in the store.
-    Stored(StoredStage),
+    Stored(Box<StoredStage>),
     /// It is not, since another sweep has taken over the lease meanwhile.
     LeaseLost,
     /// The model was dropped, and the one that was made now has other bytes. The stage stays as it was.
@@ -39,7 +39,7 @@ impl Store {
         match self.find(&stage.key)? {
             Some(stored) if !replace && !stored.dropped => {
                 self.abandon(&stage.key)?;
-                return Ok(Published::Stored(stored));
+                return Ok(Published::Stored(stored.into()));
             }
             Some(stored) if !replace => {
                 if let Some(why) = restore(&folder, &temporary).at("write", &temporary)? {
@@ -64,7 +64,7 @@ impl Store {
         removed.at("remove", &self.failure_path(&stage.key))?;
         self.drop_scratch(&stage.key)?;
         // Read back, so that a result is the same to the last digit now and from the store later.
-        self.find(&stage.key)?.map(Published::Stored).ok_or_else(|| {
+        self.find(&stage.key)?.map(|stored| Published::Stored(stored.into())).ok_or_else(|| {
             SweepError::Environment(format!(
                 "{} is not as it was written: the file system cannot be trusted; name another with --store",
                 folder.display()

@@ -85,7 +85,7 @@ impl Scheduler<'_> {
             // A model that was dropped and is back comes with the result that it had.
             Published::Stored(stored) => {
                 let restored = self.ledger.ends.get(&stage.key).is_some_and(|end| end.dropped.is_some());
-                StageEnd::stored(stored, restored && !replace)
+                StageEnd::stored(*stored, restored && !replace)
             }
             Published::Differs(stored, why) => StageEnd::stored(*stored, true).not_restored(&why),
             Published::LeaseLost => return self.lease_lost(running),
