@@ -96,6 +96,7 @@ fn dataset_of(config: &StageConfig) -> &str {
         StageConfig::Resource(config) => &config.dataset,
         StageConfig::Attack(config) | StageConfig::Control(config) => &config.dataset,
         StageConfig::Preparation(config) | StageConfig::Defense(config) => &config.attacked.dataset,
+        StageConfig::Ranking(config) => &config.attacked.dataset,
         StageConfig::Analysis(config) => &config.attacked.dataset,
     };
     &dataset.name
