@@ -31,10 +31,18 @@ pub enum WorkerEvent {
         /// One line.
         text: String,
     },
-    /// The last line of a worker that ended by itself.
+    /// How the stage ended; after it comes at most [`WorkerEvent::Ready`].
     Finished {
         /// What came out.
         result: Box<TaskResult>,
+    },
+    /// The worker has closed everything that belonged to the stage, and waits for the next task. One that does not say so
+    /// ends by itself.
+    Ready {
+        /// Memory that it holds beyond what it held before its first stage, in MiB; what it keeps for later stages on
+        /// purpose is left out. Absent where the system does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        grown_mib: Option<u64>,
     },
 }
 

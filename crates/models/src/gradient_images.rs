@@ -6,7 +6,7 @@ use tch::Tensor;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// The number of images that went forward through any model of this process while gradients were recorded; an image counts
+/// The number of images that went forward through any model of this process, since the last reset, while gradients were recorded; an image counts
 /// once for each such pass. Passes under `tch::no_grad`, such as evaluation, do not count. The cost of a piece of work is the
 /// difference of two calls, if nothing else runs in the process in between.
 pub fn gradient_images() -> u64 {
@@ -17,6 +17,11 @@ pub fn gradient_images() -> u64 {
 /// resumes.
 pub fn resume_gradient_images(count: u64) {
     COUNT.fetch_max(count, Ordering::Relaxed);
+}
+
+/// Starts the count at 0: for a process that does one piece of work after another.
+pub fn reset_gradient_images() {
+    COUNT.store(0, Ordering::Relaxed);
 }
 
 /// Counts a forward pass with the input [n, ...].

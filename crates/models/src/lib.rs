@@ -12,7 +12,7 @@ mod preact_resnet;
 mod registry;
 mod vgg;
 
-pub use gradient_images::{gradient_images, resume_gradient_images};
+pub use gradient_images::{gradient_images, reset_gradient_images, resume_gradient_images};
 pub use layers::{Layers, NormalisedConvolution};
 pub use model::{Model, ModelSpec, Network};
 pub use pass::{Pass, Tap};

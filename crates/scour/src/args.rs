@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use scour_sweep::StageLimits;
 
 /// Which cells of which experiment, and where they lie.
 #[derive(Args)]
@@ -47,6 +48,13 @@ pub(crate) struct SweepArgs {
     /// Workers at a time on each device [default: 1 on a GPU, 2 on a CPU with two cores or more]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) jobs_per_device: Option<u32>,
+    /// How long a stage may give no sign of progress before it counts as hung: 6h, or attack=48h,defense=12h; none is no
+    /// limit [default: control=6h, others 24h]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) stage_limit: Option<StageLimits>,
+    /// Run every stage in a process of its own; by default each worker stays for the next stage
+    #[arg(long)]
+    pub(crate) fresh_workers: bool,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

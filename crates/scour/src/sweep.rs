@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use scour_core::ExitCode;
 use scour_methods::Registry;
-use scour_sweep::{Cores, Device, LeasedDevices, SweepOptions, lease_devices, parse_devices, slots};
+use scour_sweep::{
+    Cores, Device, LeasedDevices, SweepOptions, WorkerOptions, ignored_gpus, lease_devices, parse_devices,
+    slots,
+};
 
 use crate::args::{Rerun, SweepArgs};
 use crate::output::{say, warn};
@@ -19,7 +22,11 @@ pub(crate) fn run(methods: &Registry, args: &SweepArgs) -> ExitCode {
 
 fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
-    let devices = parse_devices(&args.devices, visible.as_deref(), tch::Cuda::device_count() as usize)?;
+    let cuda_count = tch::Cuda::device_count() as usize;
+    let devices = parse_devices(&args.devices, visible.as_deref(), cuda_count)?;
+    if args.devices != "cpu" {
+        ignored_gpus(visible.as_deref(), cuda_count).iter().for_each(warn);
+    }
     // Of all devices, in use or not: what a result is called must not depend on who else is at work.
     let torch_devices: Vec<_> = devices.iter().map(torch_device).collect();
     let Planned { experiment, mut plan, complete, out, store } =
@@ -70,6 +77,11 @@ fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
         slots,
         worker,
         worker_args: vec!["worker".into()],
+        workers: WorkerOptions {
+            stay: !args.fresh_workers,
+            limits: args.stage_limit.unwrap_or_default(),
+            ..WorkerOptions::default()
+        },
         rerun,
         fail_fast: args.fail_fast,
         provenance: provenance(&names, first, threads, jobs),

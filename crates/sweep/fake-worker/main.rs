@@ -1,22 +1,22 @@
 //! A fake worker for the tests of the sweep engine, and a program to be killed in place of `scour sweep`.
 //!
-//! `work` carries out a task as the file `behaviour` in the data folder says, one `ATTACK[/DEFENSE]=WORD` a line, and
-//! adds a line to `runs.log` there. `sweep DIR [OUT]` sweeps the plan of the tests in DIR.
+//! `work` carries out tasks as the file `behaviour` in the data folder says, one `ATTACK[/DEFENSE]=WORD` a line, and adds a
+//! line for each to `runs.log` and `processes.log` there. `sweep DIR [OUT]` sweeps the plan of the tests in DIR.
 
 mod catalog;
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use scour_channel::{Received, Tasks};
 use scour_core::{
     Environment, FailureReason, Measured, Provenance, ResultDetails, StageConfig, Status, Task, TaskResult,
     TestImages, WorkerEvent,
 };
-use scour_sweep::{Rerun, Slot, SweepOptions};
+use scour_sweep::{Rerun, Slot, SweepOptions, WorkerOptions};
+use serde_json::json;
 
 fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +41,7 @@ fn sweep(dir: &Path, out: &str) -> std::process::ExitCode {
         slots: vec![Slot { name: "cpu".into(), device: "cpu".into(), environment: vec![], threads: 1 }],
         worker: std::env::current_exe().expect("a path of its own"),
         worker_args: vec!["work".into()],
+        workers: WorkerOptions::default(),
         rerun: Rerun::No,
         fail_fast: false,
         provenance: Provenance::default(),
@@ -58,11 +59,33 @@ fn send(event: &WorkerEvent) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Works on one task after another, as `scour worker` does.
 fn work() -> io::Result<()> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    let task: Task = serde_json::from_str(&line)?;
-    let name = match &task.config {
+    let tasks = Tasks::listen(io::stdin(), || ());
+    while let Some(Received { task, log, held }) = tasks.next_task()? {
+        if let Some(log) = log {
+            rustix::stdio::dup2_stderr(&log)?;
+        }
+        let name = name_of(&task.config);
+        let behaviour = fs::read_to_string(task.data.join("behaviour")).unwrap_or_default();
+        let behaviour = behaviour.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+        let behaviour = behaviour.unwrap_or("ok");
+        let status = work_on(&task, &name, behaviour, &tasks)?;
+        if matches!(status, Status::Failed { .. }) {
+            return Ok(());
+        }
+        drop(held);
+        let grown_mib = if behaviour == "grow" { 1 << 20 } else { 0 };
+        send(&WorkerEvent::Ready { grown_mib: Some(grown_mib) })?;
+        if behaviour == "end-later" {
+            die("after its stage");
+        }
+    }
+    Ok(())
+}
+
+fn name_of(config: &StageConfig) -> String {
+    match config {
         StageConfig::Resource(config) => format!("{}-resource", config.attack.label),
         StageConfig::Attack(config) => config.attack.label.clone(),
         StageConfig::Control(config) => format!("{}-control", config.attack.label),
@@ -78,20 +101,26 @@ fn work() -> io::Result<()> {
         StageConfig::Analysis(config) => {
             format!("{}/{}", config.attacked.attack.label, config.analysis.label)
         }
-    };
+    }
+}
+
+/// Carries out a task as its behaviour says, and sends its result.
+fn work_on(task: &Task, name: &str, behaviour: &str, tasks: &Tasks) -> io::Result<Status> {
     for (_, folder) in &task.requires {
         fs::read(folder.join("model.bin"))?;
     }
-    let mut runs = OpenOptions::new().create(true).append(true).open(task.data.join("runs.log"))?;
-    runs.write_all(format!("{name}\n").as_bytes())?;
-    let behaviour = fs::read_to_string(task.data.join("behaviour")).unwrap_or_default();
-    let behaviour = behaviour.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+    write_down(task, name)?;
+    if behaviour == "talk" {
+        // Standard error, and output that is no event: both belong to the log of this stage.
+        writeln!(io::stdout(), "printed by {name}")?;
+        writeln!(io::stderr(), "said by {name}")?;
+    }
     fs::write(task.out.join("model.bin"), task.key.as_str())?;
     send(&WorkerEvent::Note { text: format!("working on {name}") })?;
     let running = task.data.join("running").join(task.key.as_str());
     fs::create_dir_all(task.data.join("running"))?;
     fs::write(&running, "")?;
-    let status = behave(behaviour.unwrap_or("ok"), &task)?;
+    let status = behave(behaviour, task, tasks)?;
     fs::remove_file(running)?;
     if let StageConfig::Attack(_) = task.config {
         fs::create_dir(task.out.join("gallery"))?;
@@ -100,18 +129,34 @@ fn work() -> io::Result<()> {
     if let StageConfig::Analysis(_) = task.config {
         fs::write(task.out.join("coverage.csv"), format!("key\n{}\n", task.key))?;
     }
-    let seed = number_of(task.key.as_str());
     let result = TaskResult {
-        measured: measured(&task, behaviour.unwrap_or("ok"), &status),
-        seconds: seed,
+        measured: measured(task, behaviour, &status),
+        seconds: number_of(task.key.as_str()),
         preparation_seconds: if task.requires.len() > 1 { 100.0 } else { 0.0 },
         precision: "fp32".into(),
         test_images: Some(TestImages { acc: 20, asr: 10 }),
         environment: Some(Environment { device: "cpu".into(), threads: 1, ..Environment::default() }),
         details: ResultDetails { poisoned: Some(7), unlearn_epochs: Some(3), ..ResultDetails::default() },
-        ..TaskResult::of_status(status)
+        ..TaskResult::of_status(status.clone())
     };
-    send(&WorkerEvent::Finished { result: Box::new(result) })
+    send(&WorkerEvent::Finished { result: Box::new(result) })?;
+    Ok(status)
+}
+
+/// Adds the stage to `runs.log`, and what it sees of its process to `processes.log`.
+fn write_down(task: &Task, name: &str) -> io::Result<()> {
+    let append = |file| OpenOptions::new().create(true).append(true).open(task.data.join(file));
+    let variable = |name| std::env::var(name).ok();
+    let seen = json!({
+        "stage": name,
+        "process": std::process::id(),
+        "device": task.device,
+        "visible": variable("CUDA_VISIBLE_DEVICES"),
+        "order": variable("CUDA_DEVICE_ORDER"),
+        "threads": variable("OMP_NUM_THREADS"),
+    });
+    append("processes.log")?.write_all(format!("{seen}\n").as_bytes())?;
+    append("runs.log")?.write_all(format!("{name}\n").as_bytes())
 }
 
 /// Figures that count, unless the behaviour asks for others. The test set has two classes of the same size.
@@ -143,7 +188,7 @@ fn number_of(text: &str) -> f64 {
         / 4_294_967_296.0
 }
 
-fn behave(word: &str, task: &Task) -> io::Result<Status> {
+fn behave(word: &str, task: &Task, tasks: &Tasks) -> io::Result<Status> {
     let failed = |reason, message: &str| Status::Failed { reason, message: message.into() };
     let first = task.scratch.join("tried");
     match word {
@@ -160,22 +205,43 @@ fn behave(word: &str, task: &Task) -> io::Result<Status> {
             let pid = rustix::process::getpid();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
         }
-        // Runs out of memory once, and then succeeds only where no other worker is running.
+        // Runs out of memory once, and then succeeds only where there is no other worker.
         "crowded" => {
             if !first.exists() {
                 fs::write(first, "")?;
                 die("CUDA out of memory");
             }
-            if fs::read_dir(task.data.join("running"))?.count() > 1 {
+            if fs::read_dir(task.data.join("running"))?.count() > 1 || another_process_lives(task)? {
                 return Ok(failed(FailureReason::Nan, "not alone"));
             }
         }
-        "wait" => wait(task)?,
+        "wait" => wait(task, tasks)?,
         // As on a machine that computes otherwise.
         "other-model" => fs::write(task.out.join("model.bin"), "another")?,
+        "hang" => loop {
+            std::thread::sleep(Duration::from_secs(3600));
+        },
+        "hang-once" if !first.exists() => {
+            fs::write(first, "")?;
+            while !tasks.have_ended() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            std::process::exit(130);
+        }
         _ => {}
     }
     Ok(Status::Ok)
+}
+
+/// Whether a process of another stage is there, at work or waiting.
+fn another_process_lives(task: &Task) -> io::Result<bool> {
+    let mut lives = false;
+    for line in fs::read_to_string(task.data.join("processes.log"))?.lines() {
+        let seen: serde_json::Value = serde_json::from_str(line)?;
+        let process = seen["process"].as_u64().unwrap_or_default();
+        lives |= process != u64::from(std::process::id()) && fs::exists(format!("/proc/{process}"))?;
+    }
+    Ok(lives)
 }
 
 fn die(message: &str) -> ! {
@@ -184,17 +250,10 @@ fn die(message: &str) -> ! {
 }
 
 /// Works until the file `go` appears in the data folder, or saves a checkpoint and ends when standard input does.
-fn wait(task: &Task) -> io::Result<()> {
-    let ended = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&ended);
-    std::thread::spawn(move || {
-        // Nothing more is written to it: the read ends when the sweep closes it.
-        let _ = io::stdin().lock().read_line(&mut String::new());
-        flag.store(true, Ordering::Relaxed);
-    });
+fn wait(task: &Task, tasks: &Tasks) -> io::Result<()> {
     fs::write(task.data.join("waiting"), std::process::id().to_string())?;
     while !task.data.join("go").exists() {
-        if ended.load(Ordering::Relaxed) {
+        if tasks.have_ended() {
             fs::write(task.scratch.join("checkpoint"), "state")?;
             fs::write(task.data.join("saved"), "")?;
             std::process::exit(0);

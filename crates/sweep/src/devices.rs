@@ -1,6 +1,7 @@
 //! `--devices`: which hardware a sweep may use, and how each worker is limited to its share.
 
 use crate::Slot;
+use crate::visible_gpus::VisibleGpus;
 
 /// A piece of hardware that workers run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +25,19 @@ pub struct DeviceError {
 /// Reads `auto`, `cpu`, or a list such as `cuda:0,cuda:1`. `auto` is every GPU if there is one, and the CPU otherwise.
 ///
 /// `cuda_visible` is this process's `CUDA_VISIBLE_DEVICES`, where set: `cuda:1` then is the second of its entries, as
-/// it is for any CUDA program, and GPUs it leaves out stay out. `cuda_count` is how many GPUs can be used.
+/// it is for any CUDA program, and GPUs it leaves out stay out. `cuda_count` is how many GPUs CUDA finds; nothing here asks
+/// for it, so that a test can say any number.
 pub fn parse_devices(
     text: &str,
     cuda_visible: Option<&str>,
     cuda_count: usize,
 ) -> Result<Vec<Device>, DeviceError> {
-    let entries = visible_entries(cuda_visible, cuda_count);
     let fail = |message: String| DeviceError { given: text.into(), message };
+    if text == "cpu" {
+        return Ok(vec![cpu()]);
+    }
+    let gpus = VisibleGpus::new(cuda_visible, cuda_count).map_err(fail)?;
+    let entries = &gpus.usable;
     if text == "auto" {
         let all = (0..entries.len()).map(|index| cuda(index, &entries[index], cuda_visible.is_some()));
         return Ok(if entries.is_empty() { vec![cpu()] } else { all.collect() });
@@ -45,13 +51,7 @@ pub fn parse_devices(
                 name.strip_prefix("cuda:").and_then(|index| index.parse().ok()).ok_or_else(|| {
                     fail(format!("unknown device `{name}` (known: auto, cpu, cuda:0, cuda:1, ...)"))
                 })?;
-            let entry = entries.get(index).ok_or_else(|| {
-                fail(match entries.len() {
-                    0 => format!("there is no `{name}`: no GPU can be used here; use cpu, or see `doctor`"),
-                    1 => format!("there is no `{name}`: the only GPU is cuda:0"),
-                    count => format!("there is no `{name}`: the GPUs are cuda:0 to cuda:{}", count - 1),
-                })
-            })?;
+            let entry = entries.get(index).ok_or_else(|| fail(gpus.lacks(name)))?;
             cuda(index, entry, cuda_visible.is_some())
         };
         if devices.contains(&device) {
@@ -62,19 +62,9 @@ pub fn parse_devices(
     Ok(devices)
 }
 
-/// The names under which CUDA knows the usable GPUs: indices, or what the user wrote, such as UUIDs.
-fn visible_entries(cuda_visible: Option<&str>, cuda_count: usize) -> Vec<String> {
-    match cuda_visible {
-        None => (0..cuda_count).map(|index| index.to_string()).collect(),
-        // CUDA ignores everything from the first invalid entry on; -1 is the customary one.
-        Some(list) => list
-            .split(',')
-            .map(str::trim)
-            .take_while(|entry| !entry.is_empty() && !entry.starts_with('-'))
-            .take(cuda_count)
-            .map(String::from)
-            .collect(),
-    }
+/// What the user should know of `CUDA_VISIBLE_DEVICES`: one line, where it names what CUDA does not use.
+pub fn ignored_gpus(cuda_visible: Option<&str>, cuda_count: usize) -> Option<String> {
+    VisibleGpus::new(cuda_visible, cuda_count).ok()?.ignored
 }
 
 fn cpu() -> Device {
@@ -138,6 +128,13 @@ mod tests {
     }
 
     #[test]
+    fn slices_of_a_gpu_are_devices_though_cuda_shows_a_process_only_the_first() {
+        assert_eq!(names("auto", Some("MIG-a,MIG-b"), 1), pairs(&[("cuda:0", "MIG-a"), ("cuda:1", "MIG-b")]));
+        assert_eq!(names("cuda:1", Some("MIG-a,MIG-b"), 1), pairs(&[("cuda:1", "MIG-b")]));
+        assert_eq!(names("auto", Some("MIG-a,MIG-b"), 0), pairs(&[("cpu", "")]));
+    }
+
+    #[test]
     fn what_cannot_be_used_is_one_line() {
         let message = |text, visible, count| parse_devices(text, visible, count).unwrap_err().to_string();
         assert!(message("cuda:0", None, 0).contains("no GPU can be used here"));
@@ -145,6 +142,18 @@ mod tests {
         assert!(message("gpu0", None, 1).contains("unknown device `gpu0`"));
         assert!(message("cpu,cpu", None, 1).contains("--jobs-per-device"));
         assert!(message("", None, 1).contains("unknown device ``"));
+        assert_eq!(
+            message("cuda:1", Some("0,9"), 1),
+            "--devices cuda:1: there is no `cuda:1`: the only GPU is cuda:0; CUDA_VISIBLE_DEVICES=0,9: CUDA finds no \
+             GPU `9`, and uses neither it nor what follows it"
+        );
+        assert_eq!(
+            message("auto", Some("0,1,0"), 0),
+            "--devices auto: CUDA_VISIBLE_DEVICES=0,1,0 names the GPU `0` twice, and CUDA then uses none at all: name it \
+             once, and see --jobs-per-device for several workers on one"
+        );
+        // Whoever asks for the CPU need not care.
+        assert_eq!(parse_devices("cpu", Some("0,1,0"), 0).unwrap()[0].name, "cpu");
     }
 
     #[test]

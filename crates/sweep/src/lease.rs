@@ -40,11 +40,12 @@ mod record;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::io::Errno;
 use scour_core::{Key, unique_mark};
 
 use heartbeat::Heartbeats;
@@ -328,13 +329,10 @@ impl Lease {
         self.own.renew()
     }
 
-    /// Starts a child that holds the lease too: a worker that outlives a killed sweep still writes to its folders, and
-    /// until it has ended no other may.
-    pub(crate) fn share_with<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        fcntl_setfd(&self.own.file, FdFlags::empty())?;
-        let started = start();
-        fcntl_setfd(&self.own.file, FdFlags::CLOEXEC)?;
-        started
+    /// Files for a worker to hold open during the stage, so that it holds the lease too: a worker that outlives a killed
+    /// sweep still writes to its folders, and until it has closed them no other may.
+    pub(crate) fn files(&self) -> Vec<BorrowedFd<'_>> {
+        vec![self.own.file.as_fd()]
     }
 
     fn give_back(&self) -> io::Result<()> {

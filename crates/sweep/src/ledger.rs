@@ -135,7 +135,7 @@ impl<'a> Ledger<'a> {
                 self.line("note", &format!("{}: {text}", stage.title));
                 Ok(())
             }
-            WorkerEvent::Finished { .. } => Ok(()),
+            WorkerEvent::Finished { .. } | WorkerEvent::Ready { .. } => Ok(()),
         }
     }
 

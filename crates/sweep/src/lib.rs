@@ -1,7 +1,7 @@
 //! The sweep engine: carries out a plan, stage by stage, on the devices of one machine, and writes the results.
 //!
-//! A stage is run by a child process that reads one [`Task`](scour_core::Task) and writes
-//! [`WorkerEvent`](scour_core::WorkerEvent)s. What it makes goes into a content-addressed [`Store`], so that
+//! A stage is run by a child process that reads a [`Task`](scour_core::Task), writes
+//! [`WorkerEvent`](scour_core::WorkerEvent)s, and stays for the next stage of its slot. What it makes goes into a content-addressed [`Store`], so that
 //! nothing is trained twice and a killed sweep continues where it stopped.
 //!
 //! This crate must not know torch, polars, data sets or methods: to it a stage is a key, a title, what it requires,
@@ -34,18 +34,21 @@ mod publish;
 mod results;
 mod scheduler;
 mod signals;
+mod stage_limits;
 mod stage_state;
 mod status_file;
+mod staying;
 mod store;
 mod sweep;
 mod terminal;
+mod visible_gpus;
 mod watch;
 mod worker;
 
 pub use clock::now;
 pub use cores::Cores;
 pub use device_lease::{LeasedDevices, lease_devices};
-pub use devices::{Device, DeviceError, parse_devices, slots};
+pub use devices::{Device, DeviceError, ignored_gpus, parse_devices, slots};
 pub use disk::MIN_FREE_MIB;
 pub use dry_run::dry_run;
 pub use error::SweepError;
@@ -53,7 +56,8 @@ pub use failed_record::FailedRecord;
 pub use gc::{Deleted, Keep, Leftover, Needs, StageSize, Survey, Usage};
 pub use join::Joined;
 pub use manifest::{BuiltOn, Dropped, FileRecord, Manifest};
-pub use options::{Rerun, Slot, Summary, SweepOptions};
+pub use options::{Rerun, Slot, Summary, SweepOptions, WorkerOptions};
+pub use stage_limits::StageLimits;
 pub use store::{Store, StoredStage};
 pub use sweep::sweep;
 pub use watch::Watched;

@@ -1,8 +1,11 @@
 //! The options of a sweep, and its summary.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use scour_core::{ExitCode, Experiment, Plan, Provenance};
+
+use crate::StageLimits;
 
 /// Which stages are run although the store holds their result or failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +39,23 @@ impl Slot {
     }
 }
 
+/// How long worker processes live. None of it changes a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerOptions {
+    /// Whether a process stays for the next stage of its slot; else each stage has a new one.
+    pub stay: bool,
+    /// How long a worker may give no sign of progress.
+    pub limits: StageLimits,
+    /// How long a worker may take to save its checkpoint and end when it is asked to.
+    pub grace: Duration,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self { stay: true, limits: StageLimits::default(), grace: Duration::from_secs(20) }
+    }
+}
+
 /// Everything that [`sweep`](crate::sweep) needs to know.
 #[derive(Clone, Debug)]
 pub struct SweepOptions {
@@ -57,6 +77,8 @@ pub struct SweepOptions {
     pub worker: PathBuf,
     /// Its arguments.
     pub worker_args: Vec<String>,
+    /// How its processes are kept.
+    pub workers: WorkerOptions,
     /// What is run again.
     pub rerun: Rerun,
     /// Stop everything as soon as a cell has failed.

@@ -2,6 +2,7 @@
 
 mod conclude;
 mod dispatch;
+mod workers;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -46,12 +47,17 @@ struct Waiting {
     elsewhere: Option<Instant>,
 }
 
+/// The stage at which the worker of a slot is.
 struct Running {
     stage: Stage,
     waiting: Waiting,
-    worker: Worker,
     result: Option<TaskResult>,
     lease: Lease,
+    started: Instant,
+    /// When its worker was last heard of.
+    heard: Instant,
+    /// Whether it was silent for too long, and has been asked to end.
+    overdue: bool,
 }
 
 /// The state of the loop.
@@ -63,7 +69,10 @@ pub(crate) struct Scheduler<'a> {
     /// Stages to be run, in the order in which they are begun.
     queue: Vec<Key>,
     waiting: HashMap<Key, Waiting>,
+    /// By slot.
     running: Vec<Option<Running>>,
+    /// The process of each slot, whether it is at a stage or waits for one.
+    workers: Vec<Option<Worker>>,
     sender: Sender<Message>,
     receiver: Receiver<Message>,
     serial: u64,
@@ -108,6 +117,7 @@ impl<'a> Scheduler<'a> {
             queue: order::priority(&options.plan, order, options.slots.len()),
             waiting,
             running: options.slots.iter().map(|_| None).collect(),
+            workers: options.slots.iter().map(|_| None).collect(),
             options,
             store,
             signals,
@@ -135,6 +145,7 @@ impl<'a> Scheduler<'a> {
                 self.stop_for(stop);
             }
             if self.running.iter().all(Option::is_none) && (self.stop.is_some() || self.waiting.is_empty()) {
+                self.end_idle_workers(|_| true);
                 return;
             }
         }
@@ -174,7 +185,7 @@ impl<'a> Scheduler<'a> {
     fn show_totals(&mut self) {
         self.totals_shown = Instant::now();
         let running: Vec<_> = self.running.iter().flatten().collect();
-        let running: Vec<_> = running.iter().map(|one| (one.stage.kind, one.worker.started)).collect();
+        let running: Vec<_> = running.iter().map(|one| (one.stage.kind, one.started)).collect();
         let waiting: Vec<_> = self.waiting.keys().map(|key| self.options.plan.stages[key].kind).collect();
         self.ledger.show_totals(&waiting, &running);
     }
@@ -190,8 +201,8 @@ impl<'a> Scheduler<'a> {
             self.stop_for(Stop::Interrupted);
         } else {
             self.stop_for(Stop::Interrupted);
-            for running in self.running.iter_mut().flatten() {
-                running.worker.kill();
+            for worker in self.workers.iter_mut().flatten() {
+                worker.kill();
             }
         }
         self.signals_seen = count;
@@ -206,8 +217,8 @@ impl<'a> Scheduler<'a> {
             Some(_) => matches!(stop, Stop::Interrupted | Stop::Error(_)),
         };
         if !matches!(stop, Stop::NoSpace(_)) {
-            for running in self.running.iter_mut().flatten() {
-                running.worker.ask_to_end();
+            for worker in self.workers.iter_mut().flatten() {
+                worker.ask_to_end();
             }
         }
         if replaces {

@@ -1,116 +1,139 @@
-//! A worker: one child process for one stage.
+//! A worker: a child process on a slot, for one stage after another.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+mod log;
+mod output;
+
+use std::io;
+use std::os::fd::AsFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use scour_core::{Task, WorkerEvent};
+use scour_channel::TaskSender;
+use scour_core::Task;
 
-use crate::error::AtPath;
+pub(crate) use self::log::LogFile;
+pub(crate) use self::output::Message;
+use self::output::{StrayOutput, read_events};
 use crate::lease::Lease;
-use crate::{Slot, SweepError, SweepOptions, clock};
+use crate::{Slot, SweepError, SweepOptions};
 
-/// How long a worker may take to save its checkpoint and end when it is asked to.
-const GRACE: Duration = Duration::from_secs(20);
-/// How long a worker may take to end after its result is there.
+/// How long a worker may take to end, or to be ready again, after its result is there.
 const TEARDOWN: Duration = Duration::from_secs(60);
-/// How many bytes of the end of a log are searched for the cause of a failure.
-const END_OF_LOG: u64 = 8192;
 
-/// What the threads that read from workers send to the scheduler.
-pub(crate) struct Message {
-    /// The slot of the worker.
-    pub(crate) slot: usize,
-    /// Differs from that of an earlier worker on the same slot.
-    pub(crate) serial: u64,
-    /// A line that the worker wrote; `None` when it will write no more.
-    pub(crate) event: Option<WorkerEvent>,
-}
-
-/// A running worker.
+/// A worker process.
 ///
 /// It shares the process group of the sweep, so that killing the group kills all; and it ends when its standard input
 /// does, so that it ends as well when the sweep alone is killed.
 pub(crate) struct Worker {
     child: Child,
     /// Kept open for as long as the worker is to work.
-    stdin: Option<ChildStdin>,
+    tasks: Option<TaskSender>,
     pub(crate) serial: u64,
-    pub(crate) started: Instant,
-    log: PathBuf,
-    /// Where in the log this worker begins.
-    log_start: u64,
+    grace: Duration,
+    /// Of the present stage, or the last one.
+    log: LogFile,
+    /// The same for the thread that reads standard output.
+    stray: StrayOutput,
+    /// Stages that it was given.
+    pub(crate) stages: u32,
+    /// Whether it has left its last stage behind.
+    ready: bool,
     /// Whether everything it wrote has been read.
     pub(crate) drained: bool,
-    /// When it has to be gone.
+    /// When it has to be gone, or to be ready.
     deadline: Option<Instant>,
     exited: Option<(ExitStatus, Instant)>,
 }
 
+/// How a worker left a stage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Left {
+    /// It waits for the next one.
+    Ready,
+    /// The process has ended.
+    Exited(ExitStatus),
+}
+
 impl Worker {
-    /// Starts a worker on its task. Standard error, and whatever on standard output is no event, go to the log.
+    /// Starts a process that waits for a task. Until it has one, its standard error goes to `log` too, that of the first task.
     pub(crate) fn start(
         options: &SweepOptions,
-        (slot_index, slot): (usize, &Slot),
-        (task, title): (&Task, &str),
-        log: &Path,
+        (index, slot): (usize, &Slot),
         (serial, sender): (u64, Sender<Message>),
-        lease: &Lease,
+        log: LogFile,
     ) -> Result<Self, SweepError> {
-        let mut log_file = OpenOptions::new().create(true).append(true).open(log).at("write", log)?;
-        writeln!(log_file, "# {} {title} on {}", clock::now(), slot.name).at("write", log)?;
-        let log_start = log_file.metadata().at("read", log)?.len();
-        let stderr = log_file.try_clone().at("write", log)?;
+        let cannot = |error: io::Error| {
+            SweepError::Environment(format!("cannot start the worker {}: {error}", options.worker.display()))
+        };
+        let (tasks, input) = TaskSender::new().map_err(cannot)?;
         let threads = slot.threads.to_string();
-        let mut command = Command::new(&options.worker);
-        command
+        let mut child = Command::new(&options.worker)
             .args(&options.worker_args)
             .envs(slot.environment.iter().map(|(name, value)| (name, value)))
             .env("OMP_NUM_THREADS", &threads)
             .env("RAYON_NUM_THREADS", &threads)
-            .stdin(Stdio::piped())
+            .stdin(input)
             .stdout(Stdio::piped())
-            .stderr(stderr);
-        let mut child = lease.share_with(|| command.spawn()).map_err(|error| {
-            SweepError::Environment(format!("cannot start the worker {}: {error}", options.worker.display()))
-        })?;
-        let mut stdin = child.stdin.take();
-        if let Some(stdin) = &mut stdin {
-            let mut line = serde_json::to_vec(task).map_err(io::Error::from).at("write the task to", log)?;
-            line.push(b'\n');
-            // Where the worker has died already, its exit status is handled later.
-            let _ = stdin.write_all(&line).and_then(|()| stdin.flush());
-        }
+            .stderr(log.try_clone()?)
+            .spawn()
+            .map_err(cannot)?;
+        let stray = StrayOutput::new(log.try_clone()?);
         if let Some(stdout) = child.stdout.take() {
-            std::thread::spawn(move || read_events(stdout, log_file, slot_index, serial, &sender));
+            let stray = stray.clone();
+            std::thread::spawn(move || read_events(stdout, &stray, (index, serial), &sender));
         }
         Ok(Self {
             child,
-            stdin,
+            tasks: Some(tasks),
             serial,
-            started: Instant::now(),
-            log: log.into(),
-            log_start,
+            grace: options.workers.grace,
+            log,
+            stray,
+            stages: 0,
+            ready: true,
             drained: false,
             deadline: None,
             exited: None,
         })
     }
 
+    /// Gives the worker a task. Standard error, and whatever on standard output is no event, go to the log; the lease is held
+    /// by the worker too until it has left the stage. False where the worker has ended already.
+    pub(crate) fn begin(&mut self, task: &Task, log: LogFile, lease: &Lease) -> Result<bool, SweepError> {
+        // First, since the worker may write at once.
+        self.stray.go_to(log.try_clone()?);
+        let taken = match &mut self.tasks {
+            Some(tasks) => tasks.send(task, log.file.as_fd(), &lease.files()).is_ok(),
+            None => false,
+        };
+        self.log = log;
+        self.ready = false;
+        self.stages += 1;
+        Ok(taken)
+    }
+
     /// Asks the worker to save its state and end; it is killed if it takes too long.
     pub(crate) fn ask_to_end(&mut self) {
-        if self.stdin.take().is_some() {
-            self.deadline = Some(Instant::now() + GRACE);
+        if self.tasks.take().is_some() {
+            self.deadline = Some(Instant::now() + self.grace);
         }
     }
 
-    /// The result is there; nothing is left to do but to end.
-    pub(crate) fn expect_end(&mut self) {
-        if self.stdin.take().is_some() {
+    /// The result is there; nothing is left to do but to be ready for the next task, or to end where `stays` is false.
+    pub(crate) fn expect_to_leave(&mut self, stays: bool) {
+        if self.tasks.is_some() {
             self.deadline = Some(Instant::now() + TEARDOWN);
+        }
+        if !stays {
+            self.tasks = None;
+        }
+    }
+
+    /// The worker says that it has left its stage behind.
+    pub(crate) fn is_ready(&mut self) {
+        if self.tasks.is_some() {
+            (self.ready, self.deadline) = (true, None);
         }
     }
 
@@ -120,8 +143,16 @@ impl Worker {
         let _ = self.child.kill();
     }
 
-    /// How the worker ended, once it has and all that it wrote has been read. Kills one whose time is over.
-    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+    /// Whether the process has ended, as far as is known without waiting.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        self.drained || !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// How the worker left its stage, once it has and all that it wrote has been read. Kills one whose time is over.
+    pub(crate) fn left(&mut self) -> io::Result<Option<Left>> {
+        if self.ready {
+            return Ok(Some(Left::Ready));
+        }
         if self.exited.is_none() {
             if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
                 self.kill();
@@ -130,21 +161,13 @@ impl Worker {
         }
         // A grandchild may hold the pipe open, so that its end is not waited for long.
         Ok(self.exited.and_then(|(status, at)| {
-            (self.drained || at.elapsed() > Duration::from_secs(2)).then_some(status)
+            (self.drained || at.elapsed() > Duration::from_secs(2)).then_some(Left::Exited(status))
         }))
     }
 
-    /// The end of what this worker wrote to its log.
+    /// The end of what this worker wrote to the log of its stage.
     pub(crate) fn end_of_log(&self) -> String {
-        let read = || -> io::Result<Vec<u8>> {
-            let mut file = File::open(&self.log)?;
-            let start = self.log_start.max(fs::metadata(&self.log)?.len().saturating_sub(END_OF_LOG));
-            file.seek(SeekFrom::Start(start))?;
-            let mut bytes = vec![];
-            file.read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+        self.log.end().unwrap_or_default()
     }
 }
 
@@ -156,22 +179,4 @@ impl Drop for Worker {
             let _ = self.child.wait();
         }
     }
-}
-
-fn read_events(stdout: impl Read, mut log: File, slot: usize, serial: u64, sender: &Sender<Message>) {
-    let mut lines = BufReader::new(stdout);
-    let mut line = vec![];
-    while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
-        match serde_json::from_slice(&line) {
-            Ok(event) => {
-                // The receiver is gone once the sweep has ended.
-                let _ = sender.send(Message { slot, serial, event: Some(event) });
-            }
-            Err(_) => {
-                let _ = log.write_all(&line);
-            }
-        }
-        line.clear();
-    }
-    let _ = sender.send(Message { slot, serial, event: None });
 }

@@ -1,4 +1,4 @@
-//! Devices, threads and memory of this process, and the versions of what computes.
+//! Devices and threads of this process, and the versions of what computes.
 
 use tch::Device;
 
@@ -21,23 +21,10 @@ pub fn parse_device(text: &str) -> Result<Device, String> {
     }
 }
 
-/// Sets the number of threads of libtorch's operations. To be called once, before the first tensor is made.
+/// Sets the number of threads of libtorch's operations. To be called before the first tensor is made; later only with the
+/// same number.
 pub fn use_threads(threads: usize) {
     tch::set_num_threads(threads.max(1) as i32);
-}
-
-/// Peak resident memory of this process so far, in MiB; `None` where the system does not report it.
-pub fn peak_memory_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
-}
-
-/// Peak memory of this process's tensors on that GPU, in MiB: what libtorch's allocator has handed out, without its
-/// cache. `None` on a CPU.
-pub fn gpu_peak_memory_mib(device: Device) -> Option<u64> {
-    let Device::Cuda(index) = device else { return None };
-    shim::gpu_peak_bytes(index).map(|bytes| bytes >> 20)
 }
 
 /// `cpu`, or the driver's name of the GPU, such as `NVIDIA H100 80GB HBM3`.

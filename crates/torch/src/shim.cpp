@@ -9,6 +9,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <vector>
 #include <torch/version.h>
 
@@ -115,6 +118,23 @@ int64_t scour_gpu_peak_bytes(int index) {
   } catch (const std::exception&) {
     return -1;  // for example, there is no GPU of that index
   }
+}
+
+// Gives memory that is not in use back to the device and to the system, and starts the peak of each GPU's memory anew.
+void scour_release_memory() {
+  try {
+    auto* allocator = dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(c10::DeviceType::CUDA));
+    if (allocator != nullptr && allocator->initialized()) {
+      allocator->emptyCache();
+      // A worker sees one GPU. One more that it has not used has no statistics to reset.
+      allocator->resetPeakStats(0);
+    }
+  } catch (const std::exception&) {
+    // What cannot be released stays: nothing depends on it.
+  }
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 // Turns deterministic algorithms on or off. libtorch would then also fill every new tensor with NaN, which costs a kernel

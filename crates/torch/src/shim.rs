@@ -41,6 +41,7 @@ unsafe extern "C" {
     fn scour_drop_gradients(parameters: *mut *mut C_tensor, count: usize) -> *mut c_char;
     fn scour_gradients_enabled() -> c_int;
     fn scour_gpu_peak_bytes(index: c_int) -> i64;
+    fn scour_release_memory();
     fn scour_deterministic(on: c_int);
     fn scour_set_tf32(on: c_int);
     #[cfg(test)]
@@ -218,6 +219,11 @@ pub(crate) fn gpu_peak_bytes(index: usize) -> Option<u64> {
     let index = c_int::try_from(index).ok()?;
     // SAFETY: reads counters of libtorch's allocator; takes no pointers, and no exception leaves it.
     u64::try_from(unsafe { scour_gpu_peak_bytes(index) }).ok()
+}
+
+pub(crate) fn release_memory() {
+    // SAFETY: calls functions of libtorch's allocator and of the C library; takes no pointers, and no exception leaves it.
+    unsafe { scour_release_memory() }
 }
 
 /// Asks libtorch for deterministic algorithms; it warns about operations that have none.

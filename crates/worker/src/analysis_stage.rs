@@ -4,26 +4,26 @@ use std::path::Path;
 use std::time::Instant;
 
 use scour_core::{AnalysisConfig, AnalysisInput, Key, Task, TaskResult};
-use scour_methods::Registry;
 use scour_models::Model;
 use scour_train::{AnalysisView, LabelledRanking, Preparation, Reporter, TrainError};
 
 use crate::defender::{attacked_folder, clean_set};
 use crate::error::{report, unusable};
 use crate::measurer::Measurer;
+use crate::run::Context;
 use crate::{environment, preparation_stage, ranking_stage};
 
 /// Runs the stage.
 pub(crate) fn run(
     task: &Task,
     config: &AnalysisConfig,
-    methods: &Registry,
+    context: &Context,
     reporter: &dyn Reporter,
 ) -> Result<TaskResult, TrainError> {
     let attacked = &config.attacked;
-    let measurer = Measurer::of_task(task, attacked)?;
-    let attack = methods.read_attack(&attacked.attack).map_err(unusable)?;
-    let analysis = methods.read_analysis(&config.analysis).map_err(unusable)?;
+    let measurer = Measurer::of_task(task, attacked, &context.data)?;
+    let attack = context.methods.read_attack(&attacked.attack).map_err(unusable)?;
+    let analysis = context.methods.read_analysis(&config.analysis).map_err(unusable)?;
     let folder = attacked_folder(task)?;
     let model = measurer.stored_model(folder)?;
     let trigger = measurer.stored_trigger(folder, attack.as_ref())?;

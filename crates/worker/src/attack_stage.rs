@@ -6,7 +6,6 @@ use scour_core::{
     AttackConfig, FailureReason, Recipe, Requirement, ResultDetails, Status, Stream, Task, TaskResult,
     at_chance, no_better_than_guessing, stream_seed,
 };
-use scour_methods::Registry;
 use scour_models::Model;
 use scour_torch::{load_tensors, save_tensors};
 use scour_train::{
@@ -19,17 +18,18 @@ use crate::error::unusable;
 use crate::files::{MODEL, TRIGGER, write_file};
 use crate::measurer::Measurer;
 use crate::resource_stage::RESOURCE;
+use crate::run::Context;
 use crate::{environment, gallery, poisoned};
 
 /// Runs the stage.
 pub(crate) fn run(
     task: &Task,
     config: &AttackConfig,
-    methods: &Registry,
+    context: &Context,
     reporter: &dyn Reporter,
 ) -> Result<TaskResult, TrainError> {
-    let measurer = Measurer::of_task(task, config)?;
-    let attack = methods.read_attack(&config.attack).map_err(unusable)?;
+    let measurer = Measurer::of_task(task, config, &context.data)?;
+    let attack = context.methods.read_attack(&config.attack).map_err(unusable)?;
     let device = measurer.data.device;
     let required = Required::load(task, attack.as_ref(), &measurer)?;
     let started = Instant::now();

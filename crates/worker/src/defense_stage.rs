@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use scour_core::{DefenseConfig, Detection, ResultDetails, Task, TaskResult};
-use scour_methods::Registry;
 use scour_models::Model;
 use scour_torch::save_tensors;
 use scour_train::{
@@ -15,19 +14,20 @@ use crate::defender::{attacked_folder, clean_set};
 use crate::error::{report, unusable};
 use crate::files::MODEL;
 use crate::measurer::Measurer;
+use crate::run::Context;
 use crate::{environment, poisoned, preparation_stage};
 
 /// Runs the stage.
 pub(crate) fn run(
     task: &Task,
     config: &DefenseConfig,
-    methods: &Registry,
+    context: &Context,
     reporter: &dyn Reporter,
 ) -> Result<TaskResult, TrainError> {
-    let measurer = Measurer::of_task(task, &config.attacked)?;
-    let attack = methods.read_attack(&config.attacked.attack).map_err(unusable)?;
+    let measurer = Measurer::of_task(task, &config.attacked, &context.data)?;
+    let attack = context.methods.read_attack(&config.attacked.attack).map_err(unusable)?;
     let trigger = measurer.stored_trigger(attacked_folder(task)?, attack.as_ref())?;
-    let defense = methods.read_defense(&config.defense).map_err(unusable)?;
+    let defense = context.methods.read_defense(&config.defense).map_err(unusable)?;
     let defended = Defended { defense: defense.as_ref(), measurer: &measurer, trigger: trigger.as_deref() };
     let (model, mut result) = defended.run(task, config, reporter)?;
     reporter.progress(Progress { step: "evaluating", done: 0, total: 1, ..Progress::default() });

@@ -7,8 +7,8 @@ use scour_torch::{
 use scour_train::ImageSet;
 use tch::Device;
 
-/// A result that ended well, without figures. Whatever this process has sent through models is counted as its work: a
-/// worker does one task.
+/// A result that ended well, without figures. Whatever this process has sent through models since the stage
+/// began is counted as its work.
 pub(crate) fn result(task: &Task, device: Device, format: NumberFormat, seconds: f64) -> TaskResult {
     TaskResult {
         seconds,
@@ -20,7 +20,7 @@ pub(crate) fn result(task: &Task, device: Device, format: NumberFormat, seconds:
     }
 }
 
-/// The most memory that this worker has held so far, in MiB: on the host, and on its GPU where it has one.
+/// The most memory that this worker has held since the stage began, in MiB: on the host, and on its GPU where it has one.
 pub(crate) fn peak_memory(device: Device) -> [Option<u64>; 2] {
     [scour_torch::peak_memory_mib(), scour_torch::gpu_peak_memory_mib(device)]
 }

@@ -1,5 +1,5 @@
-//! One stage of a sweep, in a process of its own: loads what the task names, runs the method, measures, writes the stage's
-//! files and reports the result.
+//! The stages of a sweep, one after another in a process of their own: loads what a task names, runs the method, measures,
+//! writes the stage's files and reports the result.
 //!
 //! This crate must not know plans, stores or other workers: a task names every folder that it needs.
 
@@ -7,6 +7,7 @@ mod analysis_stage;
 mod attack_stage;
 mod control_stage;
 mod data;
+mod data_cache;
 mod defender;
 mod defense_stage;
 mod environment;
@@ -16,6 +17,7 @@ mod gallery;
 mod measurer;
 mod poisoned;
 mod preparation_stage;
+mod process_state;
 mod ranking_stage;
 mod resource_stage;
 mod run;

@@ -7,9 +7,9 @@ use scour_core::{AtStrength, AttackConfig, LabelMap, Measured, Task};
 use scour_models::{Model, ModelSpec};
 use scour_torch::{load_tensors, parse_device};
 use scour_train::{Attack, TrainError, Trigger, asr_by_strength, evaluate};
-use tch::Device;
 
-use crate::data::LoadedData;
+use crate::data::{DataRequest, LoadedData};
+use crate::data_cache::DataCache;
 use crate::files::{MODEL, TRIGGER};
 
 /// Loads stored models and triggers of one attacked setting, and measures them. Sweeps and `scour evaluate` measure with the
@@ -23,20 +23,13 @@ pub(crate) struct Measurer {
 }
 
 impl Measurer {
-    /// Loads the configuration's data set from `folder` onto the device.
-    pub(crate) fn load(device: Device, folder: &Path, config: &AttackConfig) -> Result<Self, TrainError> {
-        let count = config.recipe.train_images;
-        let (dataset, fingerprint) = (&config.dataset, &config.fingerprint);
-        let data = LoadedData::load(device, folder, dataset, fingerprint, count, config.precision)?;
-        Ok(Self::with(Rc::new(data), config))
+    /// Of a stage's task. The data set is loaded where an earlier stage has not left it in `data`.
+    pub(crate) fn of_task(task: &Task, config: &AttackConfig, data: &DataCache) -> Result<Self, TrainError> {
+        let device = parse_device(&task.device).map_err(TrainError::Method)?;
+        Ok(Self::with(data.get(&DataRequest::of_attack(device, &task.data, config))?, config))
     }
 
-    /// The same for a stage's task.
-    pub(crate) fn of_task(task: &Task, config: &AttackConfig) -> Result<Self, TrainError> {
-        Self::load(parse_device(&task.device).map_err(TrainError::Method)?, &task.data, config)
-    }
-
-    /// With the configuration's data set where that is loaded already.
+    /// With the configuration's data set.
     pub(crate) fn with(data: Rc<LoadedData>, config: &AttackConfig) -> Self {
         let spec = ModelSpec {
             name: config.model.name.clone(),

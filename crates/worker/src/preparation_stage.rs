@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use scour_core::{DefenseConfig, FileError, Task, TaskResult, parameter_values, read_json};
-use scour_methods::Registry;
 use scour_torch::{load_tensors, save_tensors};
 use scour_train::{DefenderView, Preparation, Reporter, TrainError};
 
@@ -15,17 +14,18 @@ use crate::measurer::Measurer;
 
 /// The file in a preparation's folder.
 const PREPARATION: &str = "preparation.safetensors";
+use crate::run::Context;
 
 /// Runs the stage.
 pub(crate) fn run(
     task: &Task,
     config: &DefenseConfig,
-    methods: &Registry,
+    context: &Context,
     reporter: &dyn Reporter,
 ) -> Result<TaskResult, TrainError> {
-    let measurer = Measurer::of_task(task, &config.attacked)?;
+    let measurer = Measurer::of_task(task, &config.attacked, &context.data)?;
     let model = measurer.stored_model(attacked_folder(task)?)?;
-    let defense = methods.read_defense(&config.defense).map_err(unusable)?;
+    let defense = context.methods.read_defense(&config.defense).map_err(unusable)?;
     let data = &measurer.data;
     let clean = clean_set(&data.train, config.clean_ratio, config.attacked.seed)?;
     let view = DefenderView {

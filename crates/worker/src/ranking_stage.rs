@@ -6,12 +6,12 @@ use std::time::Instant;
 use scour_core::{
     AnalysisTable, RankingConfig, RankingSource, ScoreRow, Task, TaskResult, read_table, write_table,
 };
-use scour_methods::Registry;
 use scour_train::{DefenderView, Ranking, Reporter, TrainError};
 
 use crate::defender::{attacked_folder, clean_set, other_clean_set};
 use crate::error::unusable;
 use crate::measurer::Measurer;
+use crate::run::Context;
 use crate::{environment, preparation_stage};
 
 /// With another seed, the defense's seed is that of the repeat plus this number.
@@ -21,12 +21,12 @@ const OTHER_SEED: u64 = 20_000;
 pub(crate) fn run(
     task: &Task,
     config: &RankingConfig,
-    methods: &Registry,
+    context: &Context,
     reporter: &dyn Reporter,
 ) -> Result<TaskResult, TrainError> {
-    let measurer = Measurer::of_task(task, &config.attacked)?;
+    let measurer = Measurer::of_task(task, &config.attacked, &context.data)?;
     let model = measurer.stored_model(attacked_folder(task)?)?;
-    let defense = methods.read_defense(&config.defense).map_err(unusable)?;
+    let defense = context.methods.read_defense(&config.defense).map_err(unusable)?;
     let (data, seed) = (&measurer.data, config.attacked.seed);
     let clean = match config.source {
         RankingSource::Cell | RankingSource::OtherSeed => clean_set(&data.train, config.clean_ratio, seed)?,
@@ -56,7 +56,7 @@ pub(crate) fn run(
         (Some(method), _) => {
             let scratch = folder(&task.scratch.join("preparation"))?;
             let view = DefenderView { out: &scratch, scratch: &scratch, ..view };
-            Some(methods.read_defense(method).map_err(unusable)?.prepare(&model, &view)?)
+            Some(context.methods.read_defense(method).map_err(unusable)?.prepare(&model, &view)?)
         }
     };
     view.preparation = preparation.as_ref();

@@ -6,6 +6,8 @@ use scour_train::{Ranking, Silent};
 use serde_json::Value;
 
 use super::{restore, run};
+use crate::data_cache::DataCache;
+use crate::run::Context;
 use crate::testing::{attacked, short, task};
 use crate::{attack_stage, preparation_stage};
 
@@ -15,8 +17,9 @@ fn a_ranking_repeats_and_depends_on_the_clean_set_and_on_the_seed_where_the_defe
     let dir = tempfile::tempdir().unwrap();
     let (config, facts) = attacked();
     let methods = Registry::shipped();
+    let context = Context { methods: &methods, data: DataCache::default() };
     let attack = task(&dir.path().join("attack"), StageConfig::Attack(config.clone()), vec![]);
-    attack_stage::run(&attack, &config, &methods, &Silent).unwrap();
+    attack_stage::run(&attack, &config, &context, &Silent).unwrap();
     let resolved = |name: &str| {
         let entry = methods.defenses().iter().find(|entry| entry.name() == name).unwrap();
         let mut given = entry.quick();
@@ -28,7 +31,7 @@ fn a_ranking_repeats_and_depends_on_the_clean_set_and_on_the_seed_where_the_defe
     let prepare = DefenseConfig { attacked: config.clone(), defense: preparation.clone(), clean_ratio: 0.3 };
     let stage = StageConfig::Preparation(prepare.clone());
     let prepared = task(&dir.path().join("preparation"), stage, vec![attack.out.clone()]);
-    let result = preparation_stage::run(&prepared, &prepare, &methods, &Silent).unwrap();
+    let result = preparation_stage::run(&prepared, &prepare, &context, &Silent).unwrap();
     write_json(&prepared.out.join("result.json"), &result).unwrap();
 
     let ranked = |defense: &MethodConfig, preparation: Option<&MethodConfig>, source| -> Ranking {
@@ -45,7 +48,7 @@ fn a_ranking_repeats_and_depends_on_the_clean_set_and_on_the_seed_where_the_defe
             requires.push(prepared.out.clone());
         }
         let task = task(&folder, StageConfig::Ranking(ranking.clone()), requires);
-        run(&task, &ranking, &methods, &Silent).unwrap();
+        run(&task, &ranking, &context, &Silent).unwrap();
         restore(&task.out).unwrap()
     };
     let [cell, other_set, other_seed] =

@@ -3,29 +3,27 @@
 use std::time::Instant;
 
 use scour_core::{ResourceConfig, Task, TaskResult};
-use scour_methods::Registry;
 use scour_torch::parse_device;
 use scour_train::{Reporter, Resource, ResourceContext, TrainError};
 
-use crate::data::LoadedData;
+use crate::data::DataRequest;
 use crate::environment;
 use crate::error::{report, unusable};
 
 /// The file in a resource's folder.
 pub(crate) const RESOURCE: &str = "resource.safetensors";
+use crate::run::Context;
 
 /// Runs the stage.
 pub(crate) fn run(
     task: &Task,
     config: &ResourceConfig,
-    methods: &Registry,
+    context: &Context,
     reporter: &dyn Reporter,
 ) -> Result<TaskResult, TrainError> {
     let device = parse_device(&task.device).map_err(TrainError::Method)?;
-    let (dataset, fingerprint) = (&config.dataset, &config.fingerprint);
-    let data =
-        LoadedData::load(device, &task.data, dataset, fingerprint, config.train_images, config.precision)?;
-    let attack = methods.read_attack(&config.attack).map_err(unusable)?;
+    let data = context.data.get(&DataRequest::of_resource(device, &task.data, config))?;
+    let attack = context.methods.read_attack(&config.attack).map_err(unusable)?;
     let started = Instant::now();
     let context =
         ResourceContext { train: &data.train, format: data.format, scratch: &task.scratch, reporter };

@@ -11,8 +11,10 @@ use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use crate::data::LoadedData;
+use crate::data_cache::DataCache;
 use crate::defense_stage::Defended;
 use crate::measurer::Measurer;
+use crate::run::Context;
 use crate::testing::{attacked, short, task};
 use crate::{attack_stage, preparation_stage};
 
@@ -61,10 +63,11 @@ fn a_scrambled_test_set_changes_no_defended_model() {
     let dir = tempfile::tempdir().unwrap();
     let (config, facts) = attacked();
     let methods = Registry::shipped();
+    let context = Context { methods: &methods, data: DataCache::default() };
     let attack_task = task(&dir.path().join("attack"), StageConfig::Attack(config.clone()), vec![]);
-    let result = attack_stage::run(&attack_task, &config, &methods, &Silent).unwrap();
+    let result = attack_stage::run(&attack_task, &config, &context, &Silent).unwrap();
     assert!(result.measured.is_some());
-    let measurer = Measurer::of_task(&attack_task, &config).unwrap();
+    let measurer = Measurer::of_task(&attack_task, &config, &context.data).unwrap();
     let attack = methods.read_attack(&config.attack).unwrap();
     let trigger = measurer.stored_trigger(&attack_task.out, attack.as_ref()).unwrap().unwrap();
     let other = Measurer::with(Rc::new(scrambled(&measurer.data)), &config);
@@ -84,7 +87,7 @@ fn a_scrambled_test_set_changes_no_defended_model() {
             let folder = dir.path().join(format!("{name}-preparation"));
             let stage = StageConfig::Preparation(preparation.clone());
             let task = task(&folder, stage, requires.clone());
-            let result = preparation_stage::run(&task, &preparation, &methods, &Silent)
+            let result = preparation_stage::run(&task, &preparation, &context, &Silent)
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
             write_json(&task.out.join("result.json"), &result).unwrap();
             requires.push(task.out);

@@ -1,11 +1,12 @@
-//! The channel to the supervisor: a task comes in on standard input, events go out on standard output, and the end of
+//! The channel to the supervisor: tasks come in on standard input, events go out on standard output, and the end of
 //! standard input means stop.
 
-use std::io::{BufRead, Read, Write};
+use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use scour_channel::{Received, Tasks};
 use scour_core::WorkerEvent;
 use scour_train::{Progress, Reporter};
 
@@ -14,12 +15,12 @@ const GRACE: Duration = Duration::from_secs(15);
 
 /// Standard input and output as JSON lines.
 pub(crate) struct Supervisor {
-    interrupted: Arc<AtomicBool>,
+    tasks: Tasks,
 }
 
 impl Supervisor {
-    /// Reads the task's text, then keeps watching for the end of standard input.
-    pub(crate) fn open() -> Result<(Self, String), String> {
+    /// Starts to read tasks, and to watch for the end of standard input.
+    pub(crate) fn open() -> Result<Self, String> {
         // The terminal sends Ctrl-C, and its own end, to the whole group; the supervisor decides whether to stop.
         let ignored = Arc::new(AtomicBool::new(false));
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -27,19 +28,16 @@ impl Supervisor {
             signal_hook::flag::register(signal, Arc::clone(&ignored))
                 .map_err(|error| format!("worker: cannot watch for signals: {error}"))?;
         }
-        let mut stdin = std::io::stdin().lock();
-        let mut text = String::new();
-        stdin.read_line(&mut text).map_err(|error| format!("worker: cannot read the task: {error}"))?;
-        drop(stdin);
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&interrupted);
-        std::thread::spawn(move || {
-            let _ = std::io::stdin().lock().read_to_end(&mut vec![]);
-            flag.store(true, Ordering::Relaxed);
+        let tasks = Tasks::listen(std::io::stdin(), || {
             std::thread::sleep(GRACE);
             std::process::exit(scour_core::ExitCode::Interrupted as i32);
         });
-        Ok((Self { interrupted }, text))
+        Ok(Self { tasks })
+    }
+
+    /// Waits for the next task; `None` when no more will come.
+    pub(crate) fn next_task(&self) -> Result<Option<Received>, String> {
+        self.tasks.next_task().map_err(|error| format!("worker: no task on standard input: {error}"))
     }
 
     /// Sends an event; a supervisor that is gone is noticed elsewhere.
@@ -67,6 +65,6 @@ impl Reporter for Supervisor {
     }
 
     fn interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
+        self.tasks.have_ended()
     }
 }

@@ -2,28 +2,40 @@
 
 use std::time::Instant;
 
-use scour_core::{FailureReason, Status, TaskResult, WorkerEvent};
+use scour_core::{FailureReason, Stage, Status, TaskResult, WorkerEvent};
 
 use super::{Running, Scheduler, Stop};
-use crate::SweepError;
 use crate::diagnosis::diagnose;
 use crate::error::AtPath;
 use crate::publish::Published;
 use crate::results::StageEnd;
-use crate::worker::Message;
+use crate::worker::{Left, Message};
+use crate::{SweepError, clock, stage_limits, staying};
 
 impl Scheduler<'_> {
     pub(super) fn handle(&mut self, message: Message) -> Result<(), SweepError> {
         let slot = message.slot;
-        let Some(running) = self.running[slot].as_mut().filter(|one| one.worker.serial == message.serial)
-        else {
+        let Some(worker) = self.workers[slot].as_mut().filter(|one| one.serial == message.serial) else {
             return Ok(());
         };
+        let Some(running) = self.running[slot].as_mut() else {
+            // A process that ends while it waits for a stage costs nothing.
+            self.workers[slot].take_if(|_| message.event.is_none());
+            return Ok(());
+        };
+        running.heard = Instant::now();
         match message.event {
-            None => running.worker.drained = true,
+            None => worker.drained = true,
             Some(WorkerEvent::Finished { result }) => {
                 running.result = Some(*result);
-                running.worker.expect_end();
+                worker.expect_to_leave(self.options.workers.stay);
+            }
+            Some(WorkerEvent::Ready { grown_mib }) if running.result.is_some() => {
+                if staying::may_stay(worker.stages, grown_mib) {
+                    worker.is_ready();
+                } else {
+                    worker.expect_to_leave(false);
+                }
             }
             Some(event) => self.ledger.worker_event(&running.stage, slot, event)?,
         }
@@ -31,29 +43,57 @@ impl Scheduler<'_> {
     }
 
     pub(super) fn check_worker(&mut self, slot: usize) -> Result<(), SweepError> {
-        let Some(running) = self.running[slot].as_mut() else { return Ok(()) };
-        let exit = running.worker.ended().map_err(|source| SweepError::Io {
+        let (Some(running), Some(worker)) = (self.running[slot].as_mut(), self.workers[slot].as_mut()) else {
+            return Ok(());
+        };
+        let limit = self.options.workers.limits.of(running.stage.kind);
+        if limit.is_some_and(|limit| running.heard.elapsed() > limit) && !running.overdue {
+            running.overdue = running.result.is_none();
+            worker.ask_to_end();
+        }
+        let left = worker.left().map_err(|source| SweepError::Io {
             action: "wait for the worker",
             path: self.options.worker.clone(),
             source,
         })?;
-        let (Some(exit), Some(mut running)) = (exit, exit.and_then(|_| self.running[slot].take())) else {
+        let (Some(left), Some(mut running)) = (left, left.and_then(|_| self.running[slot].take())) else {
             return Ok(());
         };
         self.ledger.slot_free(slot);
+        // A process that has ended is dropped here; one that is ready stays in its slot.
+        let ended = match left {
+            Left::Ready => None,
+            Left::Exited(exit) => self.workers[slot].take().map(|worker| (exit, worker)),
+        };
         let stopped = matches!(self.stop, Some(Stop::Interrupted | Stop::FailFast | Stop::Error(_)))
             || self.signals.count() > 0;
-        let result = match running.result.take() {
-            Some(result) => result,
-            None if stopped => {
+        let result = match (running.result.take(), ended) {
+            (Some(result), _) => result,
+            (None, _) if stopped => {
                 // It was asked to end, and its checkpoint is in its scratch folder.
                 self.store.abandon(&running.stage.key)?;
                 self.waiting.insert(running.stage.key, running.waiting);
                 return Ok(());
             }
-            None => TaskResult::of_status(diagnose(exit, &running.worker.end_of_log())),
+            (None, _) if running.overdue => TaskResult::of_status(self.hung(&running.stage)),
+            (None, Some((exit, worker))) => TaskResult::of_status(diagnose(exit, &worker.end_of_log())),
+            (None, None) => return Ok(()),
         };
         self.take_result(slot, running, result)
+    }
+
+    /// The status of a stage whose worker was silent for too long.
+    fn hung(&self, stage: &Stage) -> Status {
+        let kind = stage_limits::kind_name(stage.kind);
+        let limit = self.options.workers.limits.of(stage.kind).unwrap_or_default();
+        let message = format!(
+            "the worker gave no sign of progress for {}, the limit of a stage of kind {kind}, and was ended; its log is \
+             logs/{}.log. If it only needs longer, run the same command with --stage-limit {kind}=TIME: it continues \
+             from its checkpoint",
+            clock::duration(limit.as_secs_f64()),
+            stage.key,
+        );
+        Status::Failed { reason: FailureReason::Timeout, message }
     }
 
     fn take_result(&mut self, slot: usize, running: Running, result: TaskResult) -> Result<(), SweepError> {
@@ -114,7 +154,7 @@ impl Scheduler<'_> {
         result: TaskResult,
         (reason, message): (FailureReason, &str),
     ) -> Result<(), SweepError> {
-        let Running { stage, mut waiting, lease, worker, .. } = running;
+        let Running { stage, mut waiting, lease, .. } = running;
         self.store.abandon(&stage.key)?;
         if reason == FailureReason::NoSpace {
             self.waiting.insert(stage.key.clone(), waiting);
@@ -130,7 +170,7 @@ impl Scheduler<'_> {
             waiting.failures += 1;
             waiting.alone = reason == FailureReason::Oom;
             self.waiting.insert(stage.key.clone(), waiting);
-            drop((worker, lease));
+            drop(lease);
             return self.ledger.note("retry", &stage, message);
         }
         let restored = self.not_restored(&stage.key, message);
@@ -141,7 +181,7 @@ impl Scheduler<'_> {
             // The checkpoint may be the cause of the failure. After running out of memory it is hours of good work.
             self.store.drop_scratch(&stage.key)?;
         }
-        drop((worker, lease));
+        drop(lease);
         let end = restored.unwrap_or_else(|| StageEnd::failed(result, false));
         self.ledger.ended(&stage, end, Some(slot))?;
         self.show_totals();

@@ -6,7 +6,6 @@ use scour_core::{Key, Stage, Task};
 
 use super::{Running, Scheduler, Stop, Waiting};
 use crate::results::StageEnd;
-use crate::worker::Worker;
 use crate::{SweepError, disk};
 
 /// How often the store is read for a stage that another sweep works on.
@@ -14,6 +13,10 @@ const POLL: Duration = Duration::from_secs(1);
 
 impl Scheduler<'_> {
     pub(super) fn dispatch(&mut self) -> Result<(), SweepError> {
+        if self.waiting.is_empty() {
+            // Their memory is better used by what still runs.
+            self.end_idle_workers(|_| true);
+        }
         for slot in 0..self.running.len() {
             while self.stop.is_none() && self.running[slot].is_none() {
                 let Some(key) = self.next_for(slot) else { break };
@@ -83,17 +86,18 @@ impl Scheduler<'_> {
             device: self.options.slots[slot].device.clone(),
             threads: self.options.slots[slot].threads,
         };
-        self.serial += 1;
-        let worker = Worker::start(
-            self.options,
-            (slot, &self.options.slots[slot]),
-            (&task, &stage.title),
-            &self.ledger.log_path(key),
-            (self.serial, self.sender.clone()),
-            &lease,
-        )?;
         let attempt = waiting.failures + 1;
-        self.running[slot] = Some(Running { stage: stage.clone(), waiting, worker, result: None, lease });
+        self.put_to_work(slot, stage, &task, &waiting, &lease)?;
+        let now = Instant::now();
+        self.running[slot] = Some(Running {
+            stage: stage.clone(),
+            waiting,
+            result: None,
+            lease,
+            started: now,
+            heard: now,
+            overdue: false,
+        });
         self.ledger.started(stage, slot, attempt)?;
         self.show_totals();
         Ok(())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::catalog::planned;
 use scour_core::{Provenance, ResultRow};
-use scour_sweep::{Rerun, Slot, SweepOptions};
+use scour_sweep::{Rerun, Slot, SweepOptions, WorkerOptions};
 
 pub(crate) const FAKE_WORKER: &str = env!("CARGO_BIN_EXE_scour-sweep-fake-worker");
 
@@ -40,6 +40,7 @@ impl TestFolder {
             slots: vec![cpu("cpu")],
             worker: FAKE_WORKER.into(),
             worker_args: vec!["work".into()],
+            workers: WorkerOptions::default(),
             rerun: Rerun::No,
             fail_fast: false,
             provenance: Provenance { commit: Some("abc".into()), ..Provenance::default() },
@@ -63,6 +64,12 @@ impl TestFolder {
         let text = fs::read_to_string(&path).unwrap_or_default();
         let _ = fs::remove_file(path);
         text.lines().map(String::from).collect()
+    }
+
+    /// What each stage saw of its process, in the order in which they began; see the fake worker.
+    pub(crate) fn processes(&self) -> Vec<Seen> {
+        let text = fs::read_to_string(self.path("data/processes.log")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The rows without what depends on which sweep did the work.
@@ -89,4 +96,19 @@ impl TestFolder {
 
 pub(crate) fn cpu(name: &str) -> Slot {
     Slot { name: name.into(), device: "cpu".into(), environment: vec![], threads: 1 }
+}
+
+/// What a stage saw of its process.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) stage: String,
+    pub(crate) process: u32,
+    /// What the task says.
+    pub(crate) device: String,
+    /// `CUDA_VISIBLE_DEVICES`.
+    pub(crate) visible: Option<String>,
+    /// `CUDA_DEVICE_ORDER`.
+    pub(crate) order: Option<String>,
+    /// `OMP_NUM_THREADS`.
+    pub(crate) threads: Option<String>,
 }
