@@ -57,6 +57,13 @@ unchanged. Run the command again to continue after an interruption: finished cel
                     "K",
                     "workers on each device (default: 1 on a GPU, 2 on a CPU with two cores or more)",
                 ),
+                valued(
+                    "stage-limit",
+                    "TIME",
+                    "how long a stage may give no sign of progress before it counts as hung: 6h, or \
+                     attack=48h,defense=12h; none is no limit (default: control=6h, others 24h)",
+                ),
+                flag("fresh-workers", "run every stage in a process of its own; by default workers stay"),
                 valued("rerun", "failed|all", "run these cells again"),
                 flag("fail-fast", "stop at the first cell that fails"),
                 flag("dry-run", "print what would be done, and do nothing"),

@@ -1,6 +1,6 @@
 //! The count is global in a process, so that this test has a process of its own.
 
-use scour_models::{Model, ModelSpec, gradient_images, resume_gradient_images};
+use scour_models::{Model, ModelSpec, gradient_images, reset_gradient_images, resume_gradient_images};
 use scour_torch::Random;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -34,4 +34,8 @@ fn images_count_where_gradients_are_recorded_in_any_model_and_thread() {
     assert_eq!(gradient_images(), 101);
     resume_gradient_images(50);
     assert_eq!(gradient_images(), 101);
+    reset_gradient_images();
+    assert_eq!(gradient_images(), 0);
+    let _ = model.train(&images(2), &mut Random::new(0));
+    assert_eq!(gradient_images(), 2);
 }

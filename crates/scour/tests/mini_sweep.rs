@@ -171,6 +171,38 @@ fn a_second_sweep_trains_nothing_and_another_seed_is_another_result() {
     assert!(text(&output).contains("5 same"), "{}", text(&output));
 }
 
+/// Every file that stages have left in the store of a results folder, but those with times.
+fn files(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let store = out.join("store");
+    let mut open = vec![store.clone()];
+    let mut files = BTreeMap::new();
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if !path.ends_with("manifest.json") && !path.ends_with("result.json") {
+                files.insert(path.strip_prefix(&store).unwrap().into(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_process_a_stage_gives_the_same_rows_and_files_as_processes_that_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    sweep(dir.path(), "fresh", &["--fresh-workers"]);
+    let fresh = dir.path().join("fresh");
+    assert_eq!(rows(&fresh), whole());
+    let (fresh, stayed) = (files(&fresh), files(&WHOLE.join("whole")));
+    assert!(fresh.keys().filter(|path| path.ends_with("model.safetensors")).count() >= 12);
+    assert!(fresh.keys().eq(stayed.keys()), "{:?} {:?}", fresh.keys(), stayed.keys());
+    for (path, bytes) in fresh {
+        assert!(bytes == stayed[&path], "{} is not the same", path.display());
+    }
+}
+
 #[test]
 fn a_sweep_that_was_killed_resumes_to_the_same_rows() {
     let dir = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::test_folder::{FAKE_WORKER, TestFolder};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use scour_core::ExitCode;
-use scour_sweep::sweep;
+use scour_sweep::{SweepOptions, sweep};
 
 /// Starts a sweep in a process group of its own, and returns when its second stage is running.
 pub(crate) fn started(test: &TestFolder) -> (Child, Pid) {
@@ -73,6 +73,41 @@ fn a_worker_ends_when_the_sweep_alone_is_killed() {
     child.wait().unwrap();
     appears(&test.path("data/saved"));
     goes_on(&test, &REST);
+}
+
+#[test]
+fn a_worker_that_outlives_the_sweep_keeps_its_stage_to_itself_and_no_earlier_one() {
+    let test = TestFolder::new();
+    // The second stage of its worker, and one that does not end with its sweep.
+    test.behave("badnets/ft=hang\n");
+    let mut child = command(&test).process_group(0).spawn().unwrap();
+    while !test.path("data/processes.log").exists() || test.processes().len() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    child.wait().unwrap();
+    let leases = || -> Vec<_> {
+        let entries = fs::read_dir(test.path("store/lease")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    let lease = leases();
+    assert_eq!(lease.len(), 1, "{lease:?}");
+    let is_free = || fs::File::open(&lease[0]).unwrap().try_lock().is_ok();
+    assert!(!is_free());
+    // Another sweep runs all that does not need the stage, and nothing of it.
+    let options = test.options();
+    let plan = options.plan.keep(|cell| cell.attack == "badnets" && cell.defense != "ft");
+    assert_eq!(sweep(SweepOptions { plan, complete: false, ..options }).unwrap().ok, 2);
+    assert!(!is_free());
+    let worker = test.processes()[1].process;
+    assert_eq!(test.processes()[0].process, worker);
+    kill_process(Pid::from_raw(worker.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    // The system releases the lock while the process ends.
+    while !is_free() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    test.behave("");
+    goes_on(&test, &["badnets/ft", "blended", "blended/ft", "blended/tsbd"]);
 }
 
 #[test]
