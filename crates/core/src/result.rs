@@ -73,7 +73,7 @@ pub struct ResultRow {
     /// When that work ended: RFC 3339, UTC.
     #[serde(default)]
     pub finished: String,
-    /// Peak memory of the training or the defense, in MiB: the process's, on the host.
+    /// Peak memory of the process during the training or the defense, in MiB, on the host.
     #[serde(default)]
     pub peak_memory_mib: Option<u64>,
     /// The same of its tensors on the GPU; empty on a CPU.

@@ -138,7 +138,7 @@ pub enum StageConfig {
     Analysis(AnalysisConfig),
 }
 
-/// One line of JSON on a worker's standard input.
+/// One line of JSON on a worker's standard input; a worker that stays gets one after another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Task {
     /// The stage's key.
@@ -179,9 +179,9 @@ pub struct TaskResult {
     pub preparation_seconds: f64,
     /// Number format that was really used: `bf16`, `tf32` or `fp32`.
     pub precision: String,
-    /// Highest memory use of the worker, in MiB, where known.
+    /// Highest memory use of the worker during the stage, in MiB, where known.
     pub peak_memory_mib: Option<u64>,
-    /// Highest memory use of the worker's tensors on its GPU, in MiB; absent on a CPU.
+    /// Highest memory use of the worker's tensors on its GPU during the stage, in MiB; absent on a CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_peak_memory_mib: Option<u64>,
     /// The numbers of test images that the figures are computed from.
