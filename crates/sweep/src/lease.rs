@@ -44,6 +44,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use scour_core::{Key, unique_mark};
@@ -57,6 +58,8 @@ use crate::clock;
 
 /// How often a lease is looked at anew that was given back or replaced in the same instant.
 const LOOKS: usize = 20;
+/// How often a lease of one's own is locked anew that another process is looking at.
+const LOCK_ATTEMPTS: usize = 400;
 
 /// The leases of a folder, as one process sees them.
 #[derive(Clone, Debug)]
@@ -213,11 +216,7 @@ impl Shared {
     fn sign(&self, file: File, path: &Path, stages: &[Key]) -> io::Result<Own> {
         let mark = unique_mark();
         let signed = (|| {
-            let locked = match (self.lock)(&file) {
-                Ok(()) => true,
-                Err(TryLockError::Error(error)) if has_no_locks(&error) => false,
-                Err(error) => return Err(error.into()),
-            };
+            let locked = self.lock_own(&file)?;
             let record = Record {
                 mark: mark.clone(),
                 locked,
@@ -232,6 +231,20 @@ impl Shared {
             let _ = fs::remove_file(path);
         }
         signed.map(|()| Own { file, path: path.into(), mark, lost: AtomicBool::new(false) })
+    }
+
+    /// Locks a new file; false where the file system has no locks. Another process that looks at the file before there is a
+    /// record in it locks it for an instant.
+    fn lock_own(&self, file: &File) -> io::Result<bool> {
+        for _ in 0..LOCK_ATTEMPTS {
+            match (self.lock)(file) {
+                Ok(()) => return Ok(true),
+                Err(TryLockError::Error(error)) if has_no_locks(&error) => return Ok(false),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     fn is_alive(&self, found: &Found) -> io::Result<bool> {
