@@ -16,7 +16,7 @@ use scour_core::{
     Environment, FailureReason, Measured, Provenance, ResultDetails, StageConfig, Status, Task, TaskResult,
     TestImages, WorkerEvent,
 };
-use scour_sweep::{Rerun, Slot, SweepOptions};
+use scour_sweep::{Rerun, Slot, SweepOptions, Watching};
 
 fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,6 +44,7 @@ fn sweep(dir: &Path, out: &str) -> std::process::ExitCode {
         rerun: Rerun::No,
         fail_fast: false,
         provenance: Provenance::default(),
+        watching: Watching::default(),
     };
     match scour_sweep::sweep(options) {
         Ok(summary) => summary.exit.into(),
