@@ -1,10 +1,10 @@
 //! All commands, and finding one by its name.
 
 use crate::command::Command;
-use crate::{arguments, bench, data, doctor, report, scour, setup, sweep, test};
+use crate::{arguments, bench, data, doctor, kill_test, report, scour, setup, sweep, test};
 
 /// The commands, in the order of the overview.
-pub(crate) static COMMANDS: [&Command; 14] = [
+pub(crate) static COMMANDS: [&Command; 15] = [
     &sweep::SWEEP,
     &test::TEST,
     &report::REPORT,
@@ -17,6 +17,7 @@ pub(crate) static COMMANDS: [&Command; 14] = [
     &data::DATA,
     &scour::DOCS,
     &bench::BENCH,
+    &kill_test::KILL_TEST,
     &setup::SETUP,
     &doctor::DOCTOR,
 ];

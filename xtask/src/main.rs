@@ -14,6 +14,7 @@ mod doctor;
 mod failure;
 mod files;
 mod help;
+mod kill_test;
 mod libtorch;
 mod machine;
 mod option;

@@ -69,23 +69,34 @@ pub(crate) fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// A program in the foreground.
-struct Running {
+/// A program in the foreground: it gets the signals that xtask gets.
+pub(crate) struct Running {
     child: Child,
     name: String,
 }
 
 impl Running {
-    fn start(command: &mut Command) -> anyhow::Result<Running> {
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Running> {
         let child = spawned(command)?;
         FOREGROUND.store(child.id(), Ordering::SeqCst);
         Ok(Running { child, name: name(command) })
     }
 
     /// Waits for its end and returns its exit code, 128 + the signal's number if a signal ended it.
-    fn wait(mut self) -> anyhow::Result<u8> {
+    pub(crate) fn wait(mut self) -> anyhow::Result<u8> {
         let status = self.child.wait().with_context(|| format!("cannot wait for {}", self.name))?;
         Ok(code(status))
+    }
+
+    /// Its exit code if it has ended.
+    pub(crate) fn try_wait(&mut self) -> anyhow::Result<Option<u8>> {
+        let status = self.child.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
+        Ok(status.map(code))
+    }
+
+    /// Its process id, which no other process has before it was waited for.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 
@@ -143,10 +154,9 @@ pub(crate) fn run_quietly(
     command.stdout(file.try_clone().with_context(cannot_write)?).stderr(file);
     let mut running = Running::start(command)?;
     let (start, mut reported) = (Instant::now(), 0);
-    let status = loop {
-        let status = running.child.try_wait().with_context(|| format!("cannot wait for {}", running.name))?;
-        if let Some(status) = status {
-            break status;
+    let code = loop {
+        if let Some(code) = running.try_wait()? {
+            break code;
         }
         if start.elapsed().as_secs() / 10 > reported {
             reported = start.elapsed().as_secs() / 10;
@@ -157,7 +167,7 @@ pub(crate) fn run_quietly(
     if was_interrupted() {
         return Err(Failure::Interrupted.into());
     }
-    Ok(status.success())
+    Ok(code == 0)
 }
 
 /// What a program prints on stdout, without white space at its ends.

@@ -46,20 +46,21 @@ ASR and RA are those in results.csv. The default experiment is experiments/quick
 /// `cargo xtask status`.
 pub(crate) static STATUS: Command = Command {
     name: "status",
-    arguments: "[DIR] [OPTIONS]",
+    arguments: "[DIR]... [OPTIONS]",
     summary: "how far a sweep is: what runs where, the time left, failures",
-    usage: &["status [DIR] [OPTIONS]"],
+    usage: &["status [DIR]... [OPTIONS]"],
     sections: &[Section {
         text: "\
 Prints how many cells have ended and how, what each worker does and since when, the rate, the time left with its
-uncertainty, the free space, and each failure with its log. DIR is the folder of results of the sweep (default:
-results/quick). It can be called while the sweep runs, and afterwards.",
+uncertainty, the free space, failures by reason with their logs, and what to run next. DIR is the folder of results of
+the sweep (default: results/quick); several, such as those of shards, are added up. It can be called while the sweep
+runs, after it has ended, and after it was killed. docs/watching.md has examples.",
         options: &[
-            flag("json", "one line of JSON instead of text"),
-            flag("watch", "print again every two seconds until the sweep has ended"),
+            flag("json", "one line of JSON for each, instead of text"),
+            flag("watch", "print again every two seconds until no sweep is running"),
         ],
     }],
-    operands: 0..=1,
+    operands: 0..=usize::MAX,
     example: "status results/mine --watch",
     run: |project, arguments| {
         STATUS.read(arguments)?;

@@ -66,6 +66,13 @@ unchanged. Run the command again to continue after an interruption: finished cel
                 flag("fresh-workers", "run every stage in a process of its own; by default workers stay"),
                 valued("rerun", "failed|all", "run these cells again"),
                 flag("fail-fast", "stop at the first cell that fails"),
+                valued("metrics", "FILE", "keep the status in a file of metrics too (docs/watching.md)"),
+                valued(
+                    "on-end",
+                    "COMMAND",
+                    "run by `sh` when the sweep has ended, however it ends, before the report is written \
+                     (docs/watching.md)",
+                ),
                 flag("dry-run", "print what would be done, and do nothing"),
             ],
         },

@@ -13,7 +13,7 @@ use crate::command::{Command, Section};
 use crate::failure::{Failure, environment, usage};
 use crate::option::flag;
 use crate::project::Project;
-use crate::{files, process, report, say, setup, sweep};
+use crate::{files, kill_test, process, report, say, setup, sweep};
 use counts::Counts;
 
 /// The command.
@@ -26,13 +26,14 @@ pub(crate) static TEST: Command = Command {
         Section {
             text: "\
 Sets up libtorch if needed; then checks formatting, builds with clippy's warnings as errors, runs every test of the
-workspace, and sweeps experiments/mini.yaml. Each dependency is built once for all of it.",
+workspace, sweeps experiments/mini.yaml, and kills and continues ten smaller sweeps. Each dependency is built once for
+all of it.",
             options: &[flag("fast", "neither formatting nor lints")],
         },
         Section {
             text: "\
 ARGUMENTS go to `cargo test` unchanged, such as `nwc` or `-- --ignored`. With `--package NAME` only the tests of that
-package run, and no sweep.
+package run, and no sweep. `cargo xtask kill-test --help` explains the last step.
 
 In tests, libtorch computes on one thread, unless OMP_NUM_THREADS is set.",
             options: &[],
@@ -57,6 +58,7 @@ fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
     step(&mut steps, "tests", || run_tests(project, &arguments, &mut counts))?;
     if !names_package(&arguments) {
         step(&mut steps, "mini sweep", || mini_sweep(project))?;
+        step(&mut steps, "kill test", || kill_test::run_default(project))?;
     }
     say::answer(&summary(&steps, &counts));
     Ok(steps.iter().rev().map(|step| step.code).find(|code| *code != 0).unwrap_or(0))

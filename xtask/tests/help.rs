@@ -8,9 +8,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 14] = [
-    "bench", "data", "describe", "docs", "doctor", "evaluate", "gc", "join", "list", "report", "setup",
-    "status", "sweep", "test",
+const COMMANDS: [&str; 15] = [
+    "bench",
+    "data",
+    "describe",
+    "docs",
+    "doctor",
+    "evaluate",
+    "gc",
+    "join",
+    "kill-test",
+    "list",
+    "report",
+    "setup",
+    "status",
+    "sweep",
+    "test",
 ];
 
 /// What xtask prints with these arguments; it must succeed.

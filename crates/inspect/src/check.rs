@@ -1,7 +1,8 @@
 //! `check`: whether a data set on disk is complete, as its loader reads it.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use scour_core::DatasetFacts;
 use scour_datasets::DatasetError;
@@ -9,6 +10,8 @@ use scour_datasets::DatasetError;
 use crate::official::{OfficialData, PerClass, official};
 use crate::{InspectError, Messages, Registered};
 
+/// The shortest time between two lines on the images that are decoded, and before the first.
+const INTERVAL: Duration = Duration::from_secs(5);
 /// The largest number of classes that are named one by one.
 const NAMED: usize = 8;
 
@@ -71,13 +74,14 @@ pub fn check(dataset: &Registered, data: &Path, messages: &Messages) -> Result<C
     Ok(CheckReport { lines, missing, broken: vec![], summary })
 }
 
-/// Counts the images, and prints a line for each tenth of them while they are decoded.
+/// Counts the images, and prints how many are decoded where that takes long.
 fn read(dataset: &Registered, data: &Path, messages: &Messages) -> Result<DatasetFacts, DatasetError> {
-    let printed = AtomicUsize::new(0);
+    let last = Mutex::new(Instant::now());
     dataset.source.prepare(data, &|done, total| {
-        let tenth = 10 * done / total.max(1);
-        // Only one of the threads that call this prints the line.
-        if printed.fetch_max(tenth, Ordering::Relaxed) < tenth && done < total {
+        // Other threads call this as well; while one prints, the others go on.
+        let Ok(mut last) = last.try_lock() else { return };
+        if done < total && last.elapsed() >= INTERVAL {
+            *last = Instant::now();
             messages.print(&format!("reading {}: {done} of {total} images", dataset.description.name));
         }
     })?;

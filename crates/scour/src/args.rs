@@ -64,6 +64,13 @@ pub(crate) struct SweepArgs {
     /// Stop at the first cell that fails
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Keep the status in a file of metrics too, in the OpenMetrics format (docs/watching.md)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
+    /// Run COMMAND by `sh` when the sweep has ended, however it ends; it gets SCOUR_OUT, SCOUR_EXIT_CODE, SCOUR_OK,
+    /// SCOUR_FAILED, SCOUR_SECONDS and SCOUR_SUMMARY
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) on_end: Option<String>,
 }
 
 /// What `scour evaluate` takes.
@@ -123,13 +130,13 @@ pub(crate) enum KeepArg {
 /// What `scour status` takes.
 #[derive(Args)]
 pub(crate) struct StatusArgs {
-    /// The folder of results that the sweep writes to
+    /// Folders of results that sweeps write to, such as those of shards
     #[arg(value_name = "DIR", default_value = "results/quick")]
-    pub(crate) dir: PathBuf,
-    /// One line of JSON instead of text
+    pub(crate) dirs: Vec<PathBuf>,
+    /// One line of JSON for each, instead of text
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print again every two seconds until the sweep has ended
+    /// Print again every two seconds until no sweep is running
     #[arg(long)]
     pub(crate) watch: bool,
 }

@@ -36,7 +36,7 @@ enum Command {
     /// Say how far a sweep is: cells by state, what runs where, the time left, failures with their logs
     #[command(
         after_help = "The sweep rewrites status.json in its folder of results every two seconds. The command only reads, also \
-        from another machine that shares the disk.\n\n\
+        from another machine that shares the disk. After a kill it says so, and since when nothing was heard.\n\n\
         Exit codes: 0 printed, 2 usage, 3 there is no sweep in that folder."
     )]
     Status(StatusArgs),

@@ -50,12 +50,29 @@ impl From<SweepError> for Failure {
 }
 
 impl Failure {
+    /// One line that says what is wrong and the way out.
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Self::Config(message) | Self::Environment(message) => message,
+        }
+    }
+
+    /// The command's exit code.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) => ExitCode::Config,
+            Self::Environment(_) => ExitCode::Environment,
+        }
+    }
+
+    /// Says it.
+    pub(crate) fn say(&self) {
+        give_up(self.message(), self.exit_code());
+    }
+
     /// Says so, and is the command's exit code.
     pub(crate) fn give_up(self) -> ExitCode {
-        match self {
-            Self::Config(message) => give_up(message, ExitCode::Config),
-            Self::Environment(message) => give_up(message, ExitCode::Environment),
-        }
+        give_up(self.message(), self.exit_code())
     }
 }
 

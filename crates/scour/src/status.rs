@@ -12,31 +12,45 @@ use crate::output::{give_up, say};
 /// The time between two looks of `--watch`.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Prints the status once, or again and again until the sweep has ended.
+/// Prints the status once, or again and again until no sweep is running.
 pub(crate) fn run(args: &StatusArgs) -> ExitCode {
+    if args.watch && !args.json && stdout().is_terminal() {
+        // An empty screen, which the text is written to again and again.
+        say("\x1b[2J");
+    }
     loop {
-        let watched = match Watched::read(&args.dir) {
-            Ok(watched) => watched,
+        let all: Result<Vec<Watched>, FileError> = args.dirs.iter().map(|dir| Watched::read(dir)).collect();
+        let all = match all {
+            Ok(all) => all,
             Err(error) => return give_up(explained(&error), ExitCode::Environment),
         };
-        if let Err(error) = print(&watched, args) {
+        if let Err(error) = print(&all, args) {
             return give_up(error, ExitCode::Environment);
         }
-        if !args.watch || !watched.running {
+        if !args.watch || all.iter().all(|watched| !watched.running) {
             return ExitCode::Done;
         }
         std::thread::sleep(INTERVAL);
     }
 }
 
-fn print(watched: &Watched, args: &StatusArgs) -> Result<(), serde_json::Error> {
+fn print(all: &[Watched], args: &StatusArgs) -> Result<(), serde_json::Error> {
     if args.json {
-        say(serde_json::to_string(watched)?);
+        for watched in all {
+            say(serde_json::to_string(watched)?);
+        }
         return Ok(());
     }
-    // From the top of an empty screen, so that the lines stay where they are.
-    let clear = if args.watch && stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };
-    say(format_args!("{clear}{}", watched.text(&now()).trim_end()));
+    let now = now();
+    let mut text: String = all.iter().map(|watched| watched.text(&now)).collect();
+    if all.len() > 1 {
+        text += &Watched::total(all);
+    }
+    // In place of the text before, line by line, so that nothing flickers.
+    if args.watch && stdout().is_terminal() {
+        text = format!("\x1b[H{}\x1b[J", text.trim_end().replace('\n', "\x1b[K\n") + "\x1b[K");
+    }
+    say(text.trim_end());
     Ok(())
 }
 

@@ -1,15 +1,18 @@
 //! `scour sweep`: from a plan to the engine.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use scour_core::ExitCode;
 use scour_methods::Registry;
 use scour_sweep::{
-    Cores, Device, LeasedDevices, SweepOptions, WorkerOptions, ignored_gpus, lease_devices, parse_devices,
-    slots,
+    Cores, Device, LeasedDevices, Summary, SweepOptions, Watching, WorkerOptions, ignored_gpus,
+    lease_devices, parse_devices, slots,
 };
 
 use crate::args::{Rerun, SweepArgs};
+use crate::invocation::{STARTED_BY_XTASK, next_commands};
+use crate::on_end::Notice;
 use crate::output::{say, warn};
 use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::provenance::provenance;
@@ -17,10 +20,36 @@ use crate::worker_environment;
 
 /// Runs the sweep and returns its exit code.
 pub(crate) fn run(methods: &Registry, args: &SweepArgs) -> ExitCode {
-    sweep(methods, args).unwrap_or_else(Failure::give_up)
+    let began = Instant::now();
+    let mut out = None;
+    let ended = sweep(methods, args, &mut out);
+    let (text, exit) = match &ended {
+        Ok(End::DryRun) => return ExitCode::Done,
+        Ok(End::Swept(summary)) => (summary.text.clone(), summary.exit),
+        Err(failure) => (failure.message().to_owned(), failure.exit_code()),
+    };
+    let summary = match &ended {
+        Ok(End::Swept(summary)) => Some(&**summary),
+        _ => None,
+    };
+    if let Err(failure) = &ended {
+        failure.say();
+    }
+    if let Some(command) = &args.on_end {
+        let seconds = began.elapsed().as_secs_f64();
+        Notice { exit, out: out.as_deref(), summary, text: &text, seconds }.run(command);
+    }
+    exit
 }
 
-fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
+/// How `scour sweep` ends without an error.
+enum End {
+    DryRun,
+    Swept(Box<Summary>),
+}
+
+/// Sweeps. `results` gets the folder of results as soon as it is known.
+fn sweep(methods: &Registry, args: &SweepArgs, results: &mut Option<PathBuf>) -> Result<End, Failure> {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
     let cuda_count = tch::Cuda::device_count() as usize;
     let devices = parse_devices(&args.devices, visible.as_deref(), cuda_count)?;
@@ -31,6 +60,7 @@ fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
     let torch_devices: Vec<_> = devices.iter().map(torch_device).collect();
     let Planned { experiment, mut plan, complete, out, store } =
         planned(methods, &args.plan, auto_precision(&torch_devices))?;
+    *results = Some(out.clone());
     let rerun = match args.rerun {
         None => scour_sweep::Rerun::No,
         Some(Rerun::Failed) => scour_sweep::Rerun::Failed,
@@ -41,8 +71,9 @@ fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
             say(format_args!("warning: {warning}"));
         }
         say(scour_sweep::dry_run(&plan, &store, rerun)?.trim_end());
-        return Ok(ExitCode::Done);
+        return Ok(End::DryRun);
     }
+    check_metrics(args.metrics.as_deref())?;
     // Held until the sweep has ended.
     let leased = if args.share_devices {
         LeasedDevices::shared(devices)
@@ -67,6 +98,13 @@ fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
     plan.warnings.extend(cores.warnings(slots.len(), threads));
     let worker = std::env::current_exe()
         .map_err(|error| Failure::Environment(format!("cannot find this program's own file: {error}")))?;
+    // Absolute, since the summary names it.
+    let absolute = std::path::absolute(&out).unwrap_or_else(|_| out.clone());
+    let watching = Watching {
+        metrics: args.metrics.clone(),
+        part: args.plan.shard,
+        next: Some(next_commands(&absolute)),
+    };
     let summary = scour_sweep::sweep(SweepOptions {
         experiment,
         plan,
@@ -85,9 +123,25 @@ fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
         rerun,
         fail_fast: args.fail_fast,
         provenance: provenance(&names, first, threads, jobs),
+        watching,
     })?;
     pass_to_parent(&summary.out)?;
-    Ok(summary.exit)
+    *results = Some(summary.out.clone());
+    Ok(End::Swept(Box::new(summary)))
+}
+
+/// The metrics are written beside the work, so that a folder that is not there is found now or never.
+fn check_metrics(file: Option<&Path>) -> Result<(), Failure> {
+    let Some(file) = file else { return Ok(()) };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let metadata = std::fs::metadata(folder);
+    if file.is_dir() || !metadata.is_ok_and(|folder| folder.is_dir()) {
+        return Err(Failure::Environment(format!(
+            "--metrics {}: name a file in a folder that exists",
+            file.display()
+        )));
+    }
+    Ok(())
 }
 
 /// The device as this process sees it.
@@ -98,7 +152,7 @@ fn torch_device(device: &Device) -> tch::Device {
 
 /// Passes the folder of the results to the program that started this one, if it asked for it.
 fn pass_to_parent(out: &Path) -> Result<(), Failure> {
-    let Some(file) = std::env::var_os("SCOUR_RESULTS_PATH_FILE") else { return Ok(()) };
+    let Some(file) = std::env::var_os(STARTED_BY_XTASK) else { return Ok(()) };
     std::fs::write(&file, out.as_os_str().as_encoded_bytes()).map_err(|error| {
         Failure::Environment(format!("cannot write {}: {error}", PathBuf::from(file).display()))
     })

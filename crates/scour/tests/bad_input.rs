@@ -21,6 +21,13 @@ fn failure(dir: &Path, experiment: &str, args: &[&str], code: i32) -> String {
 }
 
 #[test]
+fn metrics_need_a_folder_that_exists() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = failure(dir.path(), MINI, &["--metrics", "none/scour.prom"], 3);
+    assert!(text.contains("--metrics none/scour.prom: name a file in a folder that exists"), "{text}");
+}
+
+#[test]
 fn mistakes_in_the_experiment_end_with_2() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

@@ -253,11 +253,11 @@ fn a_model_that_was_dropped_is_trained_again_for_a_new_defense_and_is_the_same()
     let deleted = gc(dir, &["mini.yaml", "out", "--keep", "results", "--delete"]);
     assert!(deleted.contains("\nremoved 4 models, "), "{deleted}");
     assert!(!model.exists());
-    assert!(sweep(dir, "out", &set).contains("stages run: 0"));
+    assert!(sweep(dir, "out", &set).contains("all known before, nothing was run"));
     assert_eq!(rows(&dir.join("out")), before);
     let more =
         ["--set", "defenses=[none, {ft: {epochs: 2}}, {tsbd: {unlearn_epochs: 2, finetune_epochs: 1}}, clp]"];
-    assert!(sweep(dir, "out", &[&set[..], &more].concat()).contains("stages run: 2"));
+    assert!(sweep(dir, "out", &[&set[..], &more].concat()).contains("; 2 stages run in "));
     assert!(std::fs::read(&model).unwrap() == bytes, "another model");
     assert_eq!(rows(&dir.join("out"))[..3], before);
     // The results are now those of the larger experiment, and a mistake in one is an error.
@@ -275,6 +275,35 @@ fn a_model_that_was_dropped_is_trained_again_for_a_new_defense_and_is_the_same()
     let text = gc(dir, &["far.yaml"]);
     assert!(text.contains("experiments that need gtsrb (1) cannot be planned"), "{text}");
     assert!(text.contains("stages that no experiment needs: 5, "), "{text}");
+}
+
+#[test]
+fn the_users_command_is_run_however_the_sweep_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    std::fs::write(dir.join("mini.yaml"), MINI).unwrap();
+    let notice =
+        r#"printf '%s|%s|%s|%s\n' "$SCOUR_EXIT_CODE" "$SCOUR_OK" "$SCOUR_FAILED" "$SCOUR_SUMMARY" >> said"#;
+    let said = || std::fs::read_to_string(dir.join("said")).unwrap_or_default();
+    let run_with = |args: &[&str]| run(dir, &[&["sweep", "mini.yaml", "--on-end", notice], args].concat());
+    // A dry run is no sweep.
+    assert_eq!(run_with(&["--dry-run"]).status.code(), Some(0));
+    assert_eq!(said(), "");
+    let mistake = run_with(&["--filter", "attack=badnet"]);
+    assert_eq!(mistake.status.code(), Some(2));
+    assert!(said().starts_with("2|0|0|--filter"), "{}", said());
+    let store = WHOLE.join("whole/store");
+    let known = run_with(&["--out", "known", "--store", store.to_str().unwrap()]);
+    assert_eq!(known.status.code(), Some(0), "{}", text(&known));
+    let known = said().lines().nth(1).unwrap().to_string();
+    assert!(known.starts_with("0|") && known.contains("|12 cells: "), "{known}");
+    assert!(known.ends_with("all known before, nothing was run"), "{known}");
+    // Its failure is said, and changes no exit code.
+    let args =
+        ["sweep", "mini.yaml", "--out", "known", "--store", store.to_str().unwrap(), "--on-end", "exit 7"];
+    let output = run(dir, &args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("warning: --on-end 'exit 7' failed: exit status: 7"), "{}", text(&output));
 }
 
 /// STRIP, which trains a new model, on BadNets, on an attack inside the batches, and on a clean model.

@@ -15,7 +15,7 @@ use scour_core::{
     Environment, FailureReason, Measured, Provenance, ResultDetails, StageConfig, Status, Task, TaskResult,
     TestImages, WorkerEvent,
 };
-use scour_sweep::{Rerun, Slot, SweepOptions, WorkerOptions};
+use scour_sweep::{Rerun, Slot, SweepOptions, Watching, WorkerOptions};
 use serde_json::json;
 
 fn main() -> std::process::ExitCode {
@@ -45,6 +45,7 @@ fn sweep(dir: &Path, out: &str) -> std::process::ExitCode {
         rerun: Rerun::No,
         fail_fast: false,
         provenance: Provenance::default(),
+        watching: Watching::default(),
     };
     match scour_sweep::sweep(options) {
         Ok(summary) => summary.exit.into(),

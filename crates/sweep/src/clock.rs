@@ -20,6 +20,11 @@ pub(crate) fn seconds_between(from: &str, to: &str) -> f64 {
     }
 }
 
+/// The seconds from 1970 to a time in RFC 3339; 0 where it is no time.
+pub(crate) fn unix_seconds(time: &str) -> f64 {
+    time.parse::<Timestamp>().map_or(0.0, |time| time.as_millisecond() as f64 / 1000.0)
+}
+
 /// A duration for people: `12.4 s`, `3 min 05 s`, `2 h 07 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
@@ -48,6 +53,12 @@ mod tests {
     fn seconds_between_times() {
         assert_eq!(seconds_between("2026-01-02T23:59:58.500Z", "2026-01-03T00:00:00.000Z"), 1.5);
         assert_eq!(seconds_between("no time", "2026-01-03T00:00:00.000Z"), 0.0);
+    }
+
+    #[test]
+    fn unix_time_counts_from_1970() {
+        assert_eq!(unix_seconds("2001-09-09T01:46:40.250Z"), 1_000_000_000.25);
+        assert_eq!(unix_seconds("no time"), 0.0);
     }
 
     #[test]

@@ -12,8 +12,9 @@ use scour_core::{
 use crate::eta::Eta;
 use crate::events::EventLog;
 use crate::gallery::Gallery;
-use crate::progress::{Progress, progress_text, result_text};
+use crate::progress::{Progress, StageText, result_text};
 use crate::results::{Ends, StageEnd, write_tables};
+use crate::short_title::{in_common, short_title};
 use crate::status_file::{StatusFile, Totals};
 use crate::{SweepError, SweepOptions, analyses, clock, disk};
 
@@ -23,6 +24,8 @@ pub(crate) struct Ledger<'a> {
     validity: Validity,
     out: &'a Path,
     slots: Vec<String>,
+    /// How many bytes the titles of all stages have in common at their beginning.
+    in_common: usize,
     pub(crate) events: EventLog,
     pub(crate) progress: Progress,
     gallery: Gallery,
@@ -35,6 +38,10 @@ pub(crate) struct Ledger<'a> {
     pub(crate) analyses: Vec<AnalysisRow>,
     /// Stages that a worker ran to an end.
     pub(crate) trained: usize,
+    /// How many of those failed.
+    stages_failed: usize,
+    /// Images that went forward and backward through models in those.
+    gradient_images: u64,
     began: Instant,
     /// Whether the first defended model of this sweep has been reported.
     first_reported: bool,
@@ -50,15 +57,18 @@ impl<'a> Ledger<'a> {
             out,
             events: EventLog::open(&out.join("events.jsonl"))?,
             progress: Progress::open(&out.join("sweep.log"), &slots)?,
-            status: StatusFile::new(out, &options.experiment.name, &slots),
+            status: StatusFile::new(options, &slots),
             store: &options.store,
             slots,
+            in_common: in_common(options.plan.stages.values().map(|stage| stage.title.as_str())),
             gallery: Gallery::open(&options.plan, out)?,
             eta: Eta::default(),
             ends: Ends::new(),
             rows: vec![],
             analyses: vec![],
             trained: 0,
+            stages_failed: 0,
+            gradient_images: 0,
             began: Instant::now(),
             first_reported: false,
         })
@@ -108,7 +118,7 @@ impl<'a> Ledger<'a> {
         let event = Event::StageStarted { stage: self.event_stage(stage, Some(slot)), attempt };
         self.events.write(event)?;
         self.line("start", &format!("{}  on {}", stage.title, self.slots[slot]));
-        self.progress.slot_starts(slot, &stage.title);
+        self.progress.slot_starts(slot, short_title(&stage.title, self.in_common));
         self.status.starts(slot, stage);
         Ok(())
     }
@@ -123,11 +133,11 @@ impl<'a> Ledger<'a> {
         let event_stage = self.event_stage(stage, Some(slot));
         match event {
             WorkerEvent::Progress { step, done, total, loss, accuracy } => {
-                let text = progress_text(&stage.title, &step, (done, total), (loss, accuracy));
-                self.progress.slot_progress(slot, done, total, &text);
-                let stage = event_stage;
                 let at = StageProgress { step: step.clone(), done, total, loss, accuracy };
+                let short = short_title(&stage.title, self.in_common);
+                self.progress.slot_progress(slot, &StageText { title: &stage.title, short, progress: &at });
                 self.status.progresses(slot, at);
+                let stage = event_stage;
                 self.events.write(Event::Progress { stage, step, done, total, loss, accuracy })
             }
             WorkerEvent::Note { text } => {
@@ -161,7 +171,11 @@ impl<'a> Ledger<'a> {
     ) -> Result<(), SweepError> {
         let result = end.result.clone();
         let cached = end.cached;
-        self.trained += usize::from(slot.is_some());
+        if slot.is_some() {
+            self.trained += 1;
+            self.stages_failed += usize::from(matches!(result.status, Status::Failed { .. }));
+            self.gradient_images += result.gradient_images.unwrap_or(0);
+        }
         self.record(stage, end)?;
         self.write_tables()?;
         self.events.write(Event::StageFinished {
@@ -234,24 +248,33 @@ impl<'a> Ledger<'a> {
             running.iter().map(|(kind, since)| (*kind, since.elapsed().as_secs_f64())).chain(waiting);
         let left = self.eta.time_left(remaining, self.slots.len());
         if self.status.is_due() {
-            self.write_status(waiting_count, left, None);
+            self.write_status(waiting_count, left, None, None);
         }
         let left = match left {
-            Some(left) => format!("about {} left", clock::duration(left.seconds)),
+            Some(TimeLeft { seconds, low, high }) => format!(
+                "about {} left ({} to {})",
+                clock::duration(seconds),
+                clock::duration(low),
+                clock::duration(high)
+            ),
             None => "time left not known yet".into(),
         };
         let failed = self.rows.iter().filter(|row| row.status == RowStatus::Failed).count()
             + analyses::count(&self.analyses, RowStatus::Failed);
-        let what = if self.plan.analyses.is_empty() { "cells" } else { "cells and analyses" };
         let (done, all) = self.done();
-        self.progress.totals(&format!(
-            "{done} of {all} {what} done, {failed} failed; running: {}; {left}",
-            running.len(),
-        ));
+        let running = running.len();
+        self.progress.totals(&format!("{done} of {all} done, {failed} failed, {running} running, {left}"));
     }
 
-    /// Writes `status.json`. `exit` is the exit code of a sweep that ends.
-    pub(crate) fn write_status(&mut self, waiting: usize, time_left: Option<TimeLeft>, exit: Option<u8>) {
+    /// Writes `status.json` and the metrics. `exit` is the exit code of a sweep that ends, `message` why it did before
+    /// its plan was done.
+    pub(crate) fn write_status(
+        &mut self,
+        waiting: usize,
+        time_left: Option<TimeLeft>,
+        exit: Option<u8>,
+        message: Option<String>,
+    ) {
         let mut ended = BTreeMap::new();
         let statuses =
             self.rows.iter().map(|row| row.status).chain(self.analyses.iter().map(|row| row.status));
@@ -260,12 +283,14 @@ impl<'a> Ledger<'a> {
             planned: self.done().1,
             ended,
             stages_run: self.trained,
+            stages_failed: self.stages_failed,
+            gradient_images: self.gradient_images,
             stages_waiting: waiting,
             time_left,
             free_mib: disk::free_mib(self.store).ok(),
             failures: self.failures(),
         };
-        self.status.write(totals, exit);
+        self.status.write(totals, exit, message);
     }
 
     /// The cells and analyses that failed: each with its reason, and its log where there is one.

@@ -85,6 +85,34 @@ pub struct SweepOptions {
     pub fail_fast: bool,
     /// The machine and the build, for `experiment.json` and manifests.
     pub provenance: Provenance,
+    /// How it is watched, and what is to be said at its end.
+    pub watching: Watching,
+}
+
+/// Where a sweep says how far it is, besides its display and its folder of results.
+#[derive(Clone, Debug, Default)]
+pub struct Watching {
+    /// A file of metrics, kept up to date while the sweep runs.
+    pub metrics: Option<PathBuf>,
+    /// The part of the experiment that the plan is: its number, counted from 1, and the number of all parts.
+    pub part: Option<(usize, usize)>,
+    /// What the user can run next; without it the exit summary describes the commands in words.
+    pub next: Option<NextCommands>,
+}
+
+/// Commands as a shell takes them, for the exit summary.
+#[derive(Clone, Debug)]
+pub struct NextCommands {
+    /// Continues the sweep.
+    pub again: String,
+    /// Runs the cells that failed once more.
+    pub rerun_failed: String,
+    /// Runs the rest of the experiment, where the plan is a part of it.
+    pub whole: String,
+    /// Writes the report, unless the program that started the sweep does that.
+    pub report: Option<String>,
+    /// Shows the status.
+    pub status: String,
 }
 
 /// How a sweep ended.
@@ -124,4 +152,6 @@ pub struct Summary {
     pub seconds: f64,
     /// Folder of the results, absolute.
     pub out: PathBuf,
+    /// The exit summary, as it was printed.
+    pub text: String,
 }

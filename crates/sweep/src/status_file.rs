@@ -1,15 +1,15 @@
-//! Writing `status.json`: what `scour status` shows.
+//! Writing `status.json`, which `scour status` shows, and the file of metrics.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use scour_core::{
     FailedCell, FileFormat, RowStatus, RunningStage, SlotStatus, Stage, StageProgress, SweepStatus, TimeLeft,
-    write_json,
+    write_atomically, write_json,
 };
 
-use crate::clock;
+use crate::{SweepOptions, clock, metrics};
 
 /// The least time between two writes while the sweep runs.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -17,7 +17,11 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// The file, and what each slot does.
 pub(crate) struct StatusFile {
     path: PathBuf,
+    metrics: Option<PathBuf>,
+    out: PathBuf,
     name: String,
+    part: Option<(usize, usize)>,
+    command: Option<String>,
     started: String,
     slots: Vec<SlotStatus>,
     written: Option<Instant>,
@@ -28,6 +32,8 @@ pub(crate) struct Totals {
     pub(crate) planned: usize,
     pub(crate) ended: BTreeMap<RowStatus, usize>,
     pub(crate) stages_run: usize,
+    pub(crate) stages_failed: usize,
+    pub(crate) gradient_images: u64,
     pub(crate) stages_waiting: usize,
     pub(crate) time_left: Option<TimeLeft>,
     pub(crate) free_mib: Option<u64>,
@@ -35,11 +41,16 @@ pub(crate) struct Totals {
 }
 
 impl StatusFile {
-    pub(crate) fn new(out: &Path, name: &str, slots: &[String]) -> Self {
+    pub(crate) fn new(options: &SweepOptions, slots: &[String]) -> Self {
         let slot = |name: &String| SlotStatus { name: name.clone(), stage: None };
+        let watching = &options.watching;
         Self {
-            path: out.join("status.json"),
-            name: name.into(),
+            path: options.out.join("status.json"),
+            metrics: watching.metrics.clone(),
+            out: options.out.clone(),
+            name: options.experiment.name.clone(),
+            part: watching.part,
+            command: watching.next.as_ref().map(|next| next.again.clone()),
             started: clock::now(),
             slots: slots.iter().map(slot).collect(),
             written: None,
@@ -66,25 +77,32 @@ impl StatusFile {
         self.written.is_none_or(|written| written.elapsed() >= INTERVAL)
     }
 
-    /// Writes the file. The sweep continues where it cannot be written: nothing depends on it.
-    pub(crate) fn write(&mut self, totals: Totals, exit: Option<u8>) {
+    /// Writes the files. The sweep continues where they cannot be written: nothing depends on them.
+    pub(crate) fn write(&mut self, totals: Totals, exit: Option<u8>, message: Option<String>) {
         self.written = Some(Instant::now());
-        let Totals { planned, ended, stages_run, stages_waiting, time_left, free_mib, failures } = totals;
         let status = SweepStatus {
             version: SweepStatus::VERSION,
             name: self.name.clone(),
             started: self.started.clone(),
             written: clock::now(),
             exit,
-            planned,
-            ended,
-            stages_run,
-            stages_waiting,
+            message,
+            command: self.command.clone(),
+            part: self.part,
+            planned: totals.planned,
+            ended: totals.ended,
+            stages_run: totals.stages_run,
+            stages_failed: totals.stages_failed,
+            gradient_images: totals.gradient_images,
+            stages_waiting: totals.stages_waiting,
             slots: self.slots.clone(),
-            time_left,
-            free_mib,
-            failures,
+            time_left: totals.time_left,
+            free_mib: totals.free_mib,
+            failures: totals.failures,
         };
         let _ = write_json(&self.path, &status);
+        if let Some(file) = &self.metrics {
+            let _ = write_atomically(file, metrics::text(&status, &self.out).as_bytes());
+        }
     }
 }

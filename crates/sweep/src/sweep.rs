@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use scour_core::{Event, ExitCode, ExperimentFile, FailedCell, FileFormat, RowStatus, write_json};
+use scour_core::{Event, ExitCode, ExperimentFile, FileFormat, RowStatus, write_json};
 
 use crate::error::AtPath;
 use crate::folders::writable_folder;
@@ -13,7 +13,7 @@ use crate::order::plan_order;
 use crate::scheduler::{Scheduler, Stop};
 use crate::signals::StopSignals;
 use crate::stage_state::stage_states;
-use crate::{Store, Summary, SweepError, SweepOptions, analyses, clock, disk};
+use crate::{Store, Summary, SweepError, SweepOptions, analyses, clock, disk, exit_summary};
 
 /// Carries out the plan: runs what the store does not hold, and writes `results.csv` and its companions to the results
 /// folder after every cell.
@@ -52,18 +52,25 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     let mut scheduler = Scheduler::new(&options, &store, &signals, ledger, &order, states)?;
     let cached = scheduler.ledger.rows.iter().filter(|row| row.status != RowStatus::NotApplicable).count();
     announce(&mut scheduler.ledger, &options, cached, to_run)?;
-    scheduler.ledger.write_status(to_run, None, None);
+    scheduler.ledger.write_status(to_run, None, None, None);
     scheduler.run();
     let (stop, waiting) = (scheduler.stop.take(), scheduler.stages_waiting());
     let mut ledger = scheduler.ledger;
-    let summary = summarize(&options, &ledger, stop.as_ref(), cached, began);
+    let mut summary = summarize(&options, &ledger, stop.as_ref(), cached, began);
+    // The work is done and stored: a disk that is full by now changes nothing about that.
+    let message = match &stop {
+        Some(Stop::Error(error)) => Some(error.to_string()),
+        Some(Stop::NoSpace(message)) => Some(message.clone()),
+        _ => None,
+    };
+    ledger.write_status(waiting, None, Some(summary.exit as u8), message);
     if let Some(Stop::Error(error)) = stop {
         return Err(error);
     }
-    // The work is done and stored: a disk that is full by now changes nothing about that.
     let _ = ledger.events.write(finished(&summary));
-    ledger.write_status(waiting, None, Some(summary.exit as u8));
-    print_summary(&mut ledger, &options, &summary, stop.as_ref());
+    let lines = exit_summary::lines(&options, &summary, &ledger.failures(), stop.as_ref());
+    lines.iter().for_each(|line| ledger.progress.line(line));
+    summary.text = lines.join("\n");
     Ok(summary)
 }
 
@@ -201,6 +208,7 @@ fn summarize(
         trained: ledger.trained,
         seconds: began.elapsed().as_secs_f64(),
         out: options.out.clone(),
+        text: String::new(),
     }
 }
 
@@ -218,45 +226,4 @@ fn finished(summary: &Summary) -> Event {
         trained: summary.trained,
         seconds: summary.seconds,
     }
-}
-
-/// The last lines of a sweep.
-fn print_summary(ledger: &mut Ledger, options: &SweepOptions, summary: &Summary, stop: Option<&Stop>) {
-    for FailedCell { title, reason, log } in ledger.failures() {
-        let log = log.map(|path| format!(" (log: {})", path.display())).unwrap_or_default();
-        ledger.progress.line(&format!("failed  {title}: {reason}{log}"));
-    }
-    let not_counted = [
-        (summary.not_implanted, "not implanted"),
-        (summary.collapsed, "collapsed"),
-        (summary.not_evaluated, "not evaluated"),
-    ];
-    let not_counted = not_counted.iter().filter(|(count, _)| *count > 0);
-    let not_counted: String = not_counted.map(|(count, word)| format!("{count} {word}, ")).collect();
-    ledger.progress.line(&format!(
-        "{} cells: {} ok, {not_counted}{} failed, {} n/a, {} not reached; known before: {}, stages run: {}, in {}",
-        summary.cells,
-        summary.ok,
-        summary.failed,
-        summary.not_applicable,
-        summary.pending,
-        summary.cached,
-        summary.trained,
-        clock::duration(summary.seconds),
-    ));
-    if summary.analyses > 0 {
-        ledger.progress.line(&format!(
-            "{} analyses: {} ok, {} failed, {} not reached",
-            summary.analyses, summary.analyses_ok, summary.analyses_failed, summary.analyses_pending
-        ));
-    }
-    match stop {
-        Some(Stop::NoSpace(message)) => ledger.progress.line(message),
-        Some(Stop::Interrupted) if summary.pending + summary.analyses_pending > 0 => {
-            ledger.progress.line("interrupted; the same command continues where it stopped");
-        }
-        Some(Stop::FailFast) => ledger.progress.line("stopped at the first failure, as --fail-fast asks"),
-        _ => {}
-    }
-    ledger.progress.line(&format!("results: {}", options.out.join("results.csv").display()));
 }

@@ -22,7 +22,10 @@ impl Terminal {
     /// `color` is whether colours are wanted: without `NO_COLOR` in the environment.
     pub(crate) fn new(slots: &[String], color: bool) -> Self {
         let all = MultiProgress::new();
-        let bar = if color { "{bar:16.cyan/blue}" } else { "{bar:16}" };
+        // Lines are written over and not cleared first, so that nothing flickers.
+        all.set_move_cursor(true);
+        // Narrow, so that the text fits into 60 columns; what does not fit is cut off.
+        let bar = if color { "{bar:10.cyan/blue}" } else { "{bar:10}" };
         let width = slots.iter().map(String::len).max().unwrap_or_default();
         let busy = style(&format!("{{prefix:{width}}}  {bar}  {{elapsed}}  {{wide_msg}}"));
         let idle = style(&format!("{{prefix:{width}}}  idle"));

@@ -22,12 +22,27 @@ pub struct SweepStatus {
     pub written: String,
     /// The exit code of a sweep that has ended; `None` while it runs, and where it was killed.
     pub exit: Option<u8>,
+    /// Why it ended before its plan was done, in one line, where that was neither a signal nor a failed cell.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// The command that continues it, as a shell takes it.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// The part of the experiment that the plan is: its number, counted from 1, and the number of all parts.
+    #[serde(default)]
+    pub part: Option<(usize, usize)>,
     /// Cells and analyses of the plan.
     pub planned: usize,
     /// How many of them have ended, by status.
     pub ended: BTreeMap<RowStatus, usize>,
     /// Stages that a worker has run to an end in this sweep.
     pub stages_run: usize,
+    /// How many of those failed.
+    #[serde(default)]
+    pub stages_failed: usize,
+    /// Images that went forward and backward through models in those.
+    #[serde(default)]
+    pub gradient_images: u64,
     /// Stages that are still to be begun.
     pub stages_waiting: usize,
     /// What each worker does, in the order of the slots.
@@ -117,9 +132,14 @@ mod tests {
             started: "2026-01-02T03:04:05.000Z".into(),
             written: "2026-01-02T03:05:05.000Z".into(),
             exit: None,
+            message: Some("no space".into()),
+            command: Some("scour sweep x.yaml".into()),
+            part: Some((1, 4)),
             planned: 9,
             ended: BTreeMap::from([(RowStatus::Ok, 3), (RowStatus::NotApplicable, 1)]),
             stages_run: 2,
+            stages_failed: 1,
+            gradient_images: 600,
             stages_waiting: 4,
             slots: vec![SlotStatus {
                 name: "cpu".into(),
@@ -137,5 +157,13 @@ mod tests {
         let text = pretty_json(&status).unwrap();
         assert!(String::from_utf8_lossy(&text).contains("\"n/a\": 1"));
         assert_eq!(parse_json::<SweepStatus>(&text, "status.json".as_ref()).unwrap(), status);
+    }
+
+    #[test]
+    fn a_status_of_an_earlier_version_is_read() {
+        let text = r#"{"version": 1, "name": "t", "started": "", "written": "", "exit": 0, "planned": 1, "ended": {},
+            "stages_run": 0, "stages_waiting": 0, "slots": [], "time_left": null, "free_mib": null, "failures": []}"#;
+        let status = parse_json::<SweepStatus>(text.as_bytes(), "status.json".as_ref()).unwrap();
+        assert_eq!((status.exit, status.message, status.part), (Some(0), None, None));
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::catalog::planned;
 use scour_core::{Provenance, ResultRow};
-use scour_sweep::{Rerun, Slot, SweepOptions, WorkerOptions};
+use scour_sweep::{Rerun, Slot, SweepOptions, Watching, WorkerOptions};
 
 pub(crate) const FAKE_WORKER: &str = env!("CARGO_BIN_EXE_scour-sweep-fake-worker");
 
@@ -44,6 +44,7 @@ impl TestFolder {
             rerun: Rerun::No,
             fail_fast: false,
             provenance: Provenance { commit: Some("abc".into()), ..Provenance::default() },
+            watching: Watching::default(),
         }
     }
 

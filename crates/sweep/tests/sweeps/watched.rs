@@ -32,7 +32,9 @@ fn a_running_sweep_shows_what_runs_where_and_a_killed_one_that_nothing_does() {
     child.wait().unwrap();
     let killed = watched(&test);
     assert!(!killed.running && killed.status.exit.is_none());
-    assert!(killed.text(&now()).contains("same command continues"), "{}", killed.text(&now()));
+    let text = killed.text(&now());
+    assert!(text.contains(": killed: ") && text.contains("was at work: "), "{text}");
+    assert!(text.contains("same command continues"), "{text}");
 }
 
 #[test]
@@ -51,4 +53,42 @@ fn a_sweep_that_has_ended_shows_each_failure_with_its_log() {
         "{failed:?}"
     );
     assert!(failed.log.as_ref().is_some_and(|log| log.exists()));
+}
+
+#[test]
+fn metrics_are_kept_in_a_file_and_say_how_the_sweep_ended() {
+    let test = TestFolder::new();
+    test.behave("badnets/ft=die\n");
+    let mut options = test.options();
+    options.watching.metrics = Some(test.path("scour.prom"));
+    sweep(options).unwrap();
+    let text = std::fs::read_to_string(test.path("scour.prom")).unwrap();
+    let out = test.path("out").canonicalize().unwrap();
+    let sample = |name: &str, labels: &str, value: &str| {
+        let line = format!("{name}{{experiment=\"t\",out=\"{}\"{labels}}} {value}\n", out.display());
+        assert!(text.contains(&line), "{line} is not in {text}");
+    };
+    sample("scour_running", "", "0");
+    sample("scour_exit_code", "", "100");
+    sample("scour_cells", ",state=\"failed\"", "1");
+    sample("scour_cells", ",state=\"n/a\"", "3");
+    sample("scour_cells", ",state=\"pending\"", "0");
+    sample("scour_stages", ",state=\"done\"", "5");
+    sample("scour_stages", ",state=\"failed\"", "1");
+    sample("scour_workers", ",state=\"idle\"", "1");
+    assert!(text.ends_with("# EOF\n"));
+    // Nothing else lies beside it, such as half a file.
+    let names = std::fs::read_dir(test.dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let others: Vec<_> = names.filter(|name| name.to_string_lossy().contains("prom")).collect();
+    assert_eq!(others, ["scour.prom"]);
+}
+
+#[test]
+fn a_sweep_that_cannot_continue_says_so_in_its_status() {
+    let test = TestFolder::new();
+    test.behave("badnets=full\n");
+    assert_eq!(sweep(test.options()).unwrap().exit, ExitCode::Environment);
+    let found = watched(&test);
+    assert_eq!(found.status.exit, Some(ExitCode::Environment as u8));
+    assert!(found.text(&now()).contains(": no space: "), "{}", found.text(&now()));
 }
