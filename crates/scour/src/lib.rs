@@ -14,6 +14,7 @@ mod join;
 mod output;
 mod planning;
 mod provenance;
+mod slurm;
 mod status;
 mod sweep;
 mod worker_environment;

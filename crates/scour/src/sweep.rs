@@ -6,15 +6,19 @@ use scour_core::ExitCode;
 use scour_methods::Registry;
 use scour_sweep::{Cores, Device, LeasedDevices, SweepOptions, lease_devices, parse_devices, slots};
 
-use crate::args::{Rerun, SweepArgs};
+use crate::args::{Engine, Rerun, SweepArgs};
 use crate::output::{say, warn};
 use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::provenance::provenance;
-use crate::worker_environment;
+use crate::{slurm, worker_environment};
 
 /// Runs the sweep and returns its exit code.
 pub(crate) fn run(methods: &Registry, args: &SweepArgs) -> ExitCode {
-    sweep(methods, args).unwrap_or_else(Failure::give_up)
+    let done = match args.slurm.engine {
+        Engine::Local => slurm::refuse_options(args).and_then(|()| sweep(methods, args)),
+        Engine::Slurm => slurm::submit(methods, args),
+    };
+    done.unwrap_or_else(Failure::give_up)
 }
 
 fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
@@ -22,13 +26,13 @@ fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
     let devices = parse_devices(&args.devices, visible.as_deref(), tch::Cuda::device_count() as usize)?;
     // Of all devices, in use or not: what a result is called must not depend on who else is at work.
     let torch_devices: Vec<_> = devices.iter().map(torch_device).collect();
-    let Planned { experiment, mut plan, complete, out, store } =
+    let Planned { experiment, mut plan, mut complete, out, store } =
         planned(methods, &args.plan, auto_precision(&torch_devices))?;
-    let rerun = match args.rerun {
-        None => scour_sweep::Rerun::No,
-        Some(Rerun::Failed) => scour_sweep::Rerun::Failed,
-        Some(Rerun::All) => scour_sweep::Rerun::All,
-    };
+    if let Some(part) = &args.part {
+        // Of a task no more is expected.
+        (plan, complete) = (part.of(&plan)?, true);
+    }
+    let rerun = rerun(args);
     if args.dry_run {
         for warning in &plan.warnings {
             say(format_args!("warning: {warning}"));
@@ -76,6 +80,16 @@ fn sweep(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, Failure> {
     })?;
     pass_to_parent(&summary.out)?;
     Ok(summary.exit)
+}
+
+/// What is run again, or whether anything is run at all.
+pub(crate) fn rerun(args: &SweepArgs) -> scour_sweep::Rerun {
+    match args.rerun {
+        _ if args.collect => scour_sweep::Rerun::Nothing,
+        None => scour_sweep::Rerun::No,
+        Some(Rerun::Failed) => scour_sweep::Rerun::Failed,
+        Some(Rerun::All) => scour_sweep::Rerun::All,
+    }
 }
 
 /// The device as this process sees it.

@@ -102,7 +102,7 @@ fn unusable_requirement(plan: &Plan, states: &HashMap<Key, StageState>, key: &Ke
     })
 }
 
-fn will_run(plan: &Plan, states: &HashMap<Key, StageState>, key: &Key) -> bool {
+pub(crate) fn will_run(plan: &Plan, states: &HashMap<Key, StageState>, key: &Key) -> bool {
     matches!(states.get(key), Some(StageState::ToRun { .. }))
         && unusable_requirement(plan, states, key).is_none()
 }

@@ -41,6 +41,7 @@ pub(crate) fn stage_states<'a>(
     let of_cell = |cell: &'a Cell| [&cell.key, &cell.attacked].into_iter().chain(&cell.control);
     let mut needed: HashSet<&Key> = plan.cells.iter().flat_map(of_cell).collect();
     needed.extend(plan.analyses.iter().map(|analysis| &analysis.key));
+    needed.extend(&plan.for_others);
     for key in order.iter().rev() {
         if matches!(states.get(key), Some(StageState::ToRun { .. })) {
             if needed.contains(key) {
@@ -60,9 +61,14 @@ fn stage_state(key: &Key, store: &Store, rerun: Rerun, rebuilt: bool) -> Result<
     let stored = store.find(key)?;
     // A success removes the record of earlier failures, so that a failure beside a finished stage is the newer of the
     // two. One that may not happen again does not count against what is there.
-    let failure = store.failure(key)?.filter(|record| !record.reason().is_spurious());
+    let failure =
+        store.failure(key)?.filter(|record| rerun == Rerun::Nothing || !record.reason().is_spurious());
     Ok(match (stored, failure, rerun) {
-        (_, Some(record), Rerun::No) => StageState::Failed(record),
+        // Without a run to come, a failure that might pass is how the stage ended, unless there is a result.
+        (Some(stored), Some(record), Rerun::Nothing) if record.reason().is_spurious() => {
+            StageState::Stored(stored)
+        }
+        (_, Some(record), Rerun::No | Rerun::Nothing) => StageState::Failed(record),
         (stored, Some(_), _) => StageState::ToRun { replace: stored.is_some() },
         // A degenerate model is kept as a finished stage, but it is a failure that the user can ask to run again.
         (Some(stored), None, Rerun::Failed) if matches!(stored.result.status, Status::Failed { .. }) => {
