@@ -1,10 +1,10 @@
 //! All commands, and finding one by its name.
 
 use crate::command::Command;
-use crate::{arguments, bench, data, doctor, report, scour, setup, sweep, test};
+use crate::{arguments, bench, data, doctor, report, scour, setup, slurm_smoke, sweep, test};
 
 /// The commands, in the order of the overview.
-pub(crate) static COMMANDS: [&Command; 13] = [
+pub(crate) static COMMANDS: [&Command; 14] = [
     &sweep::SWEEP,
     &test::TEST,
     &report::REPORT,
@@ -18,6 +18,7 @@ pub(crate) static COMMANDS: [&Command; 13] = [
     &bench::BENCH,
     &setup::SETUP,
     &doctor::DOCTOR,
+    &slurm_smoke::SLURM_SMOKE,
 ];
 
 /// The command of that name.

@@ -8,9 +8,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 13] = [
-    "bench", "data", "describe", "docs", "doctor", "evaluate", "join", "list", "report", "setup", "status",
-    "sweep", "test",
+const COMMANDS: [&str; 14] = [
+    "bench",
+    "data",
+    "describe",
+    "docs",
+    "doctor",
+    "evaluate",
+    "join",
+    "list",
+    "report",
+    "setup",
+    "slurm-smoke",
+    "status",
+    "sweep",
+    "test",
 ];
 
 /// What xtask prints with these arguments; it must succeed.

@@ -25,3 +25,9 @@ pub use script::{Command, Prolog};
 pub use status::latest_status;
 pub use submission::{Job, Jobs, Request, Submission};
 pub use tasks::{Tasks, divide};
+
+/// The catalog of methods without an implementation that the tests of the engine use.
+#[cfg(test)]
+#[allow(dead_code, reason = "the tests of the engine use the rest")]
+#[path = "../../sweep/fake-worker/catalog.rs"]
+mod testing;

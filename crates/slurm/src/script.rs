@@ -39,6 +39,7 @@ pub struct Command {
 }
 
 /// What all scripts of a submission have in common.
+#[derive(Clone, Copy)]
 pub(crate) struct Scripts<'a> {
     /// The experiment's name.
     pub(crate) name: &'a str,
