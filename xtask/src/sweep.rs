@@ -68,9 +68,9 @@ unchanged. Run the command again to continue after an interruption: finished cel
         },
         Section {
             text: "\
-With `--engine slurm` the work is done by a cluster: the plan is made here, and what is missing in the store is submitted
-as a job array, a task for each attacked model with all that builds on it, and a job that writes the report when all
-others have ended. Submitting again does what is missing then. docs/slurm.md explains it.",
+With `--engine slurm` the work is done by a cluster: the plan is made here, and what is missing in the store is
+submitted as a job array, a task for each attacked model with all that builds on it, and a job that writes the report
+when all others have ended. Submitting again does what is missing then. docs/slurm.md explains it.",
             options: &[
                 valued("engine", "local|slurm", "where the work is done (default: local)"),
                 valued("prolog", "FILE", "shell lines put in front of each script: modules, a container"),
@@ -87,7 +87,7 @@ others have ended. Submitting again does what is missing then. docs/slurm.md exp
             text: "\
 SBATCH OPTIONS go to sbatch unchanged and override those in the scripts, such as
 
-  cargo xtask sweep experiments/paper.yaml --data data --engine slurm -- --partition=gpu --gres=gpu:1 --time=12:00:00",
+  cargo xtask sweep experiments/paper.yaml --data data --engine slurm -- --partition=gpu --time=12:00:00",
             options: &[],
         },
     ],

@@ -57,6 +57,8 @@ pub(crate) fn submit(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, F
     let resources = Resources::estimate(accelerators, jobs, &measured);
     let request = request(args, &planned, auto, resources, options, cluster)?;
     let submission = Submission::prepare(request, &planned.plan, tasks.clone())?;
+    // Nothing is said about a submission that fails but why.
+    let jobs = if args.dry_run { None } else { Some(submission.submit(cluster)?) };
     for warning in &planned.plan.warnings {
         say(format_args!("warning: {warning}"));
     }
@@ -65,13 +67,12 @@ pub(crate) fn submit(methods: &Registry, args: &SweepArgs) -> Result<ExitCode, F
     }
     announce(&planned, &tasks, known.missing.len(), &submission, auto);
     if !tasks.attacked.is_empty() {
-        say(describe(&resources, &measured, tasks.longest(&planned.plan, &known.missing, &measured)));
+        let longest = tasks.longest(&planned.plan, &known.missing, &measured);
+        say(describe(&resources, &measured, longest, &args.slurm.sbatch));
     }
-    if args.dry_run {
-        return Ok(ExitCode::Done);
+    if let Some(jobs) = jobs {
+        say_how_to_go_on(&jobs, &submission, &planned.out);
     }
-    let jobs = submission.submit(cluster)?;
-    say_how_to_go_on(&jobs, &submission, &planned.out);
     Ok(ExitCode::Done)
 }
 
@@ -244,7 +245,7 @@ fn announce(planned: &Planned, tasks: &Tasks, missing: usize, submission: &Submi
     }
 }
 
-fn describe(resources: &Resources, measured: &Measured, longest: Option<f64>) -> String {
+fn describe(resources: &Resources, measured: &Measured, longest: Option<f64>, sbatch: &[String]) -> String {
     let gpus = match resources.accelerators {
         Accelerators::None => String::new(),
         Accelerators::Gpus(count) => format!(", {}", counted(count, "GPU")),
@@ -253,18 +254,20 @@ fn describe(resources: &Resources, measured: &Measured, longest: Option<f64>) ->
         Some(peak) if resources.is_measured => format!("measured: a worker had {peak} MiB at most"),
         _ => "a default: nothing of this experiment is measured yet".into(),
     };
-    let time = longest.map(|seconds| {
-        format!(
-            "\n  time       about {} min for the longest task, by the stages in the store",
-            minutes(seconds)
-        )
-    });
-    format!(
-        "  each task  {}, {} MiB{gpus} ({source}); options after -- override it{}",
+    let mut text = format!(
+        "  each task  {}, {} MiB{gpus} ({source})",
         counted(resources.cpus, "CPU"),
-        resources.memory_mib,
-        time.unwrap_or_default()
-    )
+        resources.memory_mib
+    );
+    if !sbatch.is_empty() {
+        text += &format!("\n             where your options do not say otherwise: {}", sbatch.join(" "));
+    }
+    if let Some(seconds) = longest {
+        let minutes = minutes(seconds);
+        text +=
+            &format!("\n  time       about {minutes} min for the longest task, by the stages in the store");
+    }
+    text
 }
 
 /// Whole minutes, rounded up.

@@ -28,11 +28,13 @@ log=$(sed -n 's/^#SBATCH --output=\(.*\)/\1/p' "$script")
 if [ -n "$last" ]; then
   for task in $(seq "$last"); do
     SLURM_ARRAY_JOB_ID=$id SLURM_ARRAY_TASK_ID=$task bash "$script" >> "${log/\%a/$task}" 2>&1
-    echo "$id $(basename "$script") $task $?" >> "$here/ended"
+    code=$?
+    echo "$id $(basename "$script") $task $code" >> "$here/ended"
   done
 else
   bash "$script" >> "$log" 2>&1
-  echo "$id $(basename "$script") - $?" >> "$here/ended"
+  code=$?
+  echo "$id $(basename "$script") - $code" >> "$here/ended"
 fi
 echo "$id"
 "#;

@@ -1,7 +1,8 @@
 //! A fake worker for the tests of the sweep engine, and a program to be killed in place of `scour sweep`.
 //!
 //! `work` carries out a task as the file `behaviour` in the data folder says, one `ATTACK[/DEFENSE]=WORD` a line, and
-//! adds a line to `runs.log` there. `sweep DIR` sweeps the plan of the tests in DIR.
+//! adds a line to `runs.log` there. `sweep DIR` sweeps the plan of the tests in DIR, `sweep DIR FIELDS` one with these
+//! fields of the experiment.
 
 mod catalog;
 
@@ -13,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use scour_core::{
-    Environment, FailureReason, Measured, Provenance, ResultDetails, StageConfig, Status, Task, TaskResult,
-    TestImages, WorkerEvent,
+    Environment, Experiment, FailureReason, Measured, Plan, Provenance, ResultDetails, StageConfig, Status,
+    Task, TaskResult, TestImages, WorkerEvent,
 };
 use scour_sweep::{Rerun, Slot, SweepOptions};
 
@@ -22,14 +23,14 @@ fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["work"] => work().expect("the work of a test"),
-        ["sweep", dir] => return sweep(Path::new(dir)),
+        ["sweep", dir] => return sweep(Path::new(dir), catalog::planned()),
+        ["sweep", dir, fields] => return sweep(Path::new(dir), catalog::planned_from(fields)),
         _ => return std::process::ExitCode::from(2),
     }
     std::process::ExitCode::SUCCESS
 }
 
-fn sweep(dir: &Path) -> std::process::ExitCode {
-    let (experiment, plan) = catalog::planned();
+fn sweep(dir: &Path, (experiment, plan): (Experiment, Plan)) -> std::process::ExitCode {
     let options = SweepOptions {
         experiment,
         plan,

@@ -21,12 +21,12 @@ pub(crate) static SLURM_SMOKE: Command = Command {
     usage: &["slurm-smoke"],
     sections: &[Section {
         text: "\
-Starts slurmctld and slurmd on this machine, submits a small experiment with eight attacks, asks one task to stop before its
-time limit, cancels one, kills the process of one, submits the experiment again, and checks that all cells are there. The
-daemons end with the command, however it ends.
+Starts slurmctld and slurmd on this machine, submits a small experiment with eight attacks, asks one task to stop as
+before its time limit, cancels one, kills the process of one, submits the experiment again, and checks that all cells
+are there. The daemons end with the command, however it ends.
 
-Needs root. If slurmctld, slurmd and their commands are not in PATH, Debian's packages are downloaded by apt-get and unpacked
-into target/slurm-smoke; nothing is installed.",
+Needs root. If slurmctld, slurmd and their commands are not in PATH, Debian's packages are downloaded by apt-get and
+unpacked into target/slurm-smoke; nothing is installed.",
         options: &[],
     }],
     operands: 0..=0,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 
 use super::cluster::Cluster;
 use crate::project::Project;
@@ -77,7 +77,7 @@ fn disturb(cluster: &Cluster, array: &str) -> anyhow::Result<()> {
         }
         std::thread::sleep(Duration::from_millis(200));
         for task in running(cluster, array)? {
-            if seen.len() == 3 || seen.contains(&task) || sweep_of(array, &task)?.is_none() {
+            if seen.len() == 3 || seen.contains(&task) || process_of(array, &task, is_sweep)?.is_none() {
                 continue;
             }
             // Its sweep has to listen for signals.
@@ -85,18 +85,17 @@ fn disturb(cluster: &Cluster, array: &str) -> anyhow::Result<()> {
             let name = format!("{array}_{task}");
             let what = match seen.len() {
                 0 => {
-                    scancel(cluster, &["--batch", "--signal=USR1", &name])?;
-                    "signalled as before its time limit"
+                    // As slurmd does for --signal=B:USR1. `scancel --batch --signal` does it too, but says that it failed.
+                    signal(process_of(array, &task, is_shell)?, rustix::process::Signal::USR1)?;
+                    "its shell got SIGUSR1, as before its time limit"
                 }
                 1 => {
-                    scancel(cluster, &[&name])?;
+                    cluster.output("scancel", &[&name])?;
                     "cancelled"
                 }
                 _ => {
-                    let process = sweep_of(array, &task)?.ok_or_else(|| anyhow!("task {name} has ended"))?;
-                    let pid = rustix::process::Pid::from_raw(process).context("a process id of 0")?;
-                    rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
-                    "killed: its sweep got SIGKILL"
+                    signal(process_of(array, &task, is_sweep)?, rustix::process::Signal::KILL)?;
+                    "its sweep got SIGKILL"
                 }
             };
             say::answer(&format!("task {name}  {what}"));
@@ -106,15 +105,20 @@ fn disturb(cluster: &Cluster, array: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Slurm refuses for some seconds while it is starting or ending a step of the task.
-fn scancel(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<()> {
-    let start = Instant::now();
-    loop {
-        match cluster.output("scancel", arguments) {
-            Err(_) if start.elapsed() < Duration::from_secs(20) => std::thread::sleep(Duration::from_secs(1)),
-            ended => return ended.map(|_| ()),
-        }
-    }
+/// Sends a signal to a process that must be there.
+fn signal(process: Option<i32>, signal: rustix::process::Signal) -> anyhow::Result<()> {
+    let process = process.and_then(rustix::process::Pid::from_raw);
+    let process = process.context("the task has ended before it could be disturbed")?;
+    Ok(rustix::process::kill_process(process, signal)?)
+}
+
+fn is_sweep(words: &[&[u8]]) -> bool {
+    words.first().is_some_and(|program| program.ends_with(b"/scour")) && words.get(1) == Some(&&b"sweep"[..])
+}
+
+/// The shell that slurmd starts with a copy of the script.
+fn is_shell(words: &[&[u8]]) -> bool {
+    words.get(1).is_some_and(|script| script.ends_with(b"/slurm_script"))
 }
 
 /// The indices of the tasks that run.
@@ -124,19 +128,17 @@ fn running(cluster: &Cluster, array: &str) -> anyhow::Result<Vec<String>> {
     Ok(own.map(|index| index.trim().to_owned()).collect())
 }
 
-/// The process of a task that is `scour sweep`.
-fn sweep_of(array: &str, task: &str) -> anyhow::Result<Option<i32>> {
+/// The process of a task whose command line is as wanted.
+fn process_of(array: &str, task: &str, is_wanted: impl Fn(&[&[u8]]) -> bool) -> anyhow::Result<Option<i32>> {
     let wanted = [format!("SLURM_ARRAY_JOB_ID={array}"), format!("SLURM_ARRAY_TASK_ID={task}")];
     for entry in fs::read_dir("/proc").context("cannot read /proc")?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         // Processes end while the folder is read.
         let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
         let Ok(words) = fs::read(entry.path().join("cmdline")) else { continue };
-        let mut words = words.split(|byte| *byte == 0);
-        let is_sweep = words.next().is_some_and(|program| program.ends_with(b"/scour"))
-            && words.next() == Some(b"sweep");
+        let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
         let variables: Vec<&[u8]> = environment.split(|byte| *byte == 0).collect();
-        if is_sweep && wanted.iter().all(|variable| variables.contains(&variable.as_bytes())) {
+        if is_wanted(&words) && wanted.iter().all(|variable| variables.contains(&variable.as_bytes())) {
             return Ok(Some(pid));
         }
     }

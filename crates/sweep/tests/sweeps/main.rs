@@ -3,6 +3,7 @@
 mod analysed;
 #[path = "../../fake-worker/catalog.rs"]
 mod catalog;
+mod collected;
 mod joined;
 mod killed;
 mod results_folder;
