@@ -1,10 +1,10 @@
 //! All commands, and finding one by its name.
 
 use crate::command::Command;
-use crate::{arguments, bench, data, doctor, kill_test, report, scour, setup, sweep, test};
+use crate::{arguments, bench, data, doctor, kill_test, report, scour, setup, slurm_smoke, sweep, test};
 
 /// The commands, in the order of the overview.
-pub(crate) static COMMANDS: [&Command; 15] = [
+pub(crate) static COMMANDS: [&Command; 16] = [
     &sweep::SWEEP,
     &test::TEST,
     &report::REPORT,
@@ -20,6 +20,7 @@ pub(crate) static COMMANDS: [&Command; 15] = [
     &kill_test::KILL_TEST,
     &setup::SETUP,
     &doctor::DOCTOR,
+    &slurm_smoke::SLURM_SMOKE,
 ];
 
 /// The command of that name.

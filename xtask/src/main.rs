@@ -24,6 +24,7 @@ mod report;
 mod say;
 mod scour;
 mod setup;
+mod slurm_smoke;
 mod sweep;
 mod test;
 

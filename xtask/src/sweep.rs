@@ -38,7 +38,10 @@ pub(crate) static SWEEP: Command = Command {
     name: "sweep",
     arguments: "[EXPERIMENT.yaml] [OPTIONS]",
     summary: "set up, build, run an experiment, write its report",
-    usage: &["sweep [EXPERIMENT.yaml] [OPTIONS]"],
+    usage: &[
+        "sweep [EXPERIMENT.yaml] [OPTIONS]",
+        "sweep [EXPERIMENT.yaml] --engine slurm [OPTIONS] [-- SBATCH OPTIONS]",
+    ],
     sections: &[
         Section {
             text: "\
@@ -74,7 +77,32 @@ unchanged. Run the command again to continue after an interruption: finished cel
                      (docs/watching.md)",
                 ),
                 flag("dry-run", "print what would be done, and do nothing"),
+                flag("collect", "run nothing: write the results and the report from what is in the store already"),
             ],
+        },
+        Section {
+            text: "\
+With `--engine slurm` the work is done by a cluster: the plan is made here, and what is missing in the store is
+submitted as a job array, a task for each attacked model with all that builds on it, and a job that writes the report
+when all others have ended. Submitting again does what is missing then. docs/slurm.md explains it.",
+            options: &[
+                valued("engine", "local|slurm", "where the work is done (default: local)"),
+                valued("prolog", "FILE", "shell lines put in front of each script: modules, a container"),
+                valued("tasks", "N", "at most so many tasks (default: one for each attacked model)"),
+                valued("max-running", "K", "tasks of an array that run at the same time, at most"),
+                valued(
+                    "max-array-size",
+                    "N",
+                    "Slurm's MaxArraySize (default: what `scontrol show config` says, or 1001)",
+                ),
+            ],
+        },
+        Section {
+            text: "\
+SBATCH OPTIONS go to sbatch unchanged and override those in the scripts, such as
+
+  cargo xtask sweep experiments/paper.yaml --data data --engine slurm -- --partition=gpu --time=12:00:00",
+            options: &[],
         },
     ],
     operands: 0..=1,
@@ -83,8 +111,10 @@ unchanged. Run the command again to continue after an interruption: finished cel
 };
 
 fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
-    let given = SWEEP.read(arguments)?;
+    // What follows `--` is for sbatch, and scour's to judge.
+    let given = SWEEP.read(without_sbatch_options(arguments))?;
     let dry_run = given.has("dry-run");
+    let submits = given.text("engine")? == Some("slurm");
     let mut times = Times::default();
     let start = Instant::now();
     setup::ensure(project)?;
@@ -105,7 +135,7 @@ fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
     let results = files::read_if_present(&file)?.map(|text| PathBuf::from(text.trim_end_matches('\n')));
     files::remove_if_present(&file)?;
 
-    if dry_run || !has_results(code) {
+    if dry_run || submits || !has_results(code) {
         return Ok(code);
     }
     let results = results.with_context(|| {
@@ -116,6 +146,14 @@ fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
     times.add("report", start.elapsed());
     say::answer(&times.line());
     finish(code, made, &report::page(&results))
+}
+
+/// The words before the first `--`.
+fn without_sbatch_options(arguments: &[OsString]) -> &[OsString] {
+    match arguments.iter().position(|word| word == "--") {
+        Some(at) => &arguments[..at],
+        None => arguments,
+    }
 }
 
 /// Prints the path of the report. The sweep's exit code counts more than that of the report.
@@ -184,13 +222,20 @@ mod tests {
 
     fn passed(list: &[&str]) -> Vec<OsString> {
         let line = words(list);
-        completed(&SWEEP.read(&line).unwrap(), &line, Path::new("/root"), Path::new("/root"))
+        completed(
+            &SWEEP.read(without_sbatch_options(&line)).unwrap(),
+            &line,
+            Path::new("/root"),
+            Path::new("/root"),
+        )
     }
 
     #[test]
     fn the_default_experiment_is_quick() {
         assert_eq!(passed(&[]), words(&["experiments/quick.yaml"]));
         assert_eq!(passed(&["--dry-run"]), words(&["experiments/quick.yaml", "--dry-run"]));
+        let with_sbatch = ["--engine", "slurm", "--", "-p", "gpu"];
+        assert_eq!(passed(&with_sbatch), words(&[&["experiments/quick.yaml"], &with_sbatch[..]].concat()));
         assert_eq!(passed(&["--out", "x.yaml"]), words(&["experiments/quick.yaml", "--out", "x.yaml"]));
     }
 
@@ -206,7 +251,7 @@ mod tests {
             &["my.yaml", "--set", "seed=1", "--filter", "attack=badnets defense=tsbd"][..],
             &["--data", "data", "experiments/cifar10-cpu.yaml"],
             &["my-experiment", "--dry-run"],
-            &["--", "x.yaml"],
+            &["my.yaml", "--engine", "slurm", "--", "--partition=gpu", "-c", "4"],
         ] {
             assert_eq!(passed(line), words(line));
         }

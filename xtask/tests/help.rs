@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "bench",
     "data",
     "describe",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 15] = [
     "list",
     "report",
     "setup",
+    "slurm-smoke",
     "status",
     "sweep",
     "test",

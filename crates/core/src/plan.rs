@@ -8,7 +8,7 @@ mod limits;
 mod methods;
 mod stages;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{ConfigError, DatasetFacts, Departure, Key, StageConfig};
 
@@ -121,6 +121,8 @@ pub struct Plan {
     pub analyses: Vec<AnalysisCell>,
     /// The stages by key, with all stages that they require.
     pub stages: BTreeMap<Key, Stage>,
+    /// Stages that are run for other plans, although no cell and no analysis of this one needs them.
+    pub for_others: Vec<Key>,
     /// Parameters of models, attacks and defenses that differ from the published ones.
     pub departures: Vec<Departure>,
     /// Warnings about data sets and settings, one line each.
@@ -141,54 +143,103 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// The same plan with only the wanted cells, the analyses of their attacked models, and the stages that they need.
+    /// The same plan with only the wanted cells, the analyses of their attacked models, and the stages that they need. A
+    /// control is kept only if its clean model is needed anyway.
     #[must_use]
-    pub fn keep(&self, mut wanted: impl FnMut(&Cell) -> bool) -> Self {
+    pub fn keep(&self, wanted: impl FnMut(&Cell) -> bool) -> Self {
+        self.select(wanted, |control, stages| control.requires.iter().all(|key| stages.contains_key(key)))
+    }
+
+    /// The same plan with only the cells and the analyses of these attacked models, and the stages that they need, clean
+    /// models for their controls among them.
+    #[must_use]
+    pub fn of_attacked(&self, attacked: &BTreeSet<Key>) -> Self {
+        self.select(|cell| attacked.contains(&cell.attacked), |_, _| true)
+    }
+
+    /// The same plan without cells and analyses: only these stages, and those that they require.
+    #[must_use]
+    pub fn only_stages(&self, keys: &[Key]) -> Self {
+        let mut stages = BTreeMap::new();
+        self.add_with_required(keys.iter().collect(), &mut stages);
+        Self {
+            cells: vec![],
+            analyses: vec![],
+            stages,
+            for_others: keys.to_vec(),
+            ..self.clone_without_rows()
+        }
+    }
+
+    fn select(
+        &self,
+        mut wanted: impl FnMut(&Cell) -> bool,
+        keeps_control: impl Fn(&Stage, &BTreeMap<Key, Stage>) -> bool,
+    ) -> Self {
         let mut cells: Vec<Cell> = self.cells.iter().filter(|cell| wanted(cell)).cloned().collect();
-        let analyses: Vec<AnalysisCell> = self
-            .analyses
-            .iter()
-            .filter(|analysis| cells.iter().any(|cell| analysis.is_about(cell)))
-            .cloned()
-            .collect();
+        let analysed: HashSet<(&Key, u64)> =
+            cells.iter().map(|cell| (&cell.attacked, cell.clean_ratio.to_bits())).collect();
+        let is_kept = |analysis: &&AnalysisCell| {
+            analysed.contains(&(&analysis.attacked, analysis.clean_ratio.to_bits()))
+        };
+        let analyses: Vec<AnalysisCell> = self.analyses.iter().filter(is_kept).cloned().collect();
         let mut needed: Vec<&Key> = cells.iter().flat_map(|cell| [&cell.key, &cell.attacked]).collect();
         needed.extend(analyses.iter().map(|analysis| &analysis.key));
         let mut stages = BTreeMap::new();
-        while let Some(key) = needed.pop() {
-            if let Some(stage) = self.stages.get(key)
-                && stages.insert(key.clone(), stage.clone()).is_none()
-            {
-                needed.extend(&stage.requires);
-            }
-        }
-        // A control is kept only if its clean model is needed anyway.
+        self.add_with_required(needed, &mut stages);
         for cell in &mut cells {
             let control = cell.control.as_ref().and_then(|key| self.stages.get(key));
-            match control.filter(|stage| stage.requires.iter().all(|key| stages.contains_key(key))) {
-                Some(stage) => {
-                    stages.entry(stage.key.clone()).or_insert_with(|| stage.clone());
-                }
+            match control.filter(|stage| keeps_control(stage, &stages)) {
+                Some(stage) => self.add_with_required(vec![&stage.key], &mut stages),
                 None => cell.control = None,
             }
         }
-        Self { cells, analyses, stages, ..self.clone() }
+        Self { cells, analyses, stages, ..self.clone_without_rows() }
+    }
+
+    /// Adds the stages that the plan has of these keys, with all that they require.
+    fn add_with_required<'a>(&'a self, mut keys: Vec<&'a Key>, stages: &mut BTreeMap<Key, Stage>) {
+        while let Some(key) = keys.pop() {
+            if let Some(stage) = self.stages.get(key)
+                && !stages.contains_key(key)
+            {
+                stages.insert(key.clone(), stage.clone());
+                keys.extend(&stage.requires);
+            }
+        }
+    }
+
+    /// What is not about single cells.
+    fn clone_without_rows(&self) -> Self {
+        Self {
+            cells: vec![],
+            analyses: vec![],
+            stages: BTreeMap::new(),
+            for_others: self.for_others.clone(),
+            departures: self.departures.clone(),
+            warnings: self.warnings.clone(),
+            datasets: self.datasets.clone(),
+        }
     }
 
     /// Shard `index` of `count`; `index` counts from 1. All cells of an attacked model are in the same shard, so that no shard
-    /// depends on another.
+    /// depends on another. Attacked models are dealt out in the order of their keys, so that the order of an experiment's
+    /// lists does not matter.
     #[must_use]
     pub fn shard(&self, index: usize, count: usize) -> Self {
-        let mut order: Vec<&Key> = vec![];
-        for cell in &self.cells {
-            if !order.contains(&&cell.attacked) {
-                order.push(&cell.attacked);
-            }
-        }
-        self.keep(|cell| {
-            order.iter().position(|key| **key == cell.attacked).is_some_and(|at| at % count == index - 1)
-        })
+        let all: BTreeSet<&Key> = self.cells.iter().map(|cell| &cell.attacked).collect();
+        let own: HashSet<&Key> = all
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| at % count == index - 1)
+            .map(|(_, key)| key)
+            .collect();
+        self.keep(|cell| own.contains(&cell.attacked))
     }
 }
+
+/// Key, bits of the clean ratio, and labels.
+type RowIdentity = (Key, u64, [String; 4]);
 
 impl Cell {
     /// The name in messages, such as `signs/preact_resnet18/badnets@0.1/s0 > ft`.
@@ -199,11 +250,10 @@ impl Cell {
         )
     }
 
-    fn same_row(&self, other: &Self) -> bool {
-        self.key == other.key
-            && self.clean_ratio == other.clean_ratio
-            && (&self.dataset, &self.model, &self.attack, &self.defense)
-                == (&other.dataset, &other.model, &other.attack, &other.defense)
+    /// What two cells have in common that are one row.
+    fn row_identity(&self) -> RowIdentity {
+        let labels = [&self.dataset, &self.model, &self.attack, &self.defense].map(String::clone);
+        (self.key.clone(), self.clean_ratio.to_bits(), labels)
     }
 }
 
@@ -214,11 +264,6 @@ impl AnalysisCell {
             "{}/{}/{}@{}/s{} > {}",
             self.dataset, self.model, self.attack, self.poison_ratio, self.seed, self.analysis
         )
-    }
-
-    /// Whether it is about the attacked model and the clean set of the cell.
-    fn is_about(&self, cell: &Cell) -> bool {
-        self.attacked == cell.attacked && self.clean_ratio == cell.clean_ratio
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use scour_slurm::Part;
 use scour_sweep::StageLimits;
 
 /// Which cells of which experiment, and where they lie.
@@ -39,7 +40,7 @@ pub(crate) struct PlanArgs {
 pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) plan: PlanArgs,
-    /// auto, cpu, or a list such as cuda:0,cuda:1
+    /// auto, cpu, or a list such as cuda:0,cuda:1; with --engine slurm, what each task asks for
     #[arg(long, default_value = "auto")]
     pub(crate) devices: String,
     /// Use GPUs although another sweep uses them, and let others use them too
@@ -71,6 +72,47 @@ pub(crate) struct SweepArgs {
     /// SCOUR_FAILED, SCOUR_SECONDS and SCOUR_SUMMARY
     #[arg(long, value_name = "COMMAND")]
     pub(crate) on_end: Option<String>,
+    /// Run nothing: write the results from what is in the store already
+    #[arg(long, conflicts_with_all = ["rerun", "fail_fast"])]
+    pub(crate) collect: bool,
+    /// Only the part that a line of a file names (what a script of --engine slurm gives)
+    #[arg(long, value_name = "FILE:LINE", hide = true)]
+    pub(crate) part: Option<Part>,
+    #[command(flatten)]
+    pub(crate) slurm: SlurmArgs,
+}
+
+/// What `scour sweep` takes to hand an experiment to Slurm.
+#[derive(Args)]
+#[command(next_help_heading = "On a cluster")]
+pub(crate) struct SlurmArgs {
+    /// Where the work is done
+    #[arg(long, value_name = "ENGINE", default_value = "local")]
+    pub(crate) engine: Engine,
+    /// Shell lines put in front of each script: modules, a container
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prolog: Option<PathBuf>,
+    /// At most so many tasks [default: one for each attacked model]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) tasks: Option<u32>,
+    /// Tasks of an array that run at the same time, at most
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_running: Option<u32>,
+    /// Slurm's MaxArraySize [default: what `scontrol show config` says, or 1001]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    pub(crate) max_array_size: Option<u32>,
+    /// Options for sbatch, after --; they go to it unchanged and override those in the scripts
+    #[arg(last = true, value_name = "SBATCH OPTIONS")]
+    pub(crate) sbatch: Vec<String>,
+}
+
+/// What `--engine` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Engine {
+    /// On this machine
+    Local,
+    /// By a job array that is submitted with sbatch
+    Slurm,
 }
 
 /// What `scour evaluate` takes.

@@ -17,6 +17,7 @@ mod on_end;
 mod output;
 mod planning;
 mod provenance;
+mod slurm;
 mod status;
 mod sweep;
 mod worker_environment;

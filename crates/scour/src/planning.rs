@@ -6,6 +6,7 @@ use scour_core::{
     ConfigError, ExitCode, Experiment, Filter, Plan, PlanError, Precision, load_experiment, plan,
 };
 use scour_methods::{Registries, Registry};
+use scour_slurm::SlurmError;
 use scour_sweep::{DeviceError, SweepError};
 use scour_torch::{NumberFormat, resolve_precision};
 use tch::Device;
@@ -46,6 +47,15 @@ impl From<PlanError> for Failure {
 impl From<SweepError> for Failure {
     fn from(error: SweepError) -> Self {
         Self::Environment(error.to_string())
+    }
+}
+
+impl From<SlurmError> for Failure {
+    fn from(error: SlurmError) -> Self {
+        match error {
+            SlurmError::Usage(message) => Self::Config(message),
+            error => Self::Environment(error.to_string()),
+        }
     }
 }
 

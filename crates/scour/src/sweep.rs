@@ -10,21 +10,24 @@ use scour_sweep::{
     lease_devices, parse_devices, slots,
 };
 
-use crate::args::{Rerun, SweepArgs};
+use crate::args::{Engine, Rerun, SweepArgs};
 use crate::invocation::{STARTED_BY_XTASK, next_commands};
 use crate::on_end::Notice;
 use crate::output::{say, warn};
 use crate::planning::{Failure, Planned, auto_precision, planned};
 use crate::provenance::provenance;
-use crate::worker_environment;
+use crate::{slurm, worker_environment};
 
 /// Runs the sweep and returns its exit code.
 pub(crate) fn run(methods: &Registry, args: &SweepArgs) -> ExitCode {
     let began = Instant::now();
     let mut out = None;
-    let ended = sweep(methods, args, &mut out);
+    let ended = match args.slurm.engine {
+        Engine::Local => slurm::refuse_options(args).and_then(|()| sweep(methods, args, &mut out)),
+        Engine::Slurm => slurm::submit(methods, args).map(|()| End::NothingRun),
+    };
     let (text, exit) = match &ended {
-        Ok(End::DryRun) => return ExitCode::Done,
+        Ok(End::NothingRun) => return ExitCode::Done,
         Ok(End::Swept(summary)) => (summary.text.clone(), summary.exit),
         Err(failure) => (failure.message().to_owned(), failure.exit_code()),
     };
@@ -44,7 +47,8 @@ pub(crate) fn run(methods: &Registry, args: &SweepArgs) -> ExitCode {
 
 /// How `scour sweep` ends without an error.
 enum End {
-    DryRun,
+    /// A dry run, or a submission to Slurm.
+    NothingRun,
     Swept(Box<Summary>),
 }
 
@@ -58,20 +62,20 @@ fn sweep(methods: &Registry, args: &SweepArgs, results: &mut Option<PathBuf>) ->
     }
     // Of all devices, in use or not: what a result is called must not depend on who else is at work.
     let torch_devices: Vec<_> = devices.iter().map(torch_device).collect();
-    let Planned { experiment, mut plan, complete, out, store } =
+    let Planned { experiment, mut plan, mut complete, out, store } =
         planned(methods, &args.plan, auto_precision(&torch_devices))?;
     *results = Some(out.clone());
-    let rerun = match args.rerun {
-        None => scour_sweep::Rerun::No,
-        Some(Rerun::Failed) => scour_sweep::Rerun::Failed,
-        Some(Rerun::All) => scour_sweep::Rerun::All,
-    };
+    if let Some(part) = &args.part {
+        // Of a task no more is expected.
+        (plan, complete) = (part.of(&plan)?, true);
+    }
+    let rerun = rerun(args);
     if args.dry_run {
         for warning in &plan.warnings {
             say(format_args!("warning: {warning}"));
         }
         say(scour_sweep::dry_run(&plan, &store, rerun)?.trim_end());
-        return Ok(End::DryRun);
+        return Ok(End::NothingRun);
     }
     check_metrics(args.metrics.as_deref())?;
     // Held until the sweep has ended.
@@ -142,6 +146,16 @@ fn check_metrics(file: Option<&Path>) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+/// What is run again, or whether anything is run at all.
+pub(crate) fn rerun(args: &SweepArgs) -> scour_sweep::Rerun {
+    match args.rerun {
+        _ if args.collect => scour_sweep::Rerun::Nothing,
+        None => scour_sweep::Rerun::No,
+        Some(Rerun::Failed) => scour_sweep::Rerun::Failed,
+        Some(Rerun::All) => scour_sweep::Rerun::All,
+    }
 }
 
 /// The device as this process sees it.

@@ -6,7 +6,8 @@ const BUSY: f64 = 0.5;
 /// What is known of the machine before the first worker starts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cores {
-    /// Cores that this process may use: its CPU affinity and the quota of its control group are taken into account.
+    /// Cores that this process may use: its CPU affinity, the quota of its control group, and within a job of Slurm the
+    /// CPUs that the job asked for are taken into account.
     pub count: usize,
     /// Threads of other programs that run or wait to run at this moment; absent where the system does not say. The mean
     /// of the last minute would include the build that comes before a sweep.
@@ -20,7 +21,11 @@ impl Cores {
     pub fn here() -> Self {
         let load = std::fs::read_to_string("/proc/loadavg").ok();
         Self {
-            count: std::thread::available_parallelism().map_or(1, usize::from),
+            count: usable(
+                std::thread::available_parallelism().map_or(1, usize::from),
+                // Not every site binds a job to its CPUs.
+                |name| std::env::var(name).ok().and_then(|text| text.parse().ok()),
+            ),
             load: load.as_deref().and_then(other_threads),
             threads_wanted: std::env::var("OMP_NUM_THREADS").ok().filter(|text| !text.is_empty()),
         }
@@ -60,6 +65,13 @@ impl Cores {
     }
 }
 
+/// The cores of the machine, or those of the job of Slurm that this process belongs to.
+fn usable(cores: usize, variable: impl Fn(&str) -> Option<usize>) -> usize {
+    let of_job = variable("SLURM_JOB_ID")
+        .and_then(|_| variable("SLURM_CPUS_PER_TASK").or_else(|| variable("SLURM_CPUS_ON_NODE")));
+    of_job.filter(|count| *count > 0).map_or(cores, |count| count.min(cores))
+}
+
 /// From a line such as `0.52 0.61 0.70 3/412 9876`: of the three that run or wait to run, one is the reader itself.
 fn other_threads(loadavg: &str) -> Option<f64> {
     let (running, _) = loadavg.split(' ').nth(3)?.split_once('/')?;
@@ -73,6 +85,18 @@ fn cores(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_of_slurm_uses_the_cpus_that_it_asked_for() {
+        let with = |set: &[(&str, usize)]| {
+            usable(8, |name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| *value))
+        };
+        assert_eq!(with(&[]), 8);
+        assert_eq!(with(&[("SLURM_CPUS_PER_TASK", 2)]), 8, "a variable without a job");
+        assert_eq!(with(&[("SLURM_JOB_ID", 7), ("SLURM_CPUS_PER_TASK", 2), ("SLURM_CPUS_ON_NODE", 4)]), 2);
+        assert_eq!(with(&[("SLURM_JOB_ID", 7), ("SLURM_CPUS_ON_NODE", 4)]), 4);
+        assert_eq!(with(&[("SLURM_JOB_ID", 7), ("SLURM_CPUS_ON_NODE", 64)]), 8);
+    }
 
     fn two() -> Cores {
         Cores { count: 2, load: Some(0.9), threads_wanted: None }

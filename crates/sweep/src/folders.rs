@@ -19,7 +19,7 @@ pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
 /// Makes the folder if need be, checks that files can be written there, and returns its absolute path.
 ///
 /// `option` is the command-line option that names it, for the message.
-pub(crate) fn writable_folder(folder: &Path, option: &str) -> Result<PathBuf, SweepError> {
+pub fn writable_folder(folder: &Path, option: &str) -> Result<PathBuf, SweepError> {
     let probe = folder.join(format!(".probe.{}", unique_mark()));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&probe, b"scour"))

@@ -7,7 +7,7 @@ use scour_core::{ExitCode, Experiment, Plan, Provenance};
 
 use crate::StageLimits;
 
-/// Which stages are run although the store holds their result or failure.
+/// Which stages are run, apart from those of which the store knows nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rerun {
     /// None but those whose failure may not happen again, such as a worker out of memory.
@@ -17,6 +17,8 @@ pub enum Rerun {
     Failed,
     /// Every stage of the plan; each replaces its stored result when it is done.
     All,
+    /// No stage is run at all, not even one that the store lacks: the results are written from what is there.
+    Nothing,
 }
 
 /// A share of a device, on which one worker runs at a time.

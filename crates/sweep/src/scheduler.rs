@@ -227,7 +227,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Ends the stages that require one that left no usable model.
-    fn end_dependents_of_failures(&mut self) -> Result<(), SweepError> {
+    pub(crate) fn end_dependents_of_failures(&mut self) -> Result<(), SweepError> {
         loop {
             let blocked = self.queue.iter().filter(|key| self.waiting.contains_key(*key)).find_map(|key| {
                 let stage = &self.options.plan.stages[key];

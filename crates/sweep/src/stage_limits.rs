@@ -1,5 +1,6 @@
 //! `--stage-limit`: how long a worker may be silent before it counts as hung.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -76,6 +77,20 @@ impl FromStr for StageLimits {
     }
 }
 
+impl fmt::Display for StageLimits {
+    /// The text that is read as these limits.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, ((_, name), limit)) in KINDS.iter().zip(self.0).enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            match limit {
+                Some(limit) => write!(out, "{comma}{name}={}s", limit.as_secs())?,
+                None => write!(out, "{comma}{name}=none")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// `90s`, `30m`, `6h`, `2d`, or `none`.
 fn duration(text: &str) -> Result<Option<Duration>, String> {
     if text == "none" {
@@ -112,6 +127,8 @@ mod tests {
         assert_eq!(seconds(text, StageKind::Defense), None);
         assert_eq!(seconds(text, StageKind::Control), Some(6 * 3600));
         assert_eq!(seconds(text, StageKind::Analysis), Some(24 * 3600));
+        let limits: StageLimits = text.parse().unwrap();
+        assert_eq!(limits.to_string().parse(), Ok(limits));
     }
 
     #[test]

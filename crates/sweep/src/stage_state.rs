@@ -45,6 +45,8 @@ pub(crate) fn stage_states<'a>(
     needed.extend(plan.analyses.iter().map(|analysis| &analysis.key));
     // Those of which the model is needed, and not only the result.
     let mut built_on: HashSet<&Key> = HashSet::new();
+    needed.extend(&plan.for_others);
+    built_on.extend(&plan.for_others);
     for key in order.iter().rev() {
         let runs = match states.get_mut(key) {
             Some(StageState::ToRun { .. }) if needed.contains(key) => true,
@@ -88,9 +90,14 @@ fn stage_state(key: &Key, store: &Store, rerun: Rerun, rebuilt: bool) -> Result<
     let stored = store.find(key)?;
     // A success removes the record of earlier failures, so that a failure beside a finished stage is the newer of the
     // two. One that may not happen again does not count against what is there.
-    let failure = store.failure(key)?.filter(|record| !record.reason().is_spurious());
+    let failure =
+        store.failure(key)?.filter(|record| rerun == Rerun::Nothing || !record.reason().is_spurious());
     Ok(match (stored, failure, rerun) {
-        (_, Some(record), Rerun::No) => StageState::Failed(record),
+        // Without a run to come, a failure that might pass is how the stage ended, unless there is a result.
+        (Some(stored), Some(record), Rerun::Nothing) if record.reason().is_spurious() => {
+            StageState::Stored(stored)
+        }
+        (_, Some(record), Rerun::No | Rerun::Nothing) => StageState::Failed(record),
         (stored, Some(_), _) => StageState::ToRun { replace: stored.is_some() },
         // A degenerate model is kept as a finished stage, but it is a failure that the user can ask to run again.
         (Some(stored), None, Rerun::Failed) if matches!(stored.result.status, Status::Failed { .. }) => {

@@ -48,7 +48,7 @@ impl Watched {
     }
 
     /// How many cells of several sweeps have ended, in one line.
-    pub fn total(all: &[Self]) -> String {
+    pub fn total(all: &[&Self]) -> String {
         let sum = |of: fn(&SweepStatus) -> usize| all.iter().map(|one| of(&one.status)).sum::<usize>();
         let running = all.iter().filter(|one| one.running).count();
         let (planned, ended) = (sum(|one| one.planned), sum(|one| one.ended.values().sum()));
@@ -313,6 +313,9 @@ t: killed: no process is running, and the last one did not end by itself. Nothin
     #[test]
     fn several_sweeps_are_added() {
         let all = [Watched { running: true, status: status() }, Watched { running: false, status: status() }];
-        assert_eq!(Watched::total(&all), "2 sweeps, 1 running: 8 of 18 done, 2 failed");
+        assert_eq!(
+            Watched::total(&all.iter().collect::<Vec<_>>()),
+            "2 sweeps, 1 running: 8 of 18 done, 2 failed"
+        );
     }
 }

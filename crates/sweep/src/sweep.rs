@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use scour_core::{Event, ExitCode, ExperimentFile, FileFormat, RowStatus, write_json};
+use scour_core::{Event, ExitCode, ExperimentFile, FileFormat, RowStatus, Status, write_json};
 
 use crate::error::AtPath;
 use crate::folders::writable_folder;
@@ -13,7 +13,7 @@ use crate::order::plan_order;
 use crate::scheduler::{Scheduler, Stop};
 use crate::signals::StopSignals;
 use crate::stage_state::stage_states;
-use crate::{Store, Summary, SweepError, SweepOptions, analyses, clock, disk, exit_summary};
+use crate::{Rerun, Store, Summary, SweepError, SweepOptions, analyses, clock, disk, exit_summary};
 
 /// Carries out the plan: runs what the store does not hold, and writes `results.csv` and its companions to the results
 /// folder after every cell.
@@ -40,7 +40,9 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     let order = plan_order(&options.plan);
     let states = stage_states(&options.plan, &order, &store, options.rerun)?;
     let to_run = states.values().filter(|state| state.is_work()).count();
-    if to_run > 0
+    let runs = options.rerun != Rerun::Nothing;
+    if runs
+        && to_run > 0
         && let Some(message) = disk::shortage(store.root())?
     {
         return Err(SweepError::Environment(message));
@@ -51,9 +53,13 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     let ledger = Ledger::open(&options)?;
     let mut scheduler = Scheduler::new(&options, &store, &signals, ledger, &order, states)?;
     let cached = scheduler.ledger.rows.iter().filter(|row| row.status != RowStatus::NotApplicable).count();
-    announce(&mut scheduler.ledger, &options, cached, to_run)?;
+    announce(&mut scheduler.ledger, &options, cached, if runs { to_run } else { 0 })?;
     scheduler.ledger.write_status(to_run, None, None, None);
-    scheduler.run();
+    if runs {
+        scheduler.run();
+    } else {
+        scheduler.end_dependents_of_failures()?;
+    }
     let (stop, waiting) = (scheduler.stop.take(), scheduler.stages_waiting());
     let mut ledger = scheduler.ledger;
     let mut summary = summarize(&options, &ledger, stop.as_ref(), cached, began);
@@ -186,8 +192,8 @@ fn summarize(
         // A signal that came when everything was done has interrupted nothing.
         Some(Stop::Interrupted) if pending + analyses_pending > 0 => ExitCode::Interrupted,
         Some(Stop::NoSpace(_) | Stop::Error(_)) => ExitCode::Environment,
-        _ if failed + analyses_failed > 0 => ExitCode::CellsFailed,
-        _ if !options.complete => ExitCode::Incomplete,
+        _ if failed + analyses_failed + failed_for_others(options, ledger) > 0 => ExitCode::CellsFailed,
+        _ if !options.complete || pending + analyses_pending > 0 => ExitCode::Incomplete,
         _ => ExitCode::Done,
     };
     Summary {
@@ -210,6 +216,12 @@ fn summarize(
         out: options.out.clone(),
         text: String::new(),
     }
+}
+
+/// How many of the stages that are run for other plans failed.
+fn failed_for_others(options: &SweepOptions, ledger: &Ledger) -> usize {
+    let ends = options.plan.for_others.iter().filter_map(|key| ledger.ends.get(key));
+    ends.filter(|end| matches!(end.result.status, Status::Failed { .. })).count()
 }
 
 fn finished(summary: &Summary) -> Event {

@@ -105,7 +105,7 @@ mod tests {
         let first = cache.get(&request).unwrap();
         let before = first.train.pixels.copy();
         // Of a view, without gradients, as methods would do it by mistake.
-        let _ = let _ = tch::no_grad(|| first.train.first(3).pixels.fill_(0));
+        let _ = tch::no_grad(|| first.train.first(3).pixels.fill_(0));
         let second = cache.get(&request).unwrap();
         assert!(!Rc::ptr_eq(&first, &second));
         assert_eq!(second.train.pixels, before);

@@ -1,5 +1,7 @@
 //! Builds the plan of an experiment: all combinations of its lists.
 
+use std::collections::HashSet;
+
 use super::analyses::Analysed;
 use super::builder::Builder;
 use super::controls::{add_controls, clean, surrogate_seed};
@@ -20,7 +22,7 @@ pub fn plan(experiment: &Experiment, catalog: &dyn Catalog, origin: &str) -> Res
             return Err(invalid(format!("train_for: {}", suggest::unknown("data set", name, known))));
         }
     }
-    let mut builder = Builder { experiment, catalog, origin, plan: Plan::default() };
+    let mut builder = Builder { experiment, catalog, origin, plan: Plan::default(), rows: HashSet::new() };
     for choice in &experiment.datasets {
         for dataset in builder
             .resolve(MethodKind::Dataset, std::slice::from_ref(choice), |choice| catalog.dataset(choice))?
@@ -141,7 +143,7 @@ impl Builder<'_> {
             not_applicable,
         };
         // A clean model at two poison ratios is one row.
-        if !self.plan.cells.iter().any(|other| cell.same_row(other)) {
+        if self.rows.insert(cell.row_identity()) {
             self.plan.cells.push(cell);
         }
     }

@@ -1,6 +1,8 @@
 //! What all steps of planning share: the experiment, the registries, and the plan so far.
 
-use super::{Plan, PlanError, Stage};
+use std::collections::HashSet;
+
+use super::{Plan, PlanError, RowIdentity, Stage};
 use crate::{
     Catalog, Choice, ConfigError, DatasetFacts, Experiment, Key, MethodConfig, MethodKind, ParamError,
     Profile, profile, suggest,
@@ -12,6 +14,8 @@ pub(super) struct Builder<'a> {
     pub(super) catalog: &'a dyn Catalog,
     pub(super) origin: &'a str,
     pub(super) plan: Plan,
+    /// The rows of the plan's cells.
+    pub(super) rows: HashSet<RowIdentity>,
 }
 
 impl Builder<'_> {

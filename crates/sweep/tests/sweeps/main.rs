@@ -3,6 +3,7 @@
 mod analysed;
 #[path = "../../fake-worker/catalog.rs"]
 mod catalog;
+mod collected;
 mod hosts;
 mod joined;
 mod killed;
