@@ -5,6 +5,7 @@
 mod comparison;
 mod gpu;
 mod many_cells;
+mod many_stages;
 mod measured;
 mod options;
 mod pytorch;
@@ -108,8 +109,8 @@ static GPU_OPTIONS: &[Opt] = &[
 ];
 
 const REPORT_TEXT: &str = "\
-With --report: writes the report of many cells with arbitrary figures into results/bench/report, and prints how long
-this takes and how large the files are.";
+With --report: writes the report of many cells with arbitrary figures and the folders of their stages into
+results/bench/report, twice, and prints how long this takes and how large the files are.";
 
 /// The options of the measurement of a report.
 static REPORT_OPTIONS: &[Opt] =

@@ -1,14 +1,18 @@
 //! Renders templates. They are part of the binary, so that a report needs no file but the results.
 
+use std::sync::LazyLock;
+
 use rayon::prelude::*;
 use serde::Serialize;
 use tera::{Context, Delimiters, EscapeFn, Tera};
 
 use crate::ReportError;
+use crate::ablations::Ablation;
 use crate::cell_pages::CellPage;
 use crate::compare::ComparePage;
 use crate::context::{Page, Section};
 use crate::escape;
+use crate::seeds::SeedRow;
 
 macro_rules! templates {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
@@ -22,20 +26,15 @@ fn rendered(tera: &Tera, name: &str, page: &impl Serialize) -> Result<String, Re
     tera.render(name, &Context::from_serialize(page).map_err(fault)?).map_err(fault)
 }
 
-/// `index.html`, `tables.md` and `tables.tex`.
-pub(crate) fn documents(page: &Page) -> Result<[String; 3], ReportError> {
-    let (html, (md, tex)) = rayon::join(|| html(page), || rayon::join(|| markdown(page), || latex(page)));
-    Ok([html?, md?, tex?])
-}
-
-pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
+/// The HTML templates, parsed once. Every page extends `base.html`, which has its head, its theme and its scripts.
+static HTML: LazyLock<Result<Tera, String>> = LazyLock::new(|| {
     let mut tera = Tera::new();
-    tera.add_raw_templates(templates![
+    let added = tera.add_raw_templates(templates![
+        "base.html",
+        "theme.js",
+        "sort.js",
+        "style.css",
         "index.html",
-        "style.html",
-        "theme.html",
-        "theme_button.html",
-        "script.html",
         "overview.html",
         "verdict.html",
         "table.html",
@@ -45,37 +44,65 @@ pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
         "detections.html",
         "costs.html",
         "seeds.html",
+        "seeds_page.html",
         "gallery.html",
         "ablations.html",
+        "ablations_page.html",
         "analyses.html",
         "settings.html",
         "glossary.html",
         "provenance.html",
-    ])
-    .map_err(fault)?;
-    rendered(&tera, "index.html", page)
+        "cell.html",
+        "compare.html",
+    ]);
+    added.map(|()| tera).map_err(|error| error.to_string())
+});
+
+fn html_page(name: &str, page: &impl Serialize) -> Result<String, ReportError> {
+    rendered(HTML.as_ref().map_err(fault)?, name, page)
 }
 
-/// The style sheet that the pages of cells share.
-const STYLE: &str = include_str!("../templates/style.html");
-
-/// The pages of cells by name, and their style sheet.
-pub(crate) fn cell_documents(pages: &[CellPage]) -> Result<Vec<(String, String)>, ReportError> {
-    let mut tera = Tera::new();
-    tera.add_raw_templates(templates!["cell.html", "theme.html", "theme_button.html"]).map_err(fault)?;
-    let document = |page: &CellPage| Ok((page.file.clone(), rendered(&tera, "cell.html", page)?));
-    let mut files: Vec<_> = pages.par_iter().map(document).collect::<Result<_, ReportError>>()?;
-    if !files.is_empty() {
-        let style = STYLE.trim().trim_start_matches("<style>").trim_end_matches("</style>");
-        files.push(("style.css".into(), style.into()));
-    }
-    Ok(files)
+/// `index.html`, `tables.md` and `tables.tex`.
+pub(crate) fn documents(page: &Page) -> Result<[String; 3], ReportError> {
+    let (html, (md, tex)) = rayon::join(|| html(page), || rayon::join(|| markdown(page), || latex(page)));
+    Ok([html?, md?, tex?])
 }
+
+pub(crate) fn html(page: &Page) -> Result<String, ReportError> {
+    html_page("index.html", page)
+}
+
+/// The page of a cell. It links the files of [`CELL_ASSETS`], which all pages of cells share.
+pub(crate) fn cell_document(page: &CellPage) -> Result<String, ReportError> {
+    html_page("cell.html", page)
+}
+
+/// The files that the pages of cells link, by name and content.
+pub(crate) const CELL_ASSETS: [(&str, &str); 2] = [
+    ("style.css", include_str!("../templates/style.css")),
+    ("theme.js", include_str!("../templates/theme.js")),
+];
 
 /// The rows of a table on a page of their own.
 #[derive(Serialize)]
 struct SeedsPage<'a> {
-    group: &'a Section,
+    group: SeedsOf<'a>,
+}
+
+/// The part of a [`Section`] that this page shows.
+#[derive(Serialize)]
+struct SeedsOf<'a> {
+    anchor: &'a str,
+    heading: &'a str,
+    ratios: &'a str,
+    seeds: &'a [SeedRow],
+}
+
+/// Ablations on a page of their own.
+#[derive(Serialize)]
+struct AblationsPage<'a> {
+    title: &'a str,
+    ablations: &'a [Ablation],
 }
 
 /// The pages that are apart from the report, if it is too large: with the rows of each table, and with ablations.
@@ -83,30 +110,16 @@ pub(crate) fn apart_documents(page: &Page) -> Result<Vec<(String, String)>, Repo
     if !page.apart {
         return Ok(vec![]);
     }
-    let mut tera = Tera::new();
-    tera.add_raw_templates(templates![
-        "seeds_page.html",
-        "ablations_page.html",
-        "ablations.html",
-        "seeds.html",
-        "style.html",
-        "script.html",
-        "theme.html",
-        "theme_button.html"
-    ])
-    .map_err(fault)?;
-    let document = |group: &Section| {
-        // The page is in a folder beside those of cells.
-        let mut group = group.clone();
-        for page in group.seeds.iter_mut().filter_map(|row| row.page.as_mut()) {
-            *page = format!("../{page}");
-        }
-        let text = rendered(&tera, "seeds_page.html", &SeedsPage { group: &group })?;
-        Ok((format!("{}.html", group.anchor), text))
+    let document = |section: &Section| {
+        let Section { anchor, heading, ratios, seeds, .. } = section;
+        let text =
+            html_page("seeds_page.html", &SeedsPage { group: SeedsOf { anchor, heading, ratios, seeds } })?;
+        Ok((format!("{anchor}.html"), text))
     };
     let mut files: Vec<_> = page.groups.par_iter().map(document).collect::<Result<_, ReportError>>()?;
     if !page.ablations.is_empty() {
-        files.push(("ablations.html".into(), rendered(&tera, "ablations_page.html", page)?));
+        let ablations = AblationsPage { title: &page.title, ablations: &page.ablations };
+        files.push(("ablations.html".into(), html_page("ablations_page.html", &ablations)?));
     }
     Ok(files)
 }
@@ -137,11 +150,9 @@ pub(crate) fn latex(page: &Page) -> Result<String, ReportError> {
 
 /// `compare.html` and `compare.md`.
 pub(crate) fn comparison(page: &ComparePage) -> Result<[String; 2], ReportError> {
-    let mut html = Tera::new();
-    html.add_raw_templates(templates!["compare.html", "style.html", "script.html"]).map_err(fault)?;
     let mut markdown = escaping(".md", escape::markdown);
     markdown.add_raw_templates(templates!["compare.md"]).map_err(fault)?;
-    Ok([rendered(&html, "compare.html", page)?, rendered(&markdown, "compare.md", page)?])
+    Ok([html_page("compare.html", page)?, rendered(&markdown, "compare.md", page)?])
 }
 
 fn escaping(suffix: &'static str, escape: EscapeFn) -> Tera {

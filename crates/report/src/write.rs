@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use scour_core::write_atomically;
+use scour_core::{ResultRow, write_atomically};
 
 use crate::ablations::ablations;
 use crate::aggregate::aggregate;
 use crate::analyses::{analysis_sections, read_analysed};
-use crate::cell_pages::{CellPage, cell_pages};
+use crate::cell_pages::CellPages;
 use crate::context::{Page, page, slim};
 use crate::figure_files::figure_files;
 use crate::folders::write_folder;
@@ -15,7 +15,8 @@ use crate::glossary::glossary;
 use crate::group::groups;
 use crate::input::{read_experiment, read_measured_strengths, read_rows};
 use crate::published::read_published;
-use crate::render::{apart_documents, cell_documents, documents};
+use crate::recorded::Recorded;
+use crate::render::{CELL_ASSETS, apart_documents, cell_document, documents};
 use crate::stage_folder::StageFolders;
 use crate::summary::summary_csv;
 use crate::{ReportError, aggregate::Summary};
@@ -48,7 +49,8 @@ pub struct Written {
 /// `cells/` with a page for each cell, `summary.csv`, `context.json`, `tables.md`, `tables.tex`, and last `index.html`, which
 /// needs none of the others. If there are many rows, `pages/` has them.
 pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportError> {
-    let Loaded { page, cells, summaries, planned } = load(folder, options)?;
+    let Loaded { page, rows, recorded, stages, summaries, planned } = load(folder, options)?;
+    let cells = CellPages::new(folder, &rows, &recorded, &stages, options.decimals)?;
     let [html, markdown, latex] = documents(&page)?;
     let fault = |error: &dyn std::fmt::Display| ReportError::Template(error.to_string());
     let context = serde_json::to_value(&page)
@@ -58,9 +60,9 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
     let summary = summary_csv(&summaries, planned, &verdicts).map_err(|error| fault(&error))?;
     let out = folder.join("report");
     std::fs::create_dir_all(&out).map_err(|source| ReportError::Unwritable { path: out.clone(), source })?;
-    write_folder(&out.join("figures"), &figure_files(&page))?;
-    write_folder(&out.join("cells"), &cell_documents(&cells)?)?;
-    write_folder(&out.join("pages"), &apart_documents(&page)?)?;
+    write_folder(&out.join("figures"), &figure_files(&page), |file| Ok(file.clone()))?;
+    write_cells(&out.join("cells"), &cells)?;
+    write_folder(&out.join("pages"), &apart_documents(&page)?, |file| Ok(file.clone()))?;
     write(&out.join("summary.csv"), &summary)?;
     write(&out.join("context.json"), context.as_bytes())?;
     write(&out.join("tables.md"), markdown.as_bytes())?;
@@ -73,7 +75,9 @@ pub fn write_report(folder: &Path, options: &Options) -> Result<Written, ReportE
 /// The content of a report.
 pub(crate) struct Loaded {
     pub(crate) page: Page,
-    cells: Vec<CellPage>,
+    rows: Vec<ResultRow>,
+    recorded: Recorded,
+    stages: StageFolders,
     summaries: Vec<Summary>,
     planned: u32,
 }
@@ -92,8 +96,26 @@ pub(crate) fn load(folder: &Path, options: &Options) -> Result<Loaded, ReportErr
     page.ablations = ablations(&groups(&summaries, &rows, planned), &recorded, &stages, options.decimals)?;
     page.analyses = analysis_sections(&analysed, &rows);
     page.glossary = glossary(!page.analyses.is_empty());
-    let cells = cell_pages(folder, &rows, &recorded, &stages, options.decimals)?;
-    Ok(Loaded { page, cells, summaries, planned })
+    Ok(Loaded { page, rows, recorded, stages, summaries, planned })
+}
+
+/// The pages of cells, and the files that they link.
+fn write_cells(folder: &Path, cells: &CellPages) -> Result<(), ReportError> {
+    let assets = if cells.rows().is_empty() { &[][..] } else { &CELL_ASSETS[..] };
+    let pages = cells.rows().iter().map(|row| CellFile::Page(row));
+    let files: Vec<CellFile> = pages.chain(assets.iter().map(CellFile::Asset)).collect();
+    write_folder(folder, &files, |file| match file {
+        CellFile::Page(row) => {
+            let page = cells.page(row)?;
+            Ok((page.file.clone(), cell_document(&page)?))
+        }
+        CellFile::Asset((name, text)) => Ok((name.to_string(), text.to_string())),
+    })
+}
+
+enum CellFile<'a> {
+    Page(&'a ResultRow),
+    Asset(&'a (&'static str, &'static str)),
 }
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {

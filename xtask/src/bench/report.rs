@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use super::REPORT_OPTIONS;
 use super::many_cells::results_csv;
+use super::many_stages;
 use crate::arguments;
 use crate::failure::usage;
 use crate::project::Project;
@@ -18,6 +19,9 @@ use crate::{builder, files, process, say};
 /// The number of cells if none is given.
 const CELLS: usize = 10_000;
 
+/// Within five seconds of the deletion of many files, ext4 takes several times as long to create others.
+const RECENTLY_DELETED: Duration = Duration::from_secs(7);
+
 /// The files of a report.
 const FILES: [&str; 5] = ["index.html", "tables.md", "tables.tex", "summary.csv", "context.json"];
 
@@ -25,11 +29,20 @@ pub(super) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u
     let cells = cells(arguments)?;
     builder::program(project, PROGRAM)?;
     let folder = project.root.join("results/bench/report");
+    if files::exists(&folder)? {
+        say::progress("remove what the last measurement has left");
+        files::remove_folder_if_present(&folder)?;
+        std::thread::sleep(RECENTLY_DELETED);
+    }
     files::make_folder(&folder)?;
-    files::write(&folder.join("results.csv"), &results_csv(cells))?;
-    let start = Instant::now();
-    process::run_or_fail(Command::new(project.program(PROGRAM)).arg(&folder))?;
-    say::answer(&format!("report of {cells} cells: {}", say::seconds(start.elapsed())));
+    let results = results_csv(cells);
+    files::write(&folder.join("results.csv"), &results)?;
+    many_stages::write(&folder, &results)?;
+    for run in ["new", "again, of the same results"] {
+        let start = Instant::now();
+        process::run_or_fail(Command::new(project.program(PROGRAM)).arg(&folder))?;
+        say::answer(&format!("report of {cells} cells, {run}: {}", say::seconds(start.elapsed())));
+    }
     for name in FILES {
         say::answer(&format!("{name:<14} {:>6.2} MB", megabytes(&folder.join("report").join(name))?));
     }

@@ -8,4 +8,4 @@ mod images;
 mod page;
 mod stage;
 
-pub(crate) use page::{CellPage, cell_pages, page_of};
+pub(crate) use page::{CellPage, CellPages, page_of};

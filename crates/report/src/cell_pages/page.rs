@@ -34,6 +34,9 @@ pub(crate) struct CellPage {
     pub(crate) command: Option<String>,
 }
 
+/// The name of the stage that a defense starts from.
+const ATTACKED: &str = "Attacked model";
+
 /// A link to another seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Repeat {
@@ -54,56 +57,81 @@ fn cell_id(row: &ResultRow) -> CellId<'_> {
     (&row.dataset, &row.model, &row.attack, ratios.0, ratios.1, &row.defense)
 }
 
-/// One page for each key, made from the first row that has it: an attacked model is the same for every clean set.
-pub(crate) fn cell_pages(
-    results: &Path,
-    rows: &[ResultRow],
-    recorded: &Recorded,
-    stages: &StageFolders,
+/// What the pages of cells are made from. There is one page for each key, made from the first row that has it: an attacked
+/// model is the same for every clean set.
+pub(crate) struct CellPages<'a> {
+    rows: Vec<&'a ResultRow>,
+    by_cell: HashMap<CellId<'a>, Vec<&'a ResultRow>>,
+    /// Attacked models by key, read once: they are on the pages of all their defenses.
+    attacked: HashMap<&'a str, StagePart>,
+    galleries: Galleries<'a>,
+    command: Option<&'a str>,
+    stages: &'a StageFolders,
     decimals: usize,
-) -> Result<Vec<CellPage>, ReportError> {
-    let galleries = Galleries::read(results);
-    let command = recorded.file.as_ref().and_then(|file| file.command.as_deref());
-    let mut by_cell: HashMap<CellId, Vec<&ResultRow>> = HashMap::new();
-    for row in rows {
-        by_cell.entry(cell_id(row)).or_default().push(row);
-    }
-    let mut seen = HashSet::new();
-    let first: Vec<&ResultRow> =
-        rows.iter().filter(|row| !row.key.is_empty() && seen.insert(row.key.as_str())).collect();
-    let page = |row: &&ResultRow| -> Result<Option<CellPage>, ReportError> {
-        let Some(file) = page_of(row) else { return Ok(None) };
-        let repeats = by_cell.get(&cell_id(row)).into_iter().flatten();
-        let undefended =
-            CellId::from((&*row.dataset, &*row.model, &*row.attack, cell_id(row).3, cell_id(row).4, NONE));
-        let attacked = by_cell.get(&undefended).into_iter().flatten().find(|other| other.seed == row.seed);
-        let mut parts = vec![];
-        if let Some(attacked) = attacked.filter(|attacked| attacked.key != row.key) {
-            parts.push(stage("Attacked model", attacked, page_of(attacked), stages)?);
+}
+
+impl<'a> CellPages<'a> {
+    pub(crate) fn new(
+        results: &'a Path,
+        rows: &'a [ResultRow],
+        recorded: &'a Recorded,
+        stages: &'a StageFolders,
+        decimals: usize,
+    ) -> Result<Self, ReportError> {
+        let mut by_cell: HashMap<CellId, Vec<&ResultRow>> = HashMap::new();
+        for row in rows {
+            by_cell.entry(cell_id(row)).or_default().push(row);
         }
-        let own = if row.defense == NONE { "Training" } else { "Defense" };
-        parts.push(stage(own, row, None, stages)?);
-        Ok(Some(CellPage {
-            title: format!(
-                "{}, {}, seed {}",
-                names::attack(&row.attack),
-                names::defense(&row.defense),
-                row.seed
-            ),
+        let mut seen = HashSet::new();
+        let rows: Vec<&ResultRow> =
+            rows.iter().filter(|row| !row.key.is_empty() && seen.insert(row.key.as_str())).collect();
+        let undefended = rows.par_iter().filter(|row| row.defense == NONE);
+        let attacked = undefended
+            .map(|row| Ok((row.key.as_str(), stage(ATTACKED, row, page_of(row), stages)?)))
+            .collect::<Result<_, ReportError>>()?;
+        let command = recorded.file.as_ref().and_then(|file| file.command.as_deref());
+        let command = command.filter(|text| !text.is_empty());
+        Ok(Self { rows, by_cell, attacked, galleries: Galleries::read(results), command, stages, decimals })
+    }
+
+    /// The rows that have a page.
+    pub(crate) fn rows(&self) -> &[&'a ResultRow] {
+        &self.rows
+    }
+
+    /// The page of a row of [`CellPages::rows`].
+    pub(crate) fn page(&self, row: &ResultRow) -> Result<CellPage, ReportError> {
+        let repeats = self.by_cell.get(&cell_id(row)).into_iter().flatten();
+        let attack = names::attack(&row.attack);
+        Ok(CellPage {
+            file: page_of(row).unwrap_or_default(),
+            title: format!("{attack}, {}, seed {}", names::defense(&row.defense), row.seed),
             setting: format!("{}, {}", names::dataset(&row.dataset), names::model(&row.model)),
-            facts: facts(row, decimals),
+            facts: facts(row, self.decimals),
             repeats: repeats
                 .filter(|other| other.key != row.key)
                 .filter_map(|other| Some(Repeat { seed: other.seed, page: page_of(other)? }))
                 .collect(),
-            stages: parts,
-            images: galleries.images(row),
-            command: command.filter(|text| !text.is_empty()).map(|text| repeat_command(text, row)),
-            file,
-        }))
-    };
-    let pages: Result<Vec<Option<CellPage>>, ReportError> = first.par_iter().map(page).collect();
-    Ok(pages?.into_iter().flatten().collect())
+            stages: self.parts(row)?,
+            images: self.galleries.images(row),
+            command: self.command.map(|text| repeat_command(text, row)),
+        })
+    }
+
+    /// The attacked model, if this is another row, and the row's own stage.
+    fn parts(&self, row: &ResultRow) -> Result<Vec<StagePart>, ReportError> {
+        if let Some(training) = self.attacked.get(row.key.as_str()) {
+            return Ok(vec![StagePart { name: "Training", page: None, ..training.clone() }]);
+        }
+        let (dataset, model, attack, poison_ratio, clean_ratio, _) = cell_id(row);
+        let undefended = (dataset, model, attack, poison_ratio, clean_ratio, NONE);
+        let attacked = self.by_cell.get(&undefended).into_iter().flatten();
+        let attacked = attacked.filter(|other| other.seed == row.seed);
+        let mut parts: Vec<StagePart> =
+            attacked.filter_map(|other| self.attacked.get(other.key.as_str())).cloned().collect();
+        parts.push(stage("Defense", row, None, self.stages)?);
+        Ok(parts)
+    }
 }
 
 #[cfg(test)]

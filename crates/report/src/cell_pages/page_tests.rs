@@ -35,10 +35,12 @@ fn a_page_has_its_stages_with_curves_and_its_other_seeds() {
     ];
     let stages = StageFolders::read(path).unwrap();
     let recorded = crate::recorded::recorded_for_test(serde_json::json!({}), serde_json::json!([]));
-    let pages = cell_pages(path, &rows, &recorded, &stages, 1).unwrap();
+    let cells = CellPages::new(path, &rows, &recorded, &stages, 1).unwrap();
+    let pages: Vec<CellPage> = cells.rows().iter().map(|row| cells.page(row).unwrap()).collect();
     let files: Vec<&str> = pages.iter().map(|page| page.file.as_str()).collect();
     assert_eq!(files, ["aa.html", "bb.html", "cc.html"], "one page a key, none without");
     assert_eq!(pages[0].stages.len(), 1);
+    assert_eq!((pages[0].stages[0].name, pages[0].stages[0].page.as_deref()), ("Training", None));
     assert_eq!(pages[0].stages[0].curves.len(), 1);
     let of_defense = &pages[1];
     assert_eq!(of_defense.title, "BadNets, CLP, seed 0");

@@ -1,4 +1,3 @@
-<script>
 // A click on a heading sorts its table, a second one reverses the order. The report can be read without this script.
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
@@ -37,4 +36,3 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
-</script>
