@@ -224,15 +224,16 @@ impl Plan {
 
     /// Shard `index` of `count`; `index` counts from 1. All cells of an attacked model are in the same shard, so that no shard
     /// depends on another. Attacked models are dealt out in the order of their keys, so that the order of an experiment's
-    /// lists does not matter.
+    /// lists does not matter; those that cannot be run come last, since they are no work.
     #[must_use]
     pub fn shard(&self, index: usize, count: usize) -> Self {
-        let all: BTreeSet<&Key> = self.cells.iter().map(|cell| &cell.attacked).collect();
-        let own: HashSet<&Key> = all
+        let order = |cell: &Cell| (!self.stages.contains_key(&cell.attacked), cell.attacked.clone());
+        let all: BTreeSet<(bool, Key)> = self.cells.iter().map(order).collect();
+        let own: HashSet<Key> = all
             .into_iter()
             .enumerate()
             .filter(|(at, _)| at % count == index - 1)
-            .map(|(_, key)| key)
+            .map(|(_, (_, key))| key)
             .collect();
         self.keep(|cell| own.contains(&cell.attacked))
     }

@@ -108,5 +108,6 @@ fn unusable_requirement(plan: &Plan, states: &HashMap<Key, StageState>, key: &Ke
 }
 
 pub(crate) fn will_run(plan: &Plan, states: &HashMap<Key, StageState>, key: &Key) -> bool {
-    states.get(key).is_some_and(StageState::is_work) && unusable_requirement(plan, states, key).is_none()
+    matches!(states.get(key), Some(StageState::ToRun { .. }))
+        && unusable_requirement(plan, states, key).is_none()
 }

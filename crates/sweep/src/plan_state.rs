@@ -23,7 +23,10 @@ pub struct PlanState {
 pub fn plan_state(plan: &Plan, store: &Path, rerun: Rerun) -> Result<PlanState, SweepError> {
     let order = plan_order(plan);
     let mut states = stage_states(plan, &order, &Store::at(store), rerun)?;
-    let missing = order.iter().filter(|key| will_run(plan, &states, key)).cloned().collect();
+    let is_missing = |key: &&Key| {
+        matches!(states.get(*key), Some(StageState::ToRestore(_))) || will_run(plan, &states, key)
+    };
+    let missing = order.iter().filter(is_missing).cloned().collect();
     let stored = order.into_iter().filter_map(|key| match states.remove(&key) {
         Some(StageState::Stored(stored)) => Some((key, stored.result)),
         _ => None,

@@ -7,6 +7,9 @@ use scour_core::ExitCode;
 use scour_sweep::{Joined, Store, SweepError, SweepOptions, sweep};
 
 /// One of two shards, with results and store of its own.
+/// The number of the shard with badnets: attacked models are dealt out in the order of their keys.
+const BADNETS: usize = 2;
+
 fn shard(test: &TestFolder, index: usize) -> SweepOptions {
     let options = test.options();
     let folder = format!("shard-{index}");
@@ -55,21 +58,21 @@ fn shards_on_one_store_give_one_table_too() {
 #[test]
 fn what_is_damaged_or_differs_is_reported_and_not_copied() {
     let test = TestFolder::new();
-    sweep(shard(&test, 1)).unwrap();
-    let source = Store::at(&test.path("shard-1/store"));
+    sweep(shard(&test, BADNETS)).unwrap();
+    let source = Store::at(&test.path("shard-2/store"));
     let keys: Vec<_> = test.options().plan.cells[..3].iter().map(|cell| cell.key.clone()).collect();
     fs::write(source.folder(&keys[0]).join("model.bin"), "x".repeat(20)).unwrap();
     // Another machine's result of the same stage.
     let other = TestFolder::new();
     other.behave("badnets/ft=collapsed\n");
     sweep(other.options()).unwrap();
-    let joined = Store::join(&test.path("shard-1/store"), &other.path("store")).unwrap();
+    let joined = Store::join(&test.path("shard-2/store"), &other.path("store")).unwrap();
     assert_eq!((joined.copied, joined.same, joined.other_figures.len()), (0, 2, 1));
     assert!(joined.damaged[0].contains("model.bin is not as it was written"), "{joined:?}");
     assert!(joined.other_figures[0].contains("badnets@0.1/s0 > ft: the same model"), "{joined:?}");
     assert!(other.rows()[1].acc == Some(51.0));
-    for (from, word) in [("gone", "no folder"), ("shard-1/store", "joined into itself")] {
-        match Store::join(&test.path(from), &test.path("shard-1/store")) {
+    for (from, word) in [("gone", "no folder"), ("shard-2/store", "joined into itself")] {
+        match Store::join(&test.path(from), &test.path("shard-2/store")) {
             Err(SweepError::Environment(message)) => assert!(message.contains(word), "{message}"),
             other => panic!("{other:?}"),
         }
@@ -81,14 +84,14 @@ fn a_model_with_other_bytes_is_left_out_with_all_that_was_built_on_it() {
     let (here, there) = (TestFolder::new(), TestFolder::new());
     there.behave("badnets=other-model\n");
     for test in [&here, &there] {
-        sweep(shard(test, 1)).unwrap();
+        sweep(shard(test, BADNETS)).unwrap();
     }
     // Of the two defended models one is there already.
-    let store = here.path("shard-1/store");
+    let store = here.path("shard-2/store");
     let keys: Vec<_> = here.options().plan.cells[..3].iter().map(|cell| cell.key.clone()).collect();
     fs::remove_dir_all(Store::at(&store).folder(&keys[2])).unwrap();
     let before = fs::read(Store::at(&store).folder(&keys[0]).join("model.bin")).unwrap();
-    let joined = Store::join(&there.path("shard-1/store"), &store).unwrap();
+    let joined = Store::join(&there.path("shard-2/store"), &store).unwrap();
     assert_eq!((joined.copied, joined.same, joined.refused.len()), (0, 1, 2), "{joined:?}");
     assert!(joined.refused[0].contains(&format!("{} ", keys[0])), "{joined:?}");
     assert!(joined.refused[0].contains("other bytes than the stage of this key in"), "{joined:?}");
@@ -96,6 +99,6 @@ fn a_model_with_other_bytes_is_left_out_with_all_that_was_built_on_it() {
     assert_eq!(fs::read(Store::at(&store).folder(&keys[0]).join("model.bin")).unwrap(), before);
     // A sweep makes what was left out.
     here.runs();
-    assert_eq!(sweep(shard(&here, 1)).unwrap().trained, 1);
+    assert_eq!(sweep(shard(&here, BADNETS)).unwrap().trained, 1);
     assert_eq!(here.runs(), ["badnets/tsbd"]);
 }
