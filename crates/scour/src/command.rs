@@ -24,7 +24,7 @@ enum Command {
         after_help = "Exit codes: 0 all done, 2 usage or configuration, 3 environment, 5 done but the plan is \
         not complete (a shard, a filter), 100 some cells failed, 130 interrupted."
     )]
-    Sweep(SweepArgs),
+    Sweep(Box<SweepArgs>),
     /// Evaluate stored models again, and compare with the figures that were recorded
     #[command(
         after_help = "Every file of a model is compared with its recorded hash first. On another kind of device a \

@@ -40,7 +40,7 @@ fn stages_for_other_plans_are_run_without_a_cell_that_needs_them() {
     let resource = plan.stages.values().find(|stage| stage.title.contains("resource")).unwrap();
     let options = || scour_sweep::SweepOptions {
         experiment: experiment.clone(),
-        plan: plan.only_stages(&[resource.key.clone()]),
+        plan: plan.only_stages(std::slice::from_ref(&resource.key)),
         ..test.options()
     };
     let summary = sweep(options()).unwrap();
@@ -51,7 +51,7 @@ fn stages_for_other_plans_are_run_without_a_cell_that_needs_them() {
     test.behave("ssba-resource=nan\n");
     let options = scour_sweep::SweepOptions {
         experiment: experiment.clone(),
-        plan: plan.only_stages(&[resource.key.clone()]),
+        plan: plan.only_stages(std::slice::from_ref(&resource.key)),
         ..test.options()
     };
     assert_eq!(sweep(options).unwrap().exit, ExitCode::CellsFailed);
