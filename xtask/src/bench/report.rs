@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 
@@ -19,9 +19,6 @@ use crate::{builder, files, process, say};
 /// The number of cells if none is given.
 const CELLS: usize = 10_000;
 
-/// Within five seconds of the deletion of many files, ext4 takes several times as long to create others.
-const RECENTLY_DELETED: Duration = Duration::from_secs(7);
-
 /// The files of a report.
 const FILES: [&str; 5] = ["index.html", "tables.md", "tables.tex", "summary.csv", "context.json"];
 
@@ -30,9 +27,12 @@ pub(super) fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u
     builder::program(project, PROGRAM)?;
     let folder = project.root.join("results/bench/report");
     if files::exists(&folder)? {
-        say::progress("remove what the last measurement has left");
+        // Ext4 looks for inodes that were not deleted lately: seconds of kernel time for ten thousand new files.
+        say::progress(
+            "removes the files of the last measurement: for a while, some file systems take longer to create \
+             others, so that the first time may be too long",
+        );
         files::remove_folder_if_present(&folder)?;
-        std::thread::sleep(RECENTLY_DELETED);
     }
     files::make_folder(&folder)?;
     let results = results_csv(cells);
