@@ -5,6 +5,5 @@ use scour_train::TrainError;
 
 /// Writes a table of an analysis into its folder.
 pub(crate) fn write<T: AnalysisTable>(folder: &Path, rows: &[T]) -> Result<(), TrainError> {
-    write_table(folder, rows)
-        .map_err(|error| TrainError::File(format!("{}: {error}", folder.join(T::FILE).display())))
+    write_table(folder, rows).map_err(|error| TrainError::of_file(&folder.join(T::FILE), &error))
 }

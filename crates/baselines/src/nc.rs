@@ -229,7 +229,7 @@ fn write(
         text += &format!("{class},{:.2},{:.4},{anomaly:.4},{flag}\n", patch.success, patch.norm);
     }
     let path = view.out.join("nc.csv");
-    std::fs::write(&path, text).map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
+    std::fs::write(&path, text).map_err(|error| TrainError::of_file(&path, &error))
 }
 
 #[cfg(test)]

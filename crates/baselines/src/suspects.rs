@@ -38,7 +38,7 @@ impl Suspects {
     /// Writes `suspects.csv`: a row an image, with its index, label, score and verdict.
     pub(crate) fn write(&self, images: &ImageSet, view: &DefenderView) -> Result<(), TrainError> {
         let path = view.out.join("suspects.csv");
-        let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
+        let file = |error: csv::Error| TrainError::of_file(&path, &error.into());
         let mut writer = csv::Writer::from_path(&path).map_err(file)?;
         writer.write_record(["image", "label", "score", "suspect"]).map_err(file)?;
         for (image, label) in images.classes().into_iter().enumerate() {
@@ -46,7 +46,7 @@ impl Suspects {
             let verdict = self.verdicts[image].to_string();
             writer.write_record([&image.to_string(), &label.to_string(), &score, &verdict]).map_err(file)?;
         }
-        writer.flush().map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
+        writer.flush().map_err(|error| TrainError::of_file(&path, &error))
     }
 
     /// The outcome of a defense that trained `model` in place of the attacked one.

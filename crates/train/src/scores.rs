@@ -22,7 +22,7 @@ pub fn write_scores<'a>(
     path: &Path,
     neurons: impl IntoIterator<Item = NeuronScore<'a>>,
 ) -> Result<(), TrainError> {
-    let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
+    let file = |error: csv::Error| TrainError::of_file(path, &error.into());
     let mut writer = csv::Writer::from_path(path).map_err(file)?;
     writer.write_record(["layer", "filter", "score", "selected"]).map_err(file)?;
     for neuron in neurons {
@@ -30,7 +30,7 @@ pub fn write_scores<'a>(
         let selected = if neuron.selected { "true" } else { "false" };
         writer.write_record([neuron.layer, &filter, &score, selected]).map_err(file)?;
     }
-    writer.flush().map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
+    writer.flush().map_err(|error| TrainError::of_file(path, &error))
 }
 
 #[cfg(test)]

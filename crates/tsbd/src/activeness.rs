@@ -56,7 +56,7 @@ impl Activeness {
     /// Writes `activeness.csv` into the folder `out`: two rows for each epoch.
     pub(crate) fn write(&self, out: &Path) -> Result<(), TrainError> {
         let path = out.join(FILE);
-        let file = |error: csv::Error| TrainError::File(format!("{}: {error}", path.display()));
+        let file = |error: csv::Error| TrainError::of_file(&path, &error.into());
         let mut writer = csv::Writer::from_path(&path).map_err(file)?;
         let header = ["epoch".to_string(), "statistic".into()].into_iter();
         let filters = self.weight.size()[0];
@@ -70,7 +70,7 @@ impl Activeness {
                 writer.write_record(record.chain(values)).map_err(file)?;
             }
         }
-        writer.flush().map_err(|error| TrainError::File(format!("{}: {error}", path.display())))
+        writer.flush().map_err(|error| TrainError::of_file(&path, &error))
     }
 }
 

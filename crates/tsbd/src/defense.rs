@@ -93,7 +93,7 @@ fn copy_activeness(from: &Path, to: &Path) -> Result<(), TrainError> {
     let source = from.join(activeness::FILE);
     std::fs::copy(&source, to.join(activeness::FILE))
         .map(|_| ())
-        .map_err(|error| TrainError::File(format!("{}: {error}", source.display())))
+        .map_err(|error| TrainError::of_file(&source, &error))
 }
 
 #[cfg(test)]

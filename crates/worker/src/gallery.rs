@@ -86,15 +86,15 @@ pub(crate) fn write(
 
 /// u8 [3, h, w] as a PNG file.
 fn write_png(path: &Path, image: &Tensor) -> Result<(), TrainError> {
-    let fail = |error: String| TrainError::File(format!("{}: {error}", path.display()));
-    let (_, h, w) = image.size3().map_err(|error| fail(error.to_string()))?;
+    let shape = |error: tch::TchError| TrainError::File(format!("{}: {error}", path.display()));
+    let (_, h, w) = image.size3().map_err(shape)?;
     let interleaved = image.to_device(Device::Cpu).permute([1, 2, 0]).contiguous();
     let mut bytes = vec![0u8; interleaved.numel()];
     let count = bytes.len();
     interleaved.copy_data(&mut bytes, count);
-    let file = File::create(path).map_err(|error| fail(error.to_string()))?;
+    let file = File::create(path).map_err(|error| TrainError::of_file(path, &error))?;
     let mut encoder = png::Encoder::new(BufWriter::new(file), w as u32, h as u32);
     encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().map_err(|error| fail(error.to_string()))?;
-    writer.write_image_data(&bytes).map_err(|error| fail(error.to_string()))
+    let write = |error: png::EncodingError| TrainError::of_file(path, &error.into());
+    encoder.write_header().map_err(write)?.write_image_data(&bytes).map_err(write)
 }

@@ -67,8 +67,7 @@ impl<'a> AnalysisView<'a> {
     /// A folder below the checkpoints for one part of the analysis.
     pub fn part(&self, name: &str) -> Result<std::path::PathBuf, TrainError> {
         let folder = self.scratch.join(name);
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| TrainError::File(format!("{}: {error}", folder.display())))?;
+        std::fs::create_dir_all(&folder).map_err(|error| TrainError::of_file(&folder, &error))?;
         Ok(folder)
     }
 }
