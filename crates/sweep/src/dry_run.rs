@@ -39,8 +39,7 @@ pub fn dry_run(plan: &Plan, store: &Path, rerun: Rerun) -> Result<String, SweepE
         line(word, key, &analysis.title(), Some(analysis.clean_ratio), &remark);
     }
     let count = |word| counts.get(word).copied().unwrap_or_default();
-    let restored = states.values().filter(|state| matches!(state, StageState::ToRestore(_))).count();
-    let stages = restored + order.iter().filter(|key| will_run(plan, &states, key)).count();
+    let stages = order.iter().filter(|key| is_work(plan, &states, key)).count();
     if !plan.analyses.is_empty() {
         let _ = writeln!(text, "{} analyses", plan.analyses.len());
     }
@@ -107,7 +106,12 @@ fn unusable_requirement(plan: &Plan, states: &HashMap<Key, StageState>, key: &Ke
     })
 }
 
-pub(crate) fn will_run(plan: &Plan, states: &HashMap<Key, StageState>, key: &Key) -> bool {
+/// Whether a worker will have something to do with the stage.
+pub(crate) fn is_work(plan: &Plan, states: &HashMap<Key, StageState>, key: &Key) -> bool {
+    matches!(states.get(key), Some(StageState::ToRestore(_))) || will_run(plan, states, key)
+}
+
+fn will_run(plan: &Plan, states: &HashMap<Key, StageState>, key: &Key) -> bool {
     matches!(states.get(key), Some(StageState::ToRun { .. }))
         && unusable_requirement(plan, states, key).is_none()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use scour_core::{Key, Plan, TaskResult};
 
-use crate::dry_run::will_run;
+use crate::dry_run::is_work;
 use crate::order::plan_order;
 use crate::stage_state::{StageState, stage_states};
 use crate::{Rerun, Store, SweepError};
@@ -23,10 +23,7 @@ pub struct PlanState {
 pub fn plan_state(plan: &Plan, store: &Path, rerun: Rerun) -> Result<PlanState, SweepError> {
     let order = plan_order(plan);
     let mut states = stage_states(plan, &order, &Store::at(store), rerun)?;
-    let is_missing = |key: &&Key| {
-        matches!(states.get(*key), Some(StageState::ToRestore(_))) || will_run(plan, &states, key)
-    };
-    let missing = order.iter().filter(is_missing).cloned().collect();
+    let missing = order.iter().filter(|key| is_work(plan, &states, key)).cloned().collect();
     let stored = order.into_iter().filter_map(|key| match states.remove(&key) {
         Some(StageState::Stored(stored)) => Some((key, stored.result)),
         _ => None,

@@ -1,17 +1,49 @@
-//! What a defender starts from: the attacked model's folder and the clean set.
+//! What a defender starts from: the folders of the stages before, the clean set, and the view that a defense gets.
 
 use std::path::Path;
 
 use scour_core::{Stream, Task, stream_seed};
 use scour_torch::Random;
-use scour_train::{ImageSet, TrainError};
+use scour_train::{DefenderView, ImageSet, Reporter, TrainError};
 use tch::Tensor;
+
+use crate::data::LoadedData;
 
 /// Where the attacked model lies.
 pub(crate) fn attacked_folder(task: &Task) -> Result<&Path, TrainError> {
-    let first = task.requires.first();
-    let (_, folder) = first.ok_or_else(|| TrainError::Method("the task names no attacked model".into()))?;
-    Ok(folder)
+    required(task, 0, "attacked model")
+}
+
+/// Where the preparation of the task's defense lies.
+pub(crate) fn prepared_folder(task: &Task) -> Result<&Path, TrainError> {
+    required(task, 1, "preparation")
+}
+
+fn required<'a>(task: &'a Task, at: usize, what: &str) -> Result<&'a Path, TrainError> {
+    let missing = || TrainError::Method(format!("the task names no {what}"));
+    task.requires.get(at).map(|(_, folder)| folder.as_path()).ok_or_else(missing)
+}
+
+/// What a defender with that clean set and seed has, without a preparation, the training set and an oracle.
+pub(crate) fn view<'a>(
+    task: &'a Task,
+    data: &'a LoadedData,
+    clean: &'a ImageSet,
+    seed: u64,
+    reporter: &'a dyn Reporter,
+) -> DefenderView<'a> {
+    DefenderView {
+        clean,
+        training: None,
+        preprocess: &data.preprocess,
+        format: data.format,
+        seed,
+        out: &task.out,
+        scratch: &task.scratch,
+        reporter,
+        preparation: None,
+        oracle: None,
+    }
 }
 
 /// The defender's share of the clean training images: trunc(ratio * n), drawn without replacement.

@@ -15,7 +15,7 @@ use crate::error::{report, unusable};
 use crate::files::MODEL;
 use crate::measurer::Measurer;
 use crate::run::Context;
-use crate::{environment, poisoned, preparation_stage};
+use crate::{defender, environment, poisoned, preparation_stage};
 
 /// Runs the stage.
 pub(crate) fn run(
@@ -69,16 +69,10 @@ impl Defended<'_> {
         let outcome = defense.run(
             &model,
             &DefenderView {
-                clean: &clean,
                 training: training.as_ref(),
-                preprocess: &data.preprocess,
-                format: data.format,
-                seed: attacked.seed,
-                out: &task.out,
-                scratch: &task.scratch,
-                reporter,
                 preparation: preparation.as_ref(),
                 oracle: defense.is_oracle().then_some(oracle),
+                ..defender::view(task, data, &clean, attacked.seed, reporter)
             },
         )?;
         let seconds = started.elapsed().as_secs_f64();

@@ -5,16 +5,16 @@ use std::time::Instant;
 
 use scour_core::{DefenseConfig, FileError, Task, TaskResult, parameter_values, read_json};
 use scour_torch::{load_tensors, save_tensors};
-use scour_train::{DefenderView, Preparation, Reporter, TrainError};
+use scour_train::{Preparation, Reporter, TrainError};
 
 use crate::defender::{attacked_folder, clean_set};
-use crate::environment;
 use crate::error::{report, unusable};
 use crate::measurer::Measurer;
+use crate::run::Context;
+use crate::{defender, environment};
 
 /// The file in a preparation's folder.
 const PREPARATION: &str = "preparation.safetensors";
-use crate::run::Context;
 
 /// Runs the stage.
 pub(crate) fn run(
@@ -28,18 +28,7 @@ pub(crate) fn run(
     let defense = context.methods.read_defense(&config.defense).map_err(unusable)?;
     let data = &measurer.data;
     let clean = clean_set(&data.train, config.clean_ratio, config.attacked.seed)?;
-    let view = DefenderView {
-        clean: &clean,
-        training: None,
-        preprocess: &data.preprocess,
-        format: data.format,
-        seed: config.attacked.seed,
-        out: &task.out,
-        scratch: &task.scratch,
-        reporter,
-        preparation: None,
-        oracle: None,
-    };
+    let view = defender::view(task, data, &clean, config.attacked.seed, reporter);
     let started = Instant::now();
     let Preparation { tensors, details, .. } = defense.prepare(&model, &view)?;
     let seconds = started.elapsed().as_secs_f64();

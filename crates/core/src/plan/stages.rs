@@ -50,7 +50,7 @@ pub(super) fn control_stage(attacked: &Stage, config: AttackConfig, clean: &Key)
 /// The preparation of a defense; `config.defense` has only the parameters on which it depends.
 pub(super) fn preparation_stage(config: DefenseConfig, attacked: &Key) -> Stage {
     let title = format!("{} > preparation of {}", attack_title(&config.attacked), config.defense.name);
-    let key = Key::of(&defense_identity("preparation", &config, attacked));
+    let key = Key::of(&defense_identity("preparation", attacked, &config.defense, config.clean_ratio));
     let requires = vec![attacked.clone()];
     Stage { key, kind: StageKind::Preparation, config: StageConfig::Preparation(config), requires, title }
 }
@@ -59,7 +59,7 @@ pub(super) fn preparation_stage(config: DefenseConfig, attacked: &Key) -> Stage 
 /// depends is among the defense's parameters.
 pub(super) fn defense_stage(config: DefenseConfig, attacked: &Key, preparation: Option<&Key>) -> Stage {
     let title = format!("{} > {}", attack_title(&config.attacked), config.defense.label);
-    let key = Key::of(&defense_identity("defense", &config, attacked));
+    let key = Key::of(&defense_identity("defense", attacked, &config.defense, config.clean_ratio));
     let requires = [attacked].into_iter().chain(preparation).cloned().collect();
     Stage { key, kind: StageKind::Defense, config: StageConfig::Defense(config), requires, title }
 }
@@ -72,14 +72,9 @@ pub(super) fn ranking_stage(config: RankingConfig, attacked: &Key, preparation: 
         RankingSource::OtherSeed => " with another seed",
     };
     let title = format!("{} > ranking of {}{from}", attack_title(&config.attacked), config.defense.label);
-    let key = Key::of(&json!({
-        "store": STORE_VERSION,
-        "kind": "ranking",
-        "attacked": attacked,
-        "defense": method_identity(&config.defense),
-        "clean_ratio": config.clean_ratio,
-        "source": config.source,
-    }));
+    let mut identity = defense_identity("ranking", attacked, &config.defense, config.clean_ratio);
+    identity["source"] = json!(config.source);
+    let key = Key::of(&identity);
     let requires = [attacked].into_iter().chain(preparation).cloned().collect();
     Stage { key, kind: StageKind::Ranking, config: StageConfig::Ranking(config), requires, title }
 }
@@ -145,12 +140,12 @@ fn attack_identity(config: &AttackConfig, requires: &[Key]) -> Value {
     identity
 }
 
-fn defense_identity(kind: &str, config: &DefenseConfig, attacked: &Key) -> Value {
+fn defense_identity(kind: &str, attacked: &Key, defense: &MethodConfig, clean_ratio: f64) -> Value {
     json!({
         "store": STORE_VERSION,
         "kind": kind,
         "attacked": attacked,
-        "defense": method_identity(&config.defense),
-        "clean_ratio": config.clean_ratio,
+        "defense": method_identity(defense),
+        "clean_ratio": clean_ratio,
     })
 }

@@ -81,15 +81,22 @@ fn nothing_is_left(test: &TestFolder) {
     }
 }
 
-#[test]
-fn a_stage_of_a_dead_host_is_taken_over_after_the_limit() {
+/// A folder whose store a host works on, which waits in the middle of a stage until `data/go` is there; `None` where the
+/// system cannot simulate hosts.
+fn host_at_work() -> Option<(TestFolder, Child, Pid)> {
     if !is_possible() {
-        return;
+        return None;
     }
     let test = TestFolder::new();
     test.behave("badnets/ft=wait\n");
-    let (mut one, group) = sweep_on("one", 9, &test, "out-1");
+    let (one, group) = sweep_on("one", 9, &test, "out-1");
     appears(&test.path("data/waiting"));
+    Some((test, one, group))
+}
+
+#[test]
+fn a_stage_of_a_dead_host_is_taken_over_after_the_limit() {
+    let Some((test, mut one, group)) = host_at_work() else { return };
     let (mut two, _) = sweep_on("two", 1, &test, "out-2");
     says(&test, "out-2", "ft: another sweep works on it");
     kill_process_group(group, Signal::KILL).unwrap();
@@ -107,13 +114,7 @@ fn a_stage_of_a_dead_host_is_taken_over_after_the_limit() {
 
 #[test]
 fn a_host_that_stood_still_notices_that_its_stage_was_taken_over() {
-    if !is_possible() {
-        return;
-    }
-    let test = TestFolder::new();
-    test.behave("badnets/ft=wait\n");
-    let (mut one, group) = sweep_on("one", 9, &test, "out-1");
-    appears(&test.path("data/waiting"));
+    let Some((test, mut one, group)) = host_at_work() else { return };
     // It keeps its lock.
     kill_process_group(group, Signal::STOP).unwrap();
     let (mut two, _) = sweep_on("two", 1, &test, "out-2");
