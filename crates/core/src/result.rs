@@ -168,8 +168,9 @@ fn set_status_of_old_rows(rows: &mut [ResultRow]) {
 }
 
 /// Rows as CSV text, header included, even where there is no row yet. The caller writes the file.
-pub fn write_results(rows: &[ResultRow]) -> Result<Vec<u8>, csv::Error> {
-    if rows.is_empty() {
+pub fn write_results<'a>(rows: impl IntoIterator<Item = &'a ResultRow>) -> Result<Vec<u8>, csv::Error> {
+    let mut rows = rows.into_iter().peekable();
+    if rows.peek().is_none() {
         // The header is made from a row, so that it cannot differ from what rows have.
         let text = csv_text(&[ResultRow::default()])?;
         let end = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);

@@ -9,6 +9,7 @@ mod cluster;
 mod error;
 mod options;
 mod part;
+mod record;
 mod resources;
 mod script;
 mod shell;
@@ -20,10 +21,11 @@ pub use cluster::Cluster;
 pub use error::SlurmError;
 pub use options::{Accelerators, SbatchOptions};
 pub use part::Part;
+pub use record::Jobs;
 pub use resources::{Measured, Resources};
 pub use script::{Command, Prolog};
 pub use status::latest_status;
-pub use submission::{Job, Jobs, Request, Submission};
+pub use submission::{Job, Request, Submission};
 pub use tasks::{Tasks, divide};
 
 /// The catalog of methods without an implementation that the tests of the engine use.

@@ -7,7 +7,7 @@ use scour_core::{FileFormat, SlotStatus, SweepStatus, read_json};
 use scour_sweep::Watched;
 
 use crate::SlurmError;
-use crate::submission::{Record, latest};
+use crate::record::{Record, latest};
 
 /// The tasks of the last submission in a folder of results, as if they were one sweep, and a line about them. `None` if
 /// there is none, or if a sweep has written results to the folder itself since, as the last job of a submission does.

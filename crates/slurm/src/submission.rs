@@ -10,23 +10,18 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use scour_core::{FileError, FileFormat, Key, Plan, first_version, read_json, write_json};
+use scour_core::{FileFormat, Key, Plan, write_json};
 use scour_sweep::{now, writable_folder};
-use serde::{Deserialize, Serialize};
 
 use crate::cluster::submit_words;
 use crate::error::AtPath;
 use crate::part::write_parts;
+use crate::record::{FOLDER, Jobs, RECORD, Record, latest, numbers};
 use crate::script::{Array, Command, Prolog, Scripts};
 use crate::shell::command_line;
 use crate::{Cluster, Resources, SbatchOptions, SlurmError, Tasks};
-
-/// The folder of submissions in the folder of results.
-const FOLDER: &str = "slurm";
-const RECORD: &str = "submission.json";
 
 /// What is to be submitted.
 #[derive(Clone, Debug)]
@@ -51,43 +46,6 @@ pub struct Request {
     pub max_running: Option<usize>,
     /// One more than the highest index of a task in an array.
     pub max_array_size: usize,
-}
-
-/// `submission.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Record {
-    #[serde(default = "first_version")]
-    pub(crate) version: u32,
-    pub(crate) name: String,
-    /// When it was submitted: RFC 3339, UTC.
-    pub(crate) submitted: String,
-    pub(crate) shared_tasks: usize,
-    pub(crate) tasks: usize,
-    /// Cells and analyses of its tasks.
-    pub(crate) planned: usize,
-    pub(crate) jobs: Jobs,
-}
-
-impl FileFormat for Record {
-    const VERSION: u32 = 1;
-}
-
-/// The ids of submitted jobs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Jobs {
-    /// The arrays of shared trainings.
-    pub shared: Vec<String>,
-    /// The arrays of tasks.
-    pub tasks: Vec<String>,
-    /// The job that writes results and report.
-    pub report: Option<String>,
-}
-
-impl Jobs {
-    /// All ids, in the order in which they were submitted.
-    pub fn all(&self) -> Vec<String> {
-        self.shared.iter().chain(&self.tasks).chain(&self.report).cloned().collect()
-    }
 }
 
 /// A script, and which others it follows.
@@ -310,34 +268,6 @@ fn next_folder(out: &Path) -> Result<(PathBuf, String), SlurmError> {
     let folder = out.join(FOLDER).join(number.to_string());
     let text = text_of(&folder)?;
     Ok((folder, text))
-}
-
-/// The numbers of the submissions in a folder of results.
-fn numbers(out: &Path) -> Result<Vec<usize>, SlurmError> {
-    let folder = out.join(FOLDER);
-    let entries = match fs::read_dir(&folder) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(vec![]);
-        }
-        entries => entries.at("read", &folder)?,
-    };
-    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
-}
-
-/// The folder and the record of the last submission that was accepted.
-pub(crate) fn latest(out: &Path) -> Result<Option<(PathBuf, Record)>, SlurmError> {
-    let mut numbers = numbers(out)?;
-    numbers.sort_unstable();
-    for number in numbers.into_iter().rev() {
-        let folder = out.join(FOLDER).join(number.to_string());
-        match read_json(&folder.join(RECORD)) {
-            Ok(record) => return Ok(Some((folder, record))),
-            // It was refused, and has no record.
-            Err(FileError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! A fake worker for the tests of the sweep engine, and a program to be killed in place of `scour sweep`.
 //!
 //! `work` carries out tasks as the file `behaviour` in the data folder says, one `ATTACK[/DEFENSE]=WORD` a line, and adds a
-//! line for each to `runs.log` and `processes.log` there. `sweep DIR [OUT]` sweeps the plan of the tests in DIR.
+//! line for each to `runs.log` and `processes.log` there. `sweep DIR [OUT]` sweeps the plan of the tests in DIR, or that of
+//! the experiment whose fields are in `fields.yaml` there.
 
 mod catalog;
 
@@ -30,7 +31,9 @@ fn main() -> std::process::ExitCode {
 }
 
 fn sweep(dir: &Path, out: &str) -> std::process::ExitCode {
-    let (experiment, plan) = catalog::planned();
+    let fields = fs::read_to_string(dir.join("fields.yaml"));
+    let (experiment, plan) =
+        fields.map_or_else(|_| catalog::planned(), |fields| catalog::planned_from(&fields));
     let options = SweepOptions {
         experiment,
         plan,
@@ -219,9 +222,11 @@ fn behave(word: &str, task: &Task, tasks: &Tasks) -> io::Result<Status> {
         "wait" => wait(task, tasks)?,
         // As on a machine that computes otherwise.
         "other-model" => fs::write(task.out.join("model.bin"), "another")?,
-        "hang" => loop {
-            std::thread::sleep(Duration::from_secs(3600));
-        },
+        // Longer than any test, but not for ever: a test that fails may leave it behind.
+        "hang" => {
+            std::thread::sleep(Duration::from_secs(600));
+            die("nobody ended it");
+        }
         "hang-once" if !first.exists() => {
             fs::write(first, "")?;
             while !tasks.have_ended() {

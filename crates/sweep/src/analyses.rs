@@ -32,17 +32,16 @@ pub(crate) fn copy_tables(
     Ok(())
 }
 
-/// Writes `analyses.csv` with the analyses that have ended, in the order of the plan, and returns its rows. Without analyses
-/// in the plan there is no file.
-pub(crate) fn write_index(out: &Path, plan: &Plan, ends: &Ends) -> Result<Vec<AnalysisRow>, SweepError> {
-    if plan.analyses.is_empty() {
-        return Ok(vec![]);
-    }
-    let rows: Vec<AnalysisRow> = plan.analyses.iter().filter_map(|cell| row(cell, ends)).collect();
+/// The rows of the analyses that have ended, in the order of the plan.
+pub(crate) fn rows(plan: &Plan, ends: &Ends) -> Vec<AnalysisRow> {
+    plan.analyses.iter().filter_map(|cell| row(cell, ends)).collect()
+}
+
+/// Writes `analyses.csv`.
+pub(crate) fn write_index(out: &Path, rows: &[AnalysisRow]) -> Result<(), SweepError> {
     let path = out.join(INDEX);
-    let text = write_analyses(&rows).map_err(io::Error::from).at("write", &path)?;
-    write_atomically(&path, &text).at("write", &path)?;
-    Ok(rows)
+    let text = write_analyses(rows).map_err(io::Error::from).at("write", &path)?;
+    write_atomically(&path, &text).at("write", &path)
 }
 
 /// The folder of an analysis's tables, relative to the folder of the results. Its name is for people; programs read

@@ -1,27 +1,27 @@
 //! The results folder: everything that a sweep writes about itself while it runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use scour_core::{
-    AnalysisRow, Event, EventStage, FailedCell, Key, Plan, ResultRow, RowStatus, Stage, StageKind,
-    StageProgress, Status, TimeLeft, Validity, WorkerEvent,
+    AnalysisRow, Event, EventStage, FailedCell, Key, Plan, RowStatus, Stage, StageKind, StageProgress,
+    Status, TimeLeft, WorkerEvent,
 };
 
 use crate::eta::Eta;
 use crate::events::EventLog;
 use crate::gallery::Gallery;
 use crate::progress::{Progress, StageText, result_text};
-use crate::results::{Ends, StageEnd, write_tables};
+use crate::results::{Ends, StageEnd};
 use crate::short_title::{in_common, short_title};
 use crate::status_file::{StatusFile, Totals};
+use crate::tables::Tables;
 use crate::{SweepError, SweepOptions, analyses, clock, disk};
 
 /// Keeps `results.csv`, `cells.csv`, `events.jsonl`, `sweep.log`, `gallery/` and the display up to date.
 pub(crate) struct Ledger<'a> {
     plan: &'a Plan,
-    validity: Validity,
     out: &'a Path,
     slots: Vec<String>,
     /// How many bytes the titles of all stages have in common at their beginning.
@@ -33,9 +33,7 @@ pub(crate) struct Ledger<'a> {
     status: StatusFile,
     store: &'a Path,
     pub(crate) ends: Ends,
-    pub(crate) rows: Vec<ResultRow>,
-    /// The analyses that have ended.
-    pub(crate) analyses: Vec<AnalysisRow>,
+    pub(crate) tables: Tables<'a>,
     /// Stages that a worker ran to an end.
     pub(crate) trained: usize,
     /// How many of those failed.
@@ -53,7 +51,6 @@ impl<'a> Ledger<'a> {
         let slots: Vec<String> = options.slots.iter().map(|slot| slot.name.clone()).collect();
         Ok(Self {
             plan: &options.plan,
-            validity: options.experiment.validity,
             out,
             events: EventLog::open(&out.join("events.jsonl"))?,
             progress: Progress::open(&out.join("sweep.log"), &slots)?,
@@ -64,8 +61,7 @@ impl<'a> Ledger<'a> {
             gallery: Gallery::open(&options.plan, out)?,
             eta: Eta::default(),
             ends: Ends::new(),
-            rows: vec![],
-            analyses: vec![],
+            tables: Tables::new(&options.plan, out, options.experiment.validity),
             trained: 0,
             stages_failed: 0,
             gradient_images: 0,
@@ -79,7 +75,7 @@ impl<'a> Ledger<'a> {
         self.out.join("logs").join(format!("{key}.log"))
     }
 
-    /// Records how a stage ended. [`Ledger::write_tables`] has to follow.
+    /// Records how a stage ended. [`Ledger::update_tables`] has to follow.
     pub(crate) fn record(&mut self, stage: &Stage, end: StageEnd) -> Result<(), SweepError> {
         if let Some(folder) = &end.folder {
             self.gallery.add(&stage.key, folder, !end.cached)?;
@@ -87,13 +83,23 @@ impl<'a> Ledger<'a> {
             self.eta.learn(stage.kind, end.result.seconds);
         }
         self.ends.insert(stage.key.clone(), end);
+        self.tables.touch(&stage.key);
         Ok(())
     }
 
+    /// Brings the rows up to date. The files follow at once, or for a large sweep within seconds.
+    pub(crate) fn update_tables(&mut self) -> Result<(), SweepError> {
+        self.tables.update(&self.ends)
+    }
+
+    /// Writes the tables of a large sweep if they are out of date for some time.
+    pub(crate) fn write_tables_if_due(&mut self) -> Result<(), SweepError> {
+        self.tables.write_if_due(&self.ends)
+    }
+
+    /// Writes what the tables lack, at the end.
     pub(crate) fn write_tables(&mut self) -> Result<(), SweepError> {
-        self.rows = write_tables(self.out, self.plan, &self.ends, &self.validity)?;
-        self.analyses = analyses::write_index(self.out, self.plan, &self.ends)?;
-        Ok(())
+        self.tables.write(&self.ends)
     }
 
     fn line(&mut self, word: &str, text: &str) {
@@ -105,7 +111,7 @@ impl<'a> Ledger<'a> {
     /// How many cells and analyses have ended, and how many there are.
     fn done(&self) -> (usize, usize) {
         let all = self.plan.cells.len() + self.plan.analyses.len();
-        (self.rows.len() + self.analyses.len(), all)
+        (self.tables.rows().count() + self.tables.analyses().len(), all)
     }
 
     /// The stage as events name it.
@@ -177,7 +183,7 @@ impl<'a> Ledger<'a> {
             self.gradient_images += result.gradient_images.unwrap_or(0);
         }
         self.record(stage, end)?;
-        self.write_tables()?;
+        self.update_tables()?;
         self.events.write(Event::StageFinished {
             stage: self.event_stage(stage, slot),
             status: result.status.word(),
@@ -204,16 +210,16 @@ impl<'a> Ledger<'a> {
 
     /// Prints the figures of the first model that this sweep has defended, and where its images lie.
     fn report_first_defense(&mut self, stage: &Stage) {
-        let Some(row) = self.rows.iter().find(|row| row.key == stage.key.as_str()) else { return };
-        let figures = (row.attacked_acc, row.acc, row.attacked_asr, row.asr);
-        let (Some(acc_before), Some(acc), Some(asr_before), Some(asr)) = figures else { return };
         if self.first_reported || stage.kind != StageKind::Defense {
             return;
         }
+        let Some((cell, row)) = self.tables.of_stage(&stage.key) else { return };
+        let figures = (row.attacked_acc, row.acc, row.attacked_asr, row.asr);
+        let (Some(acc_before), Some(acc), Some(asr_before), Some(asr)) = figures else { return };
         self.first_reported = true;
-        let cell = self.plan.cells.iter().find(|cell| cell.key == stage.key);
-        let images = cell
-            .and_then(|cell| self.gallery.folder_of(&cell.attacked))
+        let images = self
+            .gallery
+            .folder_of(&cell.attacked)
             .map(|folder| format!("; its clean and triggered images: {}", folder.display()))
             .unwrap_or_default();
         let text = format!(
@@ -227,7 +233,7 @@ impl<'a> Ledger<'a> {
 
     /// Why the figures of a stage that ended well do not count, if they do not.
     fn why_not_counted(&self, stage: &Stage) -> Option<String> {
-        let row = self.rows.iter().find(|row| row.key == stage.key.as_str())?;
+        let (_, row) = self.tables.of_stage(&stage.key)?;
         let not_counted = matches!(row.status, RowStatus::NotImplanted | RowStatus::Collapsed);
         not_counted.then(|| format!("{}: {}", row.status, row.reason))
     }
@@ -235,7 +241,8 @@ impl<'a> Ledger<'a> {
     /// Removes the record of a stage whose files are damaged, and which is to be run again.
     pub(crate) fn remove_damaged(&mut self, stage: &Stage, why: &str) -> Result<(), SweepError> {
         self.ends.remove(&stage.key);
-        self.write_tables()?;
+        self.tables.touch(&stage.key);
+        self.update_tables()?;
         self.note("damaged", stage, why)
     }
 
@@ -259,8 +266,8 @@ impl<'a> Ledger<'a> {
             ),
             None => "time left not known yet".into(),
         };
-        let failed = self.rows.iter().filter(|row| row.status == RowStatus::Failed).count()
-            + analyses::count(&self.analyses, RowStatus::Failed);
+        let failed =
+            self.tables.count(RowStatus::Failed) + analyses::count(self.tables.analyses(), RowStatus::Failed);
         let (done, all) = self.done();
         let running = running.len();
         self.progress.totals(&format!("{done} of {all} done, {failed} failed, {running} running, {left}"));
@@ -276,8 +283,8 @@ impl<'a> Ledger<'a> {
         message: Option<String>,
     ) {
         let mut ended = BTreeMap::new();
-        let statuses =
-            self.rows.iter().map(|row| row.status).chain(self.analyses.iter().map(|row| row.status));
+        let of_analyses = self.tables.analyses().iter().map(|row| row.status);
+        let statuses = self.tables.rows().map(|row| row.status).chain(of_analyses);
         statuses.for_each(|status| *ended.entry(status).or_default() += 1);
         let totals = Totals {
             planned: self.done().1,
@@ -295,16 +302,18 @@ impl<'a> Ledger<'a> {
 
     /// The cells and analyses that failed: each with its reason, and its log where there is one.
     pub(crate) fn failures(&self) -> Vec<FailedCell> {
-        let cells = self.rows.iter().map(|row| (row.status, &row.key, &row.reason));
-        let analyses = self.analyses.iter().map(|row| (row.status, &row.key, &row.reason));
+        let cells = self.tables.ended().map(|(cell, row)| (row.status, &cell.key, &row.reason));
+        let ended: HashMap<&str, &AnalysisRow> =
+            self.tables.analyses().iter().map(|row| (row.key.as_str(), row)).collect();
+        let analyses = self.plan.analyses.iter().filter_map(|cell| {
+            let row = ended.get(cell.key.as_str())?;
+            Some((row.status, &cell.key, &row.reason))
+        });
         let failed = cells.chain(analyses).filter(|(status, ..)| *status == RowStatus::Failed);
-        let of_row = |(_, key, reason): (RowStatus, &String, &String)| {
-            let stage = self.plan.stages.values().find(|stage| stage.key.as_str() == key);
-            FailedCell {
-                title: stage.map_or(key.as_str(), |stage| stage.title.as_str()).into(),
-                reason: reason.clone(),
-                log: stage.map(|stage| self.log_path(&stage.key)).filter(|path| path.exists()),
-            }
+        let of_row = |(_, key, reason): (RowStatus, &Key, &String)| FailedCell {
+            title: self.plan.stages.get(key).map_or(key.as_str(), |stage| stage.title.as_str()).into(),
+            reason: reason.clone(),
+            log: Some(self.log_path(key)).filter(|path| path.exists()),
         };
         failed.map(of_row).collect()
     }

@@ -1,8 +1,8 @@
 //! The sweep engine: carries out a plan, stage by stage, on the devices of one machine, and writes the results.
 //!
 //! A stage is run by a child process that reads a [`Task`](scour_core::Task), writes
-//! [`WorkerEvent`](scour_core::WorkerEvent)s, and stays for the next stage of its slot. What it makes goes into a content-addressed [`Store`], so that
-//! nothing is trained twice and a killed sweep continues where it stopped.
+//! [`WorkerEvent`](scour_core::WorkerEvent)s, and stays for the next stage of its slot. What it makes goes into a
+//! content-addressed [`Store`], so that nothing is trained twice and a killed sweep continues where it stopped.
 //!
 //! This crate must not know torch, polars, data sets or methods: to it a stage is a key, a title, what it requires,
 //! and a configuration that only the worker understands.
@@ -45,6 +45,7 @@ mod status_text;
 mod staying;
 mod store;
 mod sweep;
+mod tables;
 mod terminal;
 mod visible_gpus;
 mod watch;
@@ -68,3 +69,9 @@ pub use stage_limits::StageLimits;
 pub use store::{Store, StoredStage};
 pub use sweep::sweep;
 pub use watch::Watched;
+
+/// The catalog of methods without an implementation.
+#[cfg(test)]
+#[allow(dead_code, reason = "the tests in `tests/` use the rest")]
+#[path = "../fake-worker/catalog.rs"]
+mod testing;

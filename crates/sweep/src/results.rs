@@ -1,18 +1,14 @@
-//! `results.csv`, `cells.csv` and `strengths.csv`: from how stages ended to rows.
+//! From how stages ended to the rows of `results.csv`.
 
 use std::collections::HashMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use scour_core::{
-    Cell, FailureReason, Key, Plan, ResultRow, SecondsFrom, Stage, StageKind, Status, StrengthRow,
-    TaskResult, Validity, defense_effectiveness_rating, write_atomically, write_results, write_strengths,
+    Cell, FailureReason, Key, ResultRow, SecondsFrom, Stage, StageKind, Status, TaskResult, Validity,
+    defense_effectiveness_rating,
 };
-use serde::Serialize;
 
-use crate::error::AtPath;
-use crate::folders::relative;
-use crate::{StoredStage, SweepError};
+use crate::StoredStage;
 
 /// How a stage ended, now or in an earlier sweep.
 #[derive(Clone, Debug)]
@@ -150,61 +146,4 @@ fn set_own(row: &mut ResultRow, end: &StageEnd, shared_cached: bool) {
         row.threads = Some(environment.threads);
         row.versions = environment.versions;
     }
-}
-
-/// A row of `cells.csv`: where the files behind a row of the results are.
-#[derive(Serialize)]
-struct CellRow<'a> {
-    dataset: &'a str,
-    model: &'a str,
-    attack: &'a str,
-    poison_ratio: f64,
-    clean_ratio: f64,
-    seed: u64,
-    defense: &'a str,
-    key: &'a str,
-    /// Relative to the folder of the results; empty where nothing was kept.
-    folder: String,
-}
-
-/// Writes the cells that are done, in the order of the plan, and returns their rows. `strengths.csv` is written only
-/// where weaker triggers were measured.
-pub(crate) fn write_tables(
-    out: &Path,
-    plan: &Plan,
-    ends: &Ends,
-    validity: &Validity,
-) -> Result<Vec<ResultRow>, SweepError> {
-    let (mut rows, mut strengths) = (vec![], vec![]);
-    let mut cells = csv::Writer::from_writer(vec![]);
-    let (results_path, cells_path) = (out.join("results.csv"), out.join("cells.csv"));
-    for cell in &plan.cells {
-        let Some(row) = row(cell, ends, validity) else { continue };
-        let folder = ends.get(&cell.key).and_then(|end| end.folder.as_deref());
-        let cell_row = CellRow {
-            dataset: &row.dataset,
-            model: &row.model,
-            attack: &row.attack,
-            poison_ratio: row.poison_ratio,
-            clean_ratio: row.clean_ratio,
-            seed: row.seed,
-            defense: &row.defense,
-            key: &row.key,
-            folder: folder.map(|folder| relative(folder, out).display().to_string()).unwrap_or_default(),
-        };
-        cells.serialize(cell_row).map_err(io::Error::from).at("write", &cells_path)?;
-        let measured = ends.get(&cell.key).map_or(&[][..], |end| &end.result.asr_by_strength);
-        strengths.extend(measured.iter().map(|at| StrengthRow::new(&row, *at)));
-        rows.push(row);
-    }
-    let results = write_results(&rows).map_err(io::Error::from).at("write", &results_path)?;
-    write_atomically(&results_path, &results).at("write", &results_path)?;
-    let cells = cells.into_inner().map_err(csv::IntoInnerError::into_error).at("write", &cells_path)?;
-    write_atomically(&cells_path, &cells).at("write", &cells_path)?;
-    if !strengths.is_empty() {
-        let path = out.join("strengths.csv");
-        let text = write_strengths(&strengths).map_err(io::Error::from).at("write", &path)?;
-        write_atomically(&path, &text).at("write", &path)?;
-    }
-    Ok(rows)
 }

@@ -34,6 +34,12 @@ pub(crate) enum Stop {
     Error(SweepError),
 }
 
+impl Stop {
+    pub(crate) fn because_of(error: SweepError) -> Self {
+        if error.is_no_space() { Self::NoSpace(error.to_string()) } else { Self::Error(error) }
+    }
+}
+
 /// A stage that is still to be run.
 #[derive(Clone, Debug, Default)]
 struct Waiting {
@@ -131,7 +137,7 @@ impl<'a> Scheduler<'a> {
             totals_shown: Instant::now(),
             stop: None,
         };
-        scheduler.ledger.write_tables()?;
+        scheduler.ledger.update_tables()?;
         Ok(scheduler)
     }
 
@@ -140,9 +146,7 @@ impl<'a> Scheduler<'a> {
         loop {
             self.check_signals();
             if let Err(error) = self.step() {
-                let stop =
-                    if error.is_no_space() { Stop::NoSpace(error.to_string()) } else { Stop::Error(error) };
-                self.stop_for(stop);
+                self.stop_for(Stop::because_of(error));
             }
             if self.running.iter().all(Option::is_none) && (self.stop.is_some() || self.waiting.is_empty()) {
                 self.end_idle_workers(|_| true);
@@ -153,12 +157,13 @@ impl<'a> Scheduler<'a> {
 
     fn step(&mut self) -> Result<(), SweepError> {
         self.end_dependents_of_failures()?;
-        if self.options.fail_fast && self.ledger.rows.iter().any(|row| row.status == RowStatus::Failed) {
+        if self.options.fail_fast && self.ledger.tables.count(RowStatus::Failed) > 0 {
             self.stop_for(Stop::FailFast);
         }
         self.dispatch()?;
         if self.totals_shown.elapsed() > Duration::from_secs(1) {
             self.show_totals();
+            self.ledger.write_tables_if_due()?;
         }
         if !self.running.iter().all(Option::is_none) || !self.waiting.is_empty() {
             match self.receiver.recv_timeout(TICK) {
@@ -229,19 +234,24 @@ impl<'a> Scheduler<'a> {
     /// Ends the stages that require one that left no usable model.
     pub(crate) fn end_dependents_of_failures(&mut self) -> Result<(), SweepError> {
         loop {
-            let blocked = self.queue.iter().filter(|key| self.waiting.contains_key(*key)).find_map(|key| {
-                let stage = &self.options.plan.stages[key];
-                let cause = stage
-                    .requires
-                    .iter()
-                    .find(|required| self.end_of(required).is_some_and(|end| !end.usable()))?;
-                let cause_stage = &self.options.plan.stages[cause];
-                Some((stage, self.ledger.ends[cause].for_dependent(cause_stage)))
-            });
-            let Some((stage, end)) = blocked else { return Ok(()) };
-            self.waiting.remove(&stage.key);
-            let end = self.not_restored(&stage.key, &end.result.status.reason()).unwrap_or(end);
-            self.ledger.ended(stage, end, None)?;
+            let waiting = self.queue.iter().filter(|key| self.waiting.contains_key(*key));
+            let blocked: Vec<(&Stage, StageEnd)> = waiting
+                .filter_map(|key| {
+                    let stage = &self.options.plan.stages[key];
+                    let is_cause = |key: &&Key| self.end_of(key).is_some_and(|end| !end.usable());
+                    let cause = stage.requires.iter().find(is_cause)?;
+                    let cause_stage = &self.options.plan.stages[cause];
+                    Some((stage, self.ledger.ends[cause].for_dependent(cause_stage)))
+                })
+                .collect();
+            if blocked.is_empty() {
+                return Ok(());
+            }
+            for (stage, end) in blocked {
+                self.waiting.remove(&stage.key);
+                let end = self.not_restored(&stage.key, &end.result.status.reason()).unwrap_or(end);
+                self.ledger.ended(stage, end, None)?;
+            }
         }
     }
 

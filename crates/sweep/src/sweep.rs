@@ -16,7 +16,7 @@ use crate::stage_state::stage_states;
 use crate::{Rerun, Store, Summary, SweepError, SweepOptions, analyses, clock, disk, exit_summary};
 
 /// Carries out the plan: runs what the store does not hold, and writes `results.csv` and its companions to the results
-/// folder after every cell.
+/// folder after every cell; those of more than a thousand cells at most every five seconds.
 ///
 /// Killed at any time, the same call continues where it stopped, and ends with the same results. Cells that fail are no
 /// error: they are rows, and the summary's exit code says so. An error means that the machine is not as needed; no
@@ -52,7 +52,7 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
 
     let ledger = Ledger::open(&options)?;
     let mut scheduler = Scheduler::new(&options, &store, &signals, ledger, &order, states)?;
-    let cached = scheduler.ledger.rows.iter().filter(|row| row.status != RowStatus::NotApplicable).count();
+    let cached = scheduler.ledger.tables.rows().filter(|row| row.status != RowStatus::NotApplicable).count();
     announce(&mut scheduler.ledger, &options, cached, if runs { to_run } else { 0 })?;
     scheduler.ledger.write_status(to_run, None, None, None);
     if runs {
@@ -60,8 +60,13 @@ pub fn sweep(mut options: SweepOptions) -> Result<Summary, SweepError> {
     } else {
         scheduler.end_dependents_of_failures()?;
     }
-    let (stop, waiting) = (scheduler.stop.take(), scheduler.stages_waiting());
+    let (mut stop, waiting) = (scheduler.stop.take(), scheduler.stages_waiting());
     let mut ledger = scheduler.ledger;
+    if let Err(error) = ledger.write_tables()
+        && !matches!(stop, Some(Stop::NoSpace(_) | Stop::Error(_)))
+    {
+        stop = Some(Stop::because_of(error));
+    }
     let mut summary = summarize(&options, &ledger, stop.as_ref(), cached, began);
     // The work is done and stored: a disk that is full by now changes nothing about that.
     let message = match &stop {
@@ -182,12 +187,13 @@ fn summarize(
     cached: usize,
     began: Instant,
 ) -> Summary {
-    let count = |status| ledger.rows.iter().filter(|row| row.status == status).count();
+    let tables = &ledger.tables;
+    let count = |status| tables.count(status);
     let (cells, failed) = (options.plan.cells.len(), count(RowStatus::Failed));
-    let pending = cells - ledger.rows.len();
-    let of_analyses = |status| analyses::count(&ledger.analyses, status);
+    let pending = cells - tables.rows().count();
+    let of_analyses = |status| analyses::count(tables.analyses(), status);
     let analyses_failed = of_analyses(RowStatus::Failed);
-    let analyses_pending = options.plan.analyses.len() - ledger.analyses.len();
+    let analyses_pending = options.plan.analyses.len() - tables.analyses().len();
     let exit = match stop {
         // A signal that came when everything was done has interrupted nothing.
         Some(Stop::Interrupted) if pending + analyses_pending > 0 => ExitCode::Interrupted,

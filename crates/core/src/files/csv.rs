@@ -17,7 +17,7 @@ pub(crate) fn read_csv<T: DeserializeOwned>(path: &Path) -> Result<(Vec<String>,
 }
 
 /// Rows with a header made of their fields; nothing where there is no row.
-pub(crate) fn csv_text<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, csv::Error> {
+pub(crate) fn csv_text<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(vec![]);
     for row in rows {
         writer.serialize(row)?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use super::Own;
+use super::taking::Own;
 
 /// The leases that are kept alive. The thread ends soon after this is dropped.
 #[derive(Debug, Default)]

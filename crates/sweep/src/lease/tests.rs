@@ -1,8 +1,12 @@
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use rustix::io::Errno;
+
+use super::liveness::file_system_time;
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
