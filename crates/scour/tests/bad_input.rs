@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{MINI, run, text};
+use common::{MINI, MINI_DATASET, run, text};
 
 /// Runs a sweep that must fail, and returns its one line.
 fn failure(dir: &Path, experiment: &str, args: &[&str], code: i32) -> String {
@@ -77,7 +77,7 @@ fn mistakes_in_the_experiment_end_with_2() {
 fn data_that_is_missing_short_or_damaged_ends_with_3() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let experiment = MINI.replace("{signs: {train: 600, test: 150}}", "cifar10");
+    let experiment = MINI.replace(MINI_DATASET, "cifar10");
     let says = |parts: &[&str]| {
         let text = failure(dir, &experiment, &["--data", "data"], 3);
         for part in parts {
@@ -163,8 +163,7 @@ fn a_test_set_without_an_image_to_measure_asr_on_is_refused() {
     {
         folder_of_images(&data, split, class, count);
     }
-    let experiment =
-        MINI.replace("[{signs: {train: 600, test: 150}}]", "[{folder: {size: 16, path: folder}}]");
+    let experiment = MINI.replace(MINI_DATASET, "{folder: {size: 16, path: folder}}");
     let output = {
         std::fs::write(dir.join("e.yaml"), &experiment).unwrap();
         run(dir, &["sweep", "e.yaml", "--dry-run"])

@@ -5,6 +5,8 @@ use std::process::{Command, Output};
 
 /// Two attacks, three defenses, two seeds, small enough for seconds.
 pub(crate) const MINI: &str = include_str!("../../../../experiments/mini.yaml");
+/// Its data set, to be replaced by another.
+pub(crate) const MINI_DATASET: &str = "{signs: {size: 16, train: 600, test: 150}}";
 
 /// `scour ARGS` in `dir`, one thread a worker.
 pub(crate) fn scour(dir: &Path, args: &[&str]) -> Command {
