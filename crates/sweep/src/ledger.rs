@@ -1,12 +1,12 @@
 //! The results folder: everything that a sweep writes about itself while it runs.
 
-use std::collections::{BTreeMap, HashMap};
+mod totals;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use scour_core::{
-    AnalysisRow, Event, EventStage, FailedCell, Key, Plan, RowStatus, Stage, StageKind, StageProgress,
-    Status, TimeLeft, WorkerEvent,
+    Event, EventStage, Key, Plan, RowStatus, Stage, StageKind, StageProgress, Status, WorkerEvent,
 };
 
 use crate::eta::Eta;
@@ -15,9 +15,9 @@ use crate::gallery::Gallery;
 use crate::progress::{Progress, StageText, result_text};
 use crate::results::{Ends, StageEnd};
 use crate::short_title::{in_common, short_title};
-use crate::status_file::{StatusFile, Totals};
+use crate::status_file::StatusFile;
 use crate::tables::Tables;
-use crate::{SweepError, SweepOptions, analyses, clock, disk};
+use crate::{SweepError, SweepOptions, analyses, clock};
 
 /// Keeps `results.csv`, `cells.csv`, `events.jsonl`, `sweep.log`, `gallery/` and the display up to date.
 pub(crate) struct Ledger<'a> {
@@ -244,77 +244,5 @@ impl<'a> Ledger<'a> {
         self.tables.touch(&stage.key);
         self.update_tables()?;
         self.note("damaged", stage, why)
-    }
-
-    /// Brings the line of totals up to date. `waiting` are the stages not begun, `running` those at work with the time
-    /// when they were started.
-    pub(crate) fn show_totals(&mut self, waiting: &[StageKind], running: &[(StageKind, Instant)]) {
-        let waiting_count = waiting.len();
-        let waiting = waiting.iter().map(|kind| (*kind, 0.0));
-        let remaining =
-            running.iter().map(|(kind, since)| (*kind, since.elapsed().as_secs_f64())).chain(waiting);
-        let left = self.eta.time_left(remaining, self.slots.len());
-        if self.status.is_due() {
-            self.write_status(waiting_count, left, None, None);
-        }
-        let left = match left {
-            Some(TimeLeft { seconds, low, high }) => format!(
-                "about {} left ({} to {})",
-                clock::duration(seconds),
-                clock::duration(low),
-                clock::duration(high)
-            ),
-            None => "time left not known yet".into(),
-        };
-        let failed =
-            self.tables.count(RowStatus::Failed) + analyses::count(self.tables.analyses(), RowStatus::Failed);
-        let (done, all) = self.done();
-        let running = running.len();
-        self.progress.totals(&format!("{done} of {all} done, {failed} failed, {running} running, {left}"));
-    }
-
-    /// Writes `status.json` and the metrics. `exit` is the exit code of a sweep that ends, `message` why it did before
-    /// its plan was done.
-    pub(crate) fn write_status(
-        &mut self,
-        waiting: usize,
-        time_left: Option<TimeLeft>,
-        exit: Option<u8>,
-        message: Option<String>,
-    ) {
-        let mut ended = BTreeMap::new();
-        let of_analyses = self.tables.analyses().iter().map(|row| row.status);
-        let statuses = self.tables.rows().map(|row| row.status).chain(of_analyses);
-        statuses.for_each(|status| *ended.entry(status).or_default() += 1);
-        let totals = Totals {
-            planned: self.done().1,
-            ended,
-            stages_run: self.trained,
-            stages_failed: self.stages_failed,
-            gradient_images: self.gradient_images,
-            stages_waiting: waiting,
-            time_left,
-            free_mib: disk::free_mib(self.store).ok(),
-            failures: self.failures(),
-        };
-        self.status.write(totals, exit, message);
-    }
-
-    /// The cells and analyses that failed: each with its reason, and its log where there is one.
-    pub(crate) fn failures(&self) -> Vec<FailedCell> {
-        let cells = self.tables.ended().map(|(cell, row)| (row.status, &cell.key, &row.reason));
-        let ended: HashMap<&str, &AnalysisRow> =
-            self.tables.analyses().iter().map(|row| (row.key.as_str(), row)).collect();
-        let analyses = self.plan.analyses.iter().filter_map(|cell| {
-            let row = ended.get(cell.key.as_str())?;
-            Some((row.status, &cell.key, &row.reason))
-        });
-        let failed = cells.chain(analyses).filter(|(status, ..)| *status == RowStatus::Failed);
-        let of_row = |(_, key, reason): (RowStatus, &Key, &String)| FailedCell {
-            title: self.plan.stages.get(key).map_or(key.as_str(), |stage| stage.title.as_str()).into(),
-            reason: reason.clone(),
-            log: Some(self.log_path(key)).filter(|path| path.exists()),
-        };
-        failed.map(of_row).collect()
     }
 }
