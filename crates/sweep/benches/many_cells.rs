@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --profile dev -p scour-sweep --bench many_cells [-- CELLS]`: 10,000 cells if no number is given.
 
+#![allow(clippy::print_stdout, reason = "a benchmark prints what it has measured")]
+
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../fake-worker/catalog.rs"]
 mod catalog;
