@@ -1,5 +1,6 @@
 //! Keys: the identity of a stage, a hash of everything on which its result depends.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,13 @@ impl Key {
 
     /// The hexadecimal digits.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that maps by key can be asked for its digits.
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

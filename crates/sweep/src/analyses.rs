@@ -4,15 +4,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use scour_core::{AnalysisCell, AnalysisRow, Key, Plan, RowStatus, Status, write_analyses, write_atomically};
+use scour_core::{AnalysisCell, AnalysisRow, Key, Plan, RowStatus, Status};
 
 use crate::SweepError;
 use crate::error::AtPath;
 use crate::folders::remove_folder;
 use crate::results::Ends;
 
-/// The list of analyses.
-const INDEX: &str = "analyses.csv";
+/// The list of analyses, written with the other tables.
+pub(crate) const INDEX: &str = "analyses.csv";
 
 /// Copies the tables of a finished stage into the folder of the results, once for each analysis that it is the stage of.
 /// `replace` copies them even if they are there.
@@ -35,13 +35,6 @@ pub(crate) fn copy_tables(
 /// The rows of the analyses that have ended, in the order of the plan.
 pub(crate) fn rows(plan: &Plan, ends: &Ends) -> Vec<AnalysisRow> {
     plan.analyses.iter().filter_map(|cell| row(cell, ends)).collect()
-}
-
-/// Writes `analyses.csv`.
-pub(crate) fn write_index(out: &Path, rows: &[AnalysisRow]) -> Result<(), SweepError> {
-    let path = out.join(INDEX);
-    let text = write_analyses(rows).map_err(io::Error::from).at("write", &path)?;
-    write_atomically(&path, &text).at("write", &path)
 }
 
 /// The folder of an analysis's tables, relative to the folder of the results. Its name is for people; programs read

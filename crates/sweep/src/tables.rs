@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use scour_core::{
-    AnalysisRow, Cell, Key, Plan, ResultRow, RowStatus, StrengthRow, Validity, write_atomically,
-    write_results, write_strengths,
+    AnalysisRow, Cell, Key, Plan, ResultRow, RowStatus, StrengthRow, Validity, write_analyses,
+    write_atomically, write_results, write_strengths,
 };
 use serde::Serialize;
 
@@ -111,7 +111,7 @@ impl<'a> Tables<'a> {
         }
         self.write_rows(ends)?;
         if !self.plan.analyses.is_empty() {
-            analyses::write_index(self.out, &self.analyses)?;
+            self.write_file(analyses::INDEX, write_analyses(&self.analyses))?;
         }
         (self.written, self.stale) = (Some(Instant::now()), false);
         Ok(())
@@ -145,7 +145,7 @@ impl<'a> Tables<'a> {
     }
 
     /// The cells that have ended, with their rows.
-    pub(crate) fn ended(&self) -> impl Iterator<Item = (&'a Cell, &ResultRow)> {
+    fn ended(&self) -> impl Iterator<Item = (&'a Cell, &ResultRow)> {
         self.plan.cells.iter().zip(&self.rows).filter_map(|(cell, row)| Some((cell, row.as_ref()?)))
     }
 

@@ -1,9 +1,9 @@
 //! How far the sweep is: the line of totals, `status.json` and the metrics.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use scour_core::{AnalysisRow, FailedCell, Key, RowStatus, StageKind, TimeLeft};
+use scour_core::{FailedCell, RowStatus, StageKind, TimeLeft};
 
 use super::Ledger;
 use crate::status_file::Totals;
@@ -66,18 +66,16 @@ impl Ledger<'_> {
 
     /// The cells and analyses that failed: each with its reason, and its log where there is one.
     pub(crate) fn failures(&self) -> Vec<FailedCell> {
-        let cells = self.tables.ended().map(|(cell, row)| (row.status, &cell.key, &row.reason));
-        let ended: HashMap<&str, &AnalysisRow> =
-            self.tables.analyses().iter().map(|row| (row.key.as_str(), row)).collect();
-        let analyses = self.plan.analyses.iter().filter_map(|cell| {
-            let row = ended.get(cell.key.as_str())?;
-            Some((row.status, &cell.key, &row.reason))
-        });
+        let cells = self.tables.rows().map(|row| (row.status, &row.key, &row.reason));
+        let analyses = self.tables.analyses().iter().map(|row| (row.status, &row.key, &row.reason));
         let failed = cells.chain(analyses).filter(|(status, ..)| *status == RowStatus::Failed);
-        let of_row = |(_, key, reason): (RowStatus, &Key, &String)| FailedCell {
-            title: self.plan.stages.get(key).map_or(key.as_str(), |stage| stage.title.as_str()).into(),
-            reason: reason.clone(),
-            log: Some(self.log_path(key)).filter(|path| path.exists()),
+        let of_row = |(_, key, reason): (RowStatus, &String, &String)| {
+            let stage = self.plan.stages.get(key.as_str());
+            FailedCell {
+                title: stage.map_or(key.as_str(), |stage| stage.title.as_str()).into(),
+                reason: reason.clone(),
+                log: stage.map(|stage| self.log_path(&stage.key)).filter(|path| path.exists()),
+            }
         };
         failed.map(of_row).collect()
     }
