@@ -1,17 +1,29 @@
 //! The paths of the project: the workspace's root, the folder of its programs, and cargo.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 
 /// The checkout that this xtask works on.
+#[derive(Clone)]
 pub(crate) struct Project {
     /// The folder with the workspace's `Cargo.toml`.
     pub(crate) root: PathBuf,
     /// The folder with the finished programs, such as `target/debug`.
     pub(crate) programs: PathBuf,
+    /// How cargo builds: with the same settings, a later call finds what an earlier one has built.
+    pub(crate) build: BuildSettings,
+}
+
+/// What is given to every call of cargo; by default nothing.
+#[derive(Clone, Default)]
+pub(crate) struct BuildSettings {
+    /// Environment variables.
+    pub(crate) variables: Vec<(&'static str, OsString)>,
+    /// Settings in place of those in the workspace's Cargo.toml, each as `--config` takes it.
+    pub(crate) config: &'static [&'static str],
 }
 
 impl Project {
@@ -28,7 +40,7 @@ impl Project {
         let own = std::env::current_exe().context("cannot find xtask's own file")?;
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let programs = programs_folder(&own, target.as_deref(), &root);
-        Ok(Project { root, programs })
+        Ok(Project { root, programs, build: BuildSettings::default() })
     }
 
     /// The cargo that started xtask, run in the root, without the variables that `cargo run` sets for xtask itself: a
@@ -41,6 +53,8 @@ impl Project {
                 command.env_remove(name);
             }
         }
+        command.envs(self.build.variables.iter().map(|(name, value)| (name, value)));
+        command.args(self.build.config.iter().flat_map(|setting| ["--config", setting]));
         command
     }
 

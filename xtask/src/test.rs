@@ -1,4 +1,4 @@
-//! `cargo xtask test`: formatting, lints and every test, with each dependency built once.
+//! `cargo xtask test`: formatting, lints and every test, with each crate built once.
 
 mod counts;
 
@@ -12,7 +12,7 @@ use anyhow::Context;
 use crate::command::{Command, Section};
 use crate::failure::{Failure, environment, usage};
 use crate::option::flag;
-use crate::project::Project;
+use crate::project::{BuildSettings, Project};
 use crate::{files, kill_test, process, report, say, setup, sweep};
 use counts::Counts;
 
@@ -26,8 +26,8 @@ pub(crate) static TEST: Command = Command {
         Section {
             text: "\
 Sets up libtorch if needed; then checks formatting, builds with clippy's warnings as errors, runs every test of the
-workspace, sweeps experiments/mini.yaml, and kills and continues ten smaller sweeps. Each dependency is built once for
-all of it.",
+workspace, sweeps experiments/mini.yaml, and kills and continues ten smaller sweeps. Each crate is built once for all
+of it, unless clippy warns: then the tests run in a build without clippy.",
             options: &[flag("fast", "neither formatting nor lints")],
         },
         Section {
@@ -49,11 +49,17 @@ fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
     check_arguments(project, &arguments)?;
     setup::ensure(project)?;
     let mut steps = Vec::new();
+    let mut project = project.clone();
     if !fast {
-        let driver = clippy_driver(project)?;
+        let driver = clippy_driver(&project)?;
         step(&mut steps, "formatting", || process::run(project.cargo().args(["fmt", "--all", "--check"])))?;
-        step(&mut steps, "build and lints", || process::run(&mut lint(project, &driver)))?;
+        let linting = Project { build: lint_settings(&driver), ..project.clone() };
+        step(&mut steps, "build and lints", || process::run(&mut lint(&linting)))?;
+        if steps.last().is_some_and(|step| step.code == 0) {
+            project = linting;
+        }
     }
+    let project = &project;
     let mut counts = Counts::default();
     step(&mut steps, "tests", || run_tests(project, &arguments, &mut counts))?;
     if !names_package(&arguments) {
@@ -87,21 +93,33 @@ fn step(
     Ok(())
 }
 
-/// Clippy over the whole workspace, in a build and not in a check.
+/// The settings by which cargo compiles the workspace's members with clippy in place of rustc.
 ///
-/// `cargo clippy` checks every dependency in a mode of its own, whose results `cargo test` cannot use. With clippy as
-/// the compiler of the workspace's members in an ordinary build, the dependencies are those that the tests link. Only
-/// the members are compiled twice, here without optimisation and debug information; for the dependencies the
-/// workspace's profile sets both.
-fn lint(project: &Project, driver: &Path) -> std::process::Command {
+/// `cargo clippy` only checks, in a mode of its own whose results `cargo test` cannot use. Clippy's driver, however, is a
+/// whole compiler: what it has built is tested and swept, so that nothing is compiled twice. Debug information would be
+/// written for nothing, and optimising our own crates, each of them twice (with its tests and without), takes longer than
+/// it saves: tests draw and write little.
+fn lint_settings(driver: &Path) -> BuildSettings {
+    BuildSettings {
+        variables: vec![
+            ("RUSTC_WORKSPACE_WRAPPER", driver.into()),
+            // clippy's driver splits its arguments at this separator; cargo clippy sets the same variable.
+            ("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__".into()),
+            ("CARGO_PROFILE_DEV_DEBUG", "0".into()),
+        ],
+        config: &[
+            "profile.dev.package.scour-core.opt-level=0",
+            "profile.dev.package.scour-report.opt-level=0",
+            "profile.dev.package.scour-sweep.opt-level=0",
+            "profile.dev.package.scour-datasets.opt-level=1",
+        ],
+    }
+}
+
+/// Builds every target of the workspace, tests and benchmarks included, as `cargo test` does.
+fn lint(project: &Project) -> std::process::Command {
     let mut command = project.cargo();
-    command
-        .args(["build", "--workspace", "--all-targets"])
-        .env("RUSTC_WORKSPACE_WRAPPER", driver)
-        // clippy's driver splits its arguments at this separator; cargo clippy sets the same variable.
-        .env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__")
-        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
-        .env("CARGO_PROFILE_DEV_DEBUG", "0");
+    command.args(["test", "--no-run", "--workspace", "--all-targets"]);
     command
 }
 

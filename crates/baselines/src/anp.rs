@@ -4,11 +4,10 @@ mod masks;
 
 use scour_core::{Description, Method, Parameters, Source, Stream, TunedOn, stream_seed};
 use scour_models::Model;
-use scour_train::{DefenderView, Defense, ImageSet, Outcome, Ranking, TrainError};
+use scour_train::{DefenderView, Defense, ImageSet, Outcome, Ranking, TrainError, random_part};
 use serde::{Deserialize, Serialize};
 
 use crate::chosen_on::ChosenOn;
-use crate::clean_images::random_part;
 use crate::mask_threshold::{Thresholds, prune_masked};
 use crate::rankings::by_lowest_mask;
 use crate::tuned;

@@ -3,12 +3,11 @@
 use scour_core::{DatasetFacts, Description, Method, Parameters, Source, Stream, stream_seed};
 use scour_models::{Model, Pass, Tap};
 use scour_torch::{BatchNormMode, channels_last};
-use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError};
+use scour_train::{DefenderView, Defense, Outcome, Progress, TrainError, random_part};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::batch_norms::{BatchNormLayer, batch_norms};
-use crate::clean_images::random_part;
 use crate::outliers::{prune_outliers, published_u};
 
 /// Width of the histogram's bins, in standard deviations.

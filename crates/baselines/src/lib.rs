@@ -9,7 +9,6 @@ mod batch_norms;
 mod batchnorm_mask;
 mod bnp;
 mod chosen_on;
-mod clean_images;
 mod clp;
 mod ep;
 mod features;

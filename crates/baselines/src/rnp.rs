@@ -7,12 +7,11 @@ use scour_core::{
 };
 use scour_models::Model;
 use scour_train::{
-    DefenderView, Defense, Epochs, ImageSet, Outcome, Ranking, Tally, TrainError, check_batches,
+    DefenderView, Defense, Epochs, ImageSet, Outcome, Ranking, Tally, TrainError, check_batches, random_part,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::batchnorm_mask::BatchNormMask;
-use crate::clean_images::random_part;
 use crate::mask_threshold::{Thresholds, prune_masked};
 use crate::rankings::by_lowest_mask;
 use crate::tuned;

@@ -14,6 +14,7 @@ mod fit;
 mod images;
 mod method;
 mod preprocess;
+mod random_part;
 mod reporter;
 mod schedule;
 mod scores;
@@ -34,6 +35,7 @@ pub use method::{
     Oracle, Outcome, Preparation, Prepared, RankedLayer, Ranking, Resource, ResourceContext, TrainingSet,
 };
 pub use preprocess::Preprocess;
+pub use random_part::random_part;
 pub use reporter::{Progress, Reporter, Silent};
 pub use schedule::LearningRate;
 pub use scores::{NeuronScore, write_scores};

@@ -9,18 +9,18 @@ use scour_train::{DefenderView, Defense, Outcome, Preparation, Ranking, TrainErr
 use crate::finetune::finetune;
 use crate::params::OF_UNLEARNING;
 use crate::unlearn::unlearn;
-use crate::{Tsbd, activeness, choice, nwc, reinit};
+use crate::{NeuronShare, Tsbd, activeness, auto_share, choice, nwc, reinit};
 
 impl Defense for Tsbd {
     /// The values for signs were chosen by their ASR on seed 0: see docs/tuning.md.
     fn tuned_on(&self) -> Vec<TunedOn> {
         let tuned = TunedOn { dataset: "signs", seeds: &[0], parameters: "`n` and `unlearn_lr`" };
-        if self.n == 0.3 && self.unlearn_lr == 0.008 { vec![tuned] } else { vec![] }
+        if self.n == NeuronShare::Fixed(0.3) && self.unlearn_lr == 0.008 { vec![tuned] } else { vec![] }
     }
 
     /// Unlearning: the longest part of the defense, and independent of n, m, r, alpha and fine-tuning.
     fn preparation(&self) -> Option<&'static [&'static str]> {
-        (self.n > 0.0).then_some(OF_UNLEARNING)
+        self.n.needs_unlearning().then_some(OF_UNLEARNING)
     }
 
     fn prepare(&self, model: &Model, view: &DefenderView) -> Result<Preparation, TrainError> {
@@ -43,7 +43,7 @@ impl Defense for Tsbd {
 
     /// By neuron weight change.
     fn ranks_neurons(&self) -> bool {
-        self.n > 0.0
+        self.n.needs_unlearning()
     }
 
     fn rank(&self, model: &Model, view: &DefenderView) -> Result<Ranking, TrainError> {
@@ -53,7 +53,7 @@ impl Defense for Tsbd {
 
     fn run(&self, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
         let mut outcome = Outcome::default();
-        if self.n > 0.0 {
+        if self.n.needs_unlearning() {
             outcome = reinitialise(self, model, view)?;
         }
         finetune(model, self, view)?;
@@ -72,12 +72,16 @@ fn unlearning_changes(model: &Model, view: &DefenderView) -> Result<Vec<nwc::Lay
 fn reinitialise(params: &Tsbd, model: &Model, view: &DefenderView) -> Result<Outcome, TrainError> {
     let changes = unlearning_changes(model, view)?;
     let ranked = choice::in_order(params.neurons, nwc::rank(&changes, params.fidelity)?, view.seed);
-    let chosen = nwc::chosen(ranked.len(), params.n);
+    let (share, outcome) = match params.n {
+        NeuronShare::Fixed(share) => (share, Outcome::default()),
+        NeuronShare::Auto => auto_share::choose(params, model, &changes, &ranked, view)?,
+    };
+    let chosen = nwc::chosen(ranked.len(), share);
     nwc::write(&view.out.join("nwc.csv"), &changes, &ranked, chosen)?;
     copy_activeness(&view.preparation()?.folder, view.out)?;
     let masks = choice::weights(params, &changes, &ranked[..chosen], view.seed);
     reinit::zero(model, &masks);
-    Ok(Outcome::default()
+    Ok(outcome
         .with("neurons", ranked.len())
         .with("chosen_neurons", chosen)
         .with("pooled_weights", masks.pooled)

@@ -85,6 +85,43 @@ fn a_defense_that_is_interrupted_at_any_epoch_ends_like_an_uninterrupted_one() {
 }
 
 #[test]
+fn auto_tries_shares_and_continues_after_interruptions() {
+    let (start, clean) = (model(), coloured(200));
+    let given = |n: Value| {
+        json!({
+            "n": n, "batch_size": 40, "unlearn_lr": 0.004, "unlearn_epochs": 2, "stop_acc": 0.0,
+            "fidelity": "corrected", "finetune_epochs": 2,
+        })
+    };
+    let (expected, outcome, tables) = defend(&start, &clean, &given(json!("auto")), None);
+    let details = &outcome.details;
+    assert_eq!(details["held_out_images"], 40);
+    let tried = details["held_out_accuracy"].as_object().unwrap();
+    let chosen = details["n"].as_f64().unwrap();
+    assert!(tried.contains_key("0.15") && tried.contains_key(&chosen.to_string()), "{tried:?}");
+    // The defended model is that of the chosen share on the whole clean set.
+    let (fixed, _, fixed_tables) = defend(&start, &clean, &given(json!(chosen)), None);
+    assert!(same(&expected, &fixed));
+    assert_eq!(tables, fixed_tables);
+    let (resumed, resumed_outcome, _) = defend(&start, &clean, &given(json!("auto")), Some(3));
+    assert!(same(&resumed, &expected), "interrupted every 3 epochs");
+    assert_eq!(resumed_outcome.details, outcome.details);
+}
+
+#[test]
+fn auto_refuses_a_clean_set_that_is_too_small_to_choose_on() {
+    let (start, stage) = (model(), Stage::new(coloured(199)));
+    let defense = resolved(&json!({"n": "auto", "batch_size": 40})).method;
+    let message = stage.with(&Silent, |view| {
+        let copy = start.duplicate().unwrap();
+        let preparation = Preparation { tensors: copy.state().snapshot(), ..Preparation::default() };
+        let view = DefenderView { preparation: Some(&preparation), ..*view };
+        defense.run(&copy, &view).unwrap_err().to_string()
+    });
+    assert!(message.contains("at least 200 clean images; here are 199"), "{message}");
+}
+
+#[test]
 fn a_checkpoint_that_is_damaged_or_of_other_settings_is_not_resumed() {
     let (start, clean) = (model(), coloured(24));
     let own = |lr: f64| {

@@ -45,7 +45,9 @@ pub(crate) fn finetune(model: &Model, params: &Tsbd, view: &DefenderView) -> Res
         let loss = tally.loss();
         epochs.report(epoch, loss, tally.accuracy())?;
         let interrupted = view.reporter.interrupted();
-        checkpoint.save(interrupted, epoch + 1, model, &sgd, || vec![number("loss", loss)])?;
+        // The last epoch, too: where several shares are tried, a worker that continues repeats none of them.
+        let now = interrupted || epoch + 1 == total;
+        checkpoint.save(now, epoch + 1, model, &sgd, || vec![number("loss", loss)])?;
         epochs.check_interrupted()?;
     }
     Ok(())

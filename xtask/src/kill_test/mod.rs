@@ -196,9 +196,14 @@ fn undisturbed(scour: PathBuf, plan: &Plan) -> anyhow::Result<Reference> {
 mod tests {
     use super::*;
     use crate::arguments::tests::words;
+    use crate::project::BuildSettings;
 
     fn plan(list: &[&str]) -> anyhow::Result<Plan> {
-        let project = Project { root: "/project".into(), programs: "/project/target/debug".into() };
+        let project = Project {
+            root: "/project".into(),
+            programs: "/project/target/debug".into(),
+            build: BuildSettings::default(),
+        };
         Plan::of(&KILL_TEST.read(&words(list))?, &project)
     }
 

@@ -52,3 +52,16 @@ fn the_summary_names_what_failed() {
     let line = summary(&steps, &Counts::default());
     assert_eq!(line, "\n0 passed, 0 failed, 0 ignored; formatting FAILED (1.0 s), tests ok (40 s)");
 }
+
+#[test]
+fn tests_and_sweeps_run_what_was_built_with_clippy() {
+    let build = lint_settings(Path::new("/toolchain/bin/clippy-driver"));
+    let config = build.config;
+    let project = Project { build, ..project() };
+    for command in [lint(&project), cargo_test(&project, &[]), project.cargo()] {
+        let driver = command.get_envs().find(|(name, _)| *name == "RUSTC_WORKSPACE_WRAPPER");
+        assert_eq!(driver.and_then(|(_, value)| value), Some("/toolchain/bin/clippy-driver".as_ref()));
+        let given = command.get_args().filter(|word| *word == "--config").count();
+        assert!(given == config.len() && given > 0, "{:?}", command.get_args().collect::<Vec<_>>());
+    }
+}

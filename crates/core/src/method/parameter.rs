@@ -19,25 +19,24 @@ pub struct Parameter {
     pub quick: Option<Value>,
     /// The allowed numbers.
     pub range: Range,
-    /// The allowed values of an enumeration; empty for other types.
+    /// The allowed words of an enumeration, or beside a number; empty for other types.
     pub choices: &'static [&'static str],
     /// The unit of a number, in the plural, such as `epochs`; empty for numbers without a unit.
     pub unit: &'static str,
 }
 
 impl Parameter {
-    /// The allowed values as text: a range or a list of values; empty if everything is allowed.
+    /// The allowed values as text: a range, a list of values, or both; empty if everything is allowed.
     pub fn allowed(&self) -> String {
-        match self.choices {
-            [] => self.range.to_string(),
-            choices => choices.join(" | "),
-        }
+        let range = self.range.to_string();
+        let range = (!range.is_empty()).then_some(range.as_str());
+        range.into_iter().chain(self.choices.iter().copied()).collect::<Vec<_>>().join(" | ")
     }
 }
 
 /// A type that a parameter may have.
 pub trait ParameterType {
-    /// The allowed values of an enumeration, as experiments write them.
+    /// The allowed words of an enumeration, or beside a number, as experiments write them.
     const CHOICES: &'static [&'static str] = &[];
 
     /// The value as a number, for range checks; `None` if it is not a number or not given.
