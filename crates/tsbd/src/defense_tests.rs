@@ -89,8 +89,8 @@ fn auto_tries_shares_and_continues_after_interruptions() {
     let (start, clean) = (model(), coloured(200));
     let given = |n: Value| {
         json!({
-            "n": n, "batch_size": 40, "unlearn_lr": 0.004, "unlearn_epochs": 2, "stop_acc": 0.0,
-            "fidelity": "corrected", "finetune_epochs": 2,
+            "n": n, "batch_size": 100, "unlearn_lr": 0.004, "unlearn_epochs": 1, "stop_acc": 0.0,
+            "fidelity": "corrected", "finetune_epochs": 1,
         })
     };
     let (expected, outcome, tables) = defend(&start, &clean, &given(json!("auto")), None);
@@ -98,13 +98,13 @@ fn auto_tries_shares_and_continues_after_interruptions() {
     assert_eq!(details["held_out_images"], 40);
     let tried = details["held_out_accuracy"].as_object().unwrap();
     let chosen = details["n"].as_f64().unwrap();
-    assert!(tried.contains_key("0.15") && tried.contains_key(&chosen.to_string()), "{tried:?}");
+    assert!(tried.len() == 5 && tried.contains_key(&chosen.to_string()), "{tried:?}");
     // The defended model is that of the chosen share on the whole clean set.
     let (fixed, _, fixed_tables) = defend(&start, &clean, &given(json!(chosen)), None);
     assert!(same(&expected, &fixed));
     assert_eq!(tables, fixed_tables);
-    let (resumed, resumed_outcome, _) = defend(&start, &clean, &given(json!("auto")), Some(3));
-    assert!(same(&resumed, &expected), "interrupted every 3 epochs");
+    let (resumed, resumed_outcome, _) = defend(&start, &clean, &given(json!("auto")), Some(2));
+    assert!(same(&resumed, &expected), "interrupted every 2 epochs");
     assert_eq!(resumed_outcome.details, outcome.details);
 }
 

@@ -114,14 +114,14 @@ impl Method for Tsbd {
              reach.",
             "The norm of the fine-tuning loss is taken tensor by tensor, as in the authors' experiments; `norm_scope: global` \
              takes it over all parameters, as in the formula.",
-            "`n: auto` is not in the paper: of the shares 0.15, 0.3, .., 0.9 it takes the largest whose fine-tuned model is as \
-             accurate, on a held-out fifth of the clean set, as the best one within one standard error.",
+            "`n: auto` is not in the paper: of the shares 0.15, 0.3, 0.45, 0.6 and 0.75 it takes the largest whose fine-tuned \
+             model is as accurate, on a held-out fifth of the clean set, as the best one within one standard error.",
             "Running BatchNorm statistics are updated once in each step, by a pass after it; the passes of the two gradients do \
              not update them.",
         ],
         measured: "docs/tsbd.md measures how the learning rate of unlearning changes the choice of neurons.",
         cost: "The lower its learning rate, the more epochs unlearning takes; on CIFAR-10 about as long as a training. Settings \
                that differ only in `n`, `m`, `neurons`, `zeroed`, `r`, `alpha`, `norm_scope` or fine-tuning share it. `n: auto` \
-               fine-tunes up to seven times instead of once.",
+               fine-tunes six times instead of once.",
     };
 }
