@@ -23,7 +23,7 @@ const CANDIDATES: [f64; 5] = [0.15, 0.3, 0.45, 0.6, 0.75];
 /// One of so many clean images is held out.
 const HELD_OUT: usize = 5;
 
-/// With fewer held-out images one standard error is more than six points, and nearly every share would do.
+/// With fewer held-out images one standard error of an accuracy of 75 % is more than six points.
 const FEWEST_HELD_OUT: usize = 40;
 
 /// A tried share and its accuracy on the held-out images, in percent.
