@@ -54,8 +54,7 @@ fn run(project: &Project, arguments: &[OsString]) -> anyhow::Result<u8> {
         let driver = clippy_driver(&project)?;
         step(&mut steps, "formatting", || process::run(project.cargo().args(["fmt", "--all", "--check"])))?;
         let linting = Project { build: lint_settings(&driver), ..project.clone() };
-        step(&mut steps, "build and lints", || process::run(&mut lint(&linting)))?;
-        if steps.last().is_some_and(|step| step.code == 0) {
+        if step(&mut steps, "build and lints", || process::run(&mut lint(&linting)))? == 0 {
             project = linting;
         }
     }
@@ -77,12 +76,13 @@ struct Step {
     time: Duration,
 }
 
-/// Runs a step and continues whether it fails or not, so that one run shows everything that must be fixed.
+/// Runs a step and continues whether it fails or not, so that one run shows everything that must be fixed. Returns its exit
+/// code.
 fn step(
     steps: &mut Vec<Step>,
     name: &'static str,
     work: impl FnOnce() -> anyhow::Result<u8>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u8> {
     let start = Instant::now();
     say::progress(&format!("== {name}"));
     let code = work()?;
@@ -90,7 +90,7 @@ fn step(
         return Err(Failure::Interrupted.into());
     }
     steps.push(Step { name, code, time: start.elapsed() });
-    Ok(())
+    Ok(code)
 }
 
 /// The settings by which cargo compiles the workspace's members with clippy in place of rustc.
@@ -105,9 +105,9 @@ fn lint_settings(driver: &Path) -> BuildSettings {
             ("RUSTC_WORKSPACE_WRAPPER", driver.into()),
             // clippy's driver splits its arguments at this separator; cargo clippy sets the same variable.
             ("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__".into()),
-            ("CARGO_PROFILE_DEV_DEBUG", "0".into()),
         ],
         config: &[
+            "profile.dev.debug=0",
             "profile.dev.package.scour-core.opt-level=0",
             "profile.dev.package.scour-report.opt-level=0",
             "profile.dev.package.scour-sweep.opt-level=0",

@@ -13,8 +13,7 @@ use scour_train::{DefenderView, Outcome, TrainError, predictions, random_part};
 
 use crate::finetune::finetune;
 use crate::nwc::{LayerChange, Neuron};
-use crate::share::NeuronShare;
-use crate::{Tsbd, choice, nwc, reinit};
+use crate::{Tsbd, choice, nwc};
 
 /// The shares that are tried, all of them: accuracy does not fall evenly, and a good share may come after a worse one. The
 /// first is the paper's.
@@ -55,11 +54,10 @@ pub(crate) fn choose(
     let measure = |share: f64| {
         let trial = model.duplicate().map_err(TrainError::Method)?;
         let chosen = nwc::chosen(ranked.len(), share);
-        reinit::zero(&trial, &choice::weights(params, changes, &ranked[..chosen], view.seed));
+        choice::reinitialise(&trial, params, changes, ranked, chosen, view.seed);
         let scratch = view.scratch.join(format!("n-{share}"));
         std::fs::create_dir_all(&scratch).map_err(|error| TrainError::of_file(&scratch, &error))?;
-        let fixed = Tsbd { n: NeuronShare::Fixed(share), ..params.clone() };
-        finetune(&trial, &fixed, &DefenderView { clean: &rest, scratch: &scratch, ..*view })?;
+        finetune(&trial, params, &DefenderView { clean: &rest, scratch: &scratch, ..*view })?;
         let accuracy = accuracy(&predictions(&trial, &held_out.pixels, view.preprocess, None), &labels);
         view.reporter.note(&format!("n = {share}: {accuracy:.1} % of {count} held-out images"));
         Ok(Trial { share, accuracy })

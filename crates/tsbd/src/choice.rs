@@ -2,6 +2,7 @@
 //! contributes (paper, table 3, and a random ranking as a control).
 
 use scour_core::{ParameterType, Stream, stream_seed};
+use scour_models::Model;
 use scour_torch::Random;
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -54,8 +55,22 @@ pub(crate) fn in_order(order: NeuronOrder, ranked: Vec<Neuron>, seed: u64) -> Ve
     }
 }
 
+/// Of the first `chosen` neurons of `ranked`, sets the weights that the method's variant names to zero.
+pub(crate) fn reinitialise(
+    model: &Model,
+    params: &Tsbd,
+    changes: &[LayerChange],
+    ranked: &[Neuron],
+    chosen: usize,
+    seed: u64,
+) -> reinit::Masks {
+    let masks = weights(params, changes, &ranked[..chosen], seed);
+    reinit::zero(model, &masks);
+    masks
+}
+
 /// The weights of the chosen neurons that are set to zero.
-pub(crate) fn weights(params: &Tsbd, changes: &[LayerChange], chosen: &[Neuron], seed: u64) -> reinit::Masks {
+fn weights(params: &Tsbd, changes: &[LayerChange], chosen: &[Neuron], seed: u64) -> reinit::Masks {
     match params.zeroed {
         ZeroedWeights::MostChanged => reinit::choose(changes, chosen, params.m, params.fidelity),
         ZeroedWeights::Random => {

@@ -9,7 +9,7 @@ use scour_train::{DefenderView, Defense, Outcome, Preparation, Ranking, TrainErr
 use crate::finetune::finetune;
 use crate::params::OF_UNLEARNING;
 use crate::unlearn::unlearn;
-use crate::{NeuronShare, Tsbd, activeness, auto_share, choice, nwc, reinit};
+use crate::{NeuronShare, Tsbd, activeness, auto_share, choice, nwc};
 
 impl Defense for Tsbd {
     /// The values for signs were chosen by their ASR on seed 0: see docs/tuning.md.
@@ -79,8 +79,7 @@ fn reinitialise(params: &Tsbd, model: &Model, view: &DefenderView) -> Result<Out
     let chosen = nwc::chosen(ranked.len(), share);
     nwc::write(&view.out.join("nwc.csv"), &changes, &ranked, chosen)?;
     copy_activeness(&view.preparation()?.folder, view.out)?;
-    let masks = choice::weights(params, &changes, &ranked[..chosen], view.seed);
-    reinit::zero(model, &masks);
+    let masks = choice::reinitialise(model, params, &changes, &ranked, chosen, view.seed);
     Ok(outcome
         .with("neurons", ranked.len())
         .with("chosen_neurons", chosen)
